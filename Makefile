@@ -1,0 +1,208 @@
+# hyperdrift: `make help` lists the targets. What is built is laid out so:
+#
+#   build/<hash>/...   one folder for each compiler and set of flags, so that CC=clang, SANITIZE=address,
+#                      CFLAGS=... live beside each other and no object is ever of the wrong flags
+#   build/hyperdrift, build/test-engines, build/test-harness   links into the folder built last
+#
+# Variables to set:  CC CFLAGS CPPFLAGS LDFLAGS  as everywhere   WERROR=1  warnings are errors   V=1  show commands
+#   SANITIZE=address|undefined   BUILD=folder   PREFIX DESTDIR   BLIS_CFLAGS BLIS_LIBS   JOBS
+
+MAKEFLAGS += --no-builtin-rules
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+BUILD ?= build
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+CFLAGS ?= -O2 -g
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# ---- compiler and flags ----
+
+machine := $(shell $(CC) -dumpmachine 2>/dev/null)
+multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
+ifeq ($(multiarch),) # clang before 15 does not know the question
+multiarch := $(subst -pc-,-,$(machine))
+endif
+compiler := $(shell $(CC) --version 2>/dev/null | head -n 1)
+
+# BLIS is linked by its file: the shared library's name goes through Debian's alternatives at run time, and the results'
+# bits must not depend on what they point to.
+blis_archive := $(wildcard /usr/lib/$(multiarch)/blis-serial/libblis.a)
+BLIS_CFLAGS ?= -isystem /usr/include/$(multiarch)/blis-serial
+BLIS_LIBS ?= $(or $(blis_archive),-lblis)
+
+warnings := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
+sanitizer_undefined := -fsanitize=undefined,float-cast-overflow
+sanitizer_address := -fsanitize=address
+sanitizers := $(if $(SANITIZE),$(or $(sanitizer_$(SANITIZE)),$(error SANITIZE=$(SANITIZE): not one of address, \
+    undefined)) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+# The language's own flags come after CFLAGS: no CFLAGS may loosen the arithmetic.
+hd_cflags := $(CFLAGS) -std=gnu11 -ffp-contract=off -fno-fast-math -fopenmp $(warnings) $(sanitizers)
+hd_cppflags := -D_GNU_SOURCE -Iengines -Iharness $(BLIS_CFLAGS) $(CPPFLAGS)
+hd_ldflags := -fopenmp $(sanitizers) $(LDFLAGS)
+libs := $(BLIS_LIBS) -ljansson -linih -lz -lcrypto -lm -lpthread
+test_libs := -lcriterion -lmpfr -lgmp
+
+# The hot loops are compiled for several instruction sets, and the program picks one when it starts.
+loops := baseline
+loops_baseline := -O3 -DHD_LOOPS=baseline
+ifneq ($(filter x86_64-%,$(machine)),)
+loops += avx2 avx512
+loops_avx2 := -O3 -march=haswell -mtune=generic -DHD_LOOPS=avx2
+loops_avx512 := -O3 -march=skylake-avx512 -mprefer-vector-width=512 -DHD_LOOPS=avx512
+endif
+
+flags := $(strip $(hd_cppflags) $(hd_cflags))
+everything := $(compiler) $(CC) $(flags) $(foreach l,$(loops),$(loops_$l)) $(hd_ldflags) $(libs) $(test_libs)
+hash := $(shell printf '%s' '$(subst ','\'',$(everything))' | sha256sum | cut -c 1-10)
+out := $(BUILD)/$(hash)
+
+# ---- sources and objects ----
+
+cpu_loops := $(wildcard engines/cpu_loops.c)
+engines := $(sort $(filter-out $(cpu_loops),$(wildcard engines/*.c)))
+harness := $(sort $(wildcard harness/*.c))
+engine_tests := $(sort $(wildcard engines/test/*.c))
+harness_tests := $(sort $(wildcard harness/test/*.c))
+sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests)
+headers := $(sort $(wildcard engines/*.h harness/*.h engines/test/*.h harness/test/*.h))
+
+loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/cpu_loops_%.o))
+engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects)
+harness_objects := $(harness:%.c=$(out)/%.o)
+engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
+harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
+objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects)
+
+programs := hyperdrift test-engines test-harness
+hyperdrift_objects := $(engine_objects) $(harness_objects)
+test-engines_objects := $(engine_objects) $(engine_test_objects)
+test-harness_objects := $(filter-out $(out)/harness/main.o,$(hyperdrift_objects)) $(harness_test_objects)
+test-engines_libs := $(test_libs)
+test-harness_libs := $(test_libs)
+
+quiet := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
+replace_if_changed = @if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+build: hyperdrift ## build the program, build/hyperdrift (the default)
+
+tests: $(programs) ## build the program and its tests, build/test-engines and build/test-harness
+
+$(programs): %: $(out)/%
+	@ln -sfn $(hash)/$@ $(BUILD)/$@
+
+.SECONDEXPANSION:
+$(programs:%=$(out)/%): $(out)/%: $$($$*_objects) $(out)/%.objects
+	$(call say,LD,$@)
+	$(quiet)$(CC) $(hd_ldflags) -o $@ $($*_objects) $($*_libs) $(libs)
+
+$(loop_objects): $(out)/engines/cpu_loops_%.o: engines/cpu_loops.c
+	$(call say,CC,$< ($*))
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(flags) $(loops_$*) -I$(out) -MMD -MP -c -o $@ $<
+
+$(filter-out $(loop_objects),$(objects)): $(out)/%.o: %.c
+	$(call say,CC,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(flags) $(told) -I$(out) -MMD -MP -c -o $@ $<
+
+# These two take HD_DATA_ROOT, which experiment.h only defaults: a new PREFIX compiles them again and nothing else.
+$(out)/harness/catalogue.o $(out)/harness/test/test_catalogue.o: told = -include $(out)/build_info.h
+
+$(objects): | $(out)/build_info.h
+-include $(objects:.o=.d)
+
+# What the program says of its own making. Written anew only when it changes; then only the files that include it are
+# compiled again.
+commit = $(or $(shell git --no-optional-locks describe --always --dirty 2>/dev/null),unknown)
+quote = "$(subst ",\",$(subst \,\\,$(1)))"
+define build_info
+#ifndef HD_BUILD_INFO_H
+#define HD_BUILD_INFO_H
+#define HD_VERSION $(call quote,$(VERSION))
+#define HD_COMMIT $(call quote,$(commit))
+#define HD_COMPILER $(call quote,$(compiler))
+#define HD_FLAGS $(call quote,$(flags))
+#define HD_DATA_ROOT $(call quote,$(PREFIX)/share/hyperdrift)
+#define HD_PROGRAM $(call quote,$(out)/hyperdrift) /* for tests that start it, from the repository's root */
+#endif
+endef
+$(out)/build_info.h: FORCE
+	$(shell mkdir -p $(@D))$(file >$@.new,$(build_info))
+	$(replace_if_changed)
+
+# A source that is gone makes no object newer: the list of objects tells that the program must be linked again.
+$(programs:%=$(out)/%.objects): $(out)/%.objects: FORCE
+	$(shell mkdir -p $(@D))$(file >$@.new,$($*_objects))
+	$(replace_if_changed)
+
+# ---- running ----
+
+# Packages are installed first; a second make then looks for the libraries again.
+again = +@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+
+run: ## the main job: recompute the 22 records of 2017 from the seeds up, and judge every figure
+	@scripts/setup run
+	$(again) build
+	$(quiet)$(BUILD)/hyperdrift check mnist-2017-cpu mnist-2017-gpu mnist-2017-gpu-race
+
+check: ## all tests: units, small experiments, the main job; ends with "N passed, N failed, N skipped"
+	@scripts/setup run check
+	$(again) tests
+	$(quiet)BUILD='$(BUILD)' scripts/check
+
+bench: ## time and memory of both modes, against PyTorch where python3-torch is installed
+	@scripts/setup run
+	$(again) build
+	$(quiet)BUILD='$(BUILD)' scripts/bench
+
+bless: build ## accept new results as golden: make bless EXPERIMENT=name REASON="why they changed"
+	@test -n "$$EXPERIMENT" && test -n "$$REASON" || \
+	    { echo 'usage: make bless EXPERIMENT=name REASON="why the golden changes"' >&2; exit 2; }
+	$(quiet)$(BUILD)/hyperdrift bless "$$EXPERIMENT" --reason "$$REASON"
+bless: export EXPERIMENT := $(value EXPERIMENT)
+bless: export REASON := $(value REASON)
+
+asan ubsan: ## build with the address (asan) or undefined-behaviour (ubsan) sanitizer and run the unit tests
+	@scripts/setup run check
+	$(again) sanitized-tests SANITIZE=$(if $(filter asan,$@),address,undefined)
+
+sanitized-tests: $(programs:%=$(out)/%)
+	$(quiet)BUILD='$(out)' scripts/check units
+
+setup: ## install the packages that run and check need (make lint needs: scripts/setup lint)
+	@scripts/setup run check
+
+# ---- installing ----
+
+install: build ## install under PREFIX (/usr/local), below DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/hyperdrift $(DESTDIR)$(PREFIX)/share/doc/hyperdrift
+	install -m 755 $(out)/hyperdrift $(DESTDIR)$(PREFIX)/bin/hyperdrift
+	cp -R fixtures golden $(DESTDIR)$(PREFIX)/share/hyperdrift
+	install -m 644 LICENSE $(wildcard README.md) $(DESTDIR)$(PREFIX)/share/doc/hyperdrift
+
+uninstall: ## remove what install put there (same PREFIX and DESTDIR)
+	rm -f $(DESTDIR)$(PREFIX)/bin/hyperdrift
+	rm -rf $(DESTDIR)$(PREFIX)/share/hyperdrift $(DESTDIR)$(PREFIX)/share/doc/hyperdrift
+
+clean: ## remove the build folder
+	rm -rf $(BUILD)
+
+# ---- style ----
+
+format: ## format the C sources with clang-format
+	clang-format -i $(sources) $(headers)
+
+lint: $(out)/build_info.h ## clang-format, clang-tidy and shellcheck over the sources, where they are installed
+	$(quiet)FLAGS='$(filter-out -Werror,$(flags)) -I$(out) -DHD_LOOPS=baseline' scripts/lint $(sources) $(headers)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z ]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+FORCE:
+.PHONY: build tests $(programs) run check bench bless asan ubsan sanitized-tests setup install uninstall \
+    clean format lint help FORCE
+.DELETE_ON_ERROR:
