@@ -1,0 +1,130 @@
+#include "device_host.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
+                         hd_error *error) {
+    *device = NULL;
+    if (!strcmp(name, "cpu")) return hd_device_open_cpu(options, device, error);
+    if (!strcmp(name, "reference")) return hd_device_open_reference(options, device, error);
+    if (!strcmp(name, "cuda"))
+        return hd_fail(error, HD_UNAVAILABLE, "device cuda: this program was built without it");
+    return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: cpu, reference, cuda", name);
+}
+
+void hd_device_close(hd_device *device) {
+    if (device) device->ops->destroy(device);
+}
+
+void hd_device_latch(hd_device *device, hd_fault_kind kind, hd_label label) {
+    if (device->fault.kind != HD_NO_FAULT) return;
+    device->fault.kind = kind;
+    device->fault.label = label;
+    device->fault.step = device->step;
+}
+
+/* "activations of layer 2", "tangent (w) of eta": what a latched error concerns, in a reader's words. */
+static void describe(hd_label label, const hd_problem *problem, char text[64]) {
+    char name[HD_NAME] = "?";
+    if (label.index < problem->hypers) hd_hyperparameter_name(problem->hyper[label.index], name);
+    switch (label.tensor) {
+    case HD_WEIGHTS:
+        snprintf(text, 64, "weights");
+        return;
+    case HD_MOMENTUM_BUFFER:
+        snprintf(text, 64, "momentum");
+        return;
+    case HD_BATCH:
+        snprintf(text, 64, "batch");
+        return;
+    case HD_ACTIVATION:
+        snprintf(text, 64, "activations of layer %zu", label.index);
+        return;
+    case HD_DELTA:
+        snprintf(text, 64, "delta of layer %zu", label.index);
+        return;
+    case HD_ERROR:
+        snprintf(text, 64, "error");
+        return;
+    case HD_GRADIENT:
+        snprintf(text, 64, "gradient");
+        return;
+    case HD_TANGENT:
+    case HD_TANGENT_MOMENTUM:
+        snprintf(text, 64, "tangent of %s", name);
+        return;
+    case HD_ADJOINT:
+    case HD_ADJOINT_MOMENTUM:
+        snprintf(text, 64, "adjoint");
+        return;
+    case HD_ACTIVATION_TANGENT:
+        snprintf(text, 64, "tangents of layer %zu's activations", label.index);
+        return;
+    case HD_DELTA_TANGENT:
+        snprintf(text, 64, "tangents of layer %zu's delta", label.index);
+        return;
+    case HD_VALIDATION_GRADIENT:
+        snprintf(text, 64, "gradient of the validation error");
+        return;
+    }
+}
+
+hd_status hd_device_fault(hd_device *device, const hd_problem *problem, hd_error *error) {
+    hd_fault fault = device->fault;
+    device->fault.kind = HD_NO_FAULT;
+    if (fault.kind == HD_NO_FAULT) return HD_OK;
+    if (fault.kind == HD_NO_MEMORY)
+        return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for a product's operands", device->name);
+    char what[64];
+    describe(fault.label, problem, what);
+    if (fault.step >= problem->steps)
+        return hd_fail(error, HD_DIFFERENT,
+                       "device %s: %s: a value that is not finite (NaN or Inf), after the last step",
+                       device->name, what);
+    return hd_fail(error, HD_DIFFERENT, "device %s: step %zu: %s: a value that is not finite (NaN or Inf)",
+                   device->name, fault.step, what);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *error) {
+    enum { COUNT = 8, M = 200, N = 300, K = 784, TIMES = 5 };
+    hd_status status = HD_OK;
+    hd_real *a = device->ops->allocate(device, (size_t)COUNT * M * K);
+    hd_real *b = device->ops->allocate(device, (size_t)COUNT * K * N);
+    hd_real *c = device->ops->allocate(device, (size_t)COUNT * M * N);
+    if (!a || !b || !c) {
+        status = hd_fail(error, HD_UNAVAILABLE, "device %s: no memory to measure its rate", device->name);
+        goto out;
+    }
+    hd_product products[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        products[i] = (hd_product){.m = M,
+                                   .n = N,
+                                   .c = hd_at(device, c, i * M * N),
+                                   .ldc = N,
+                                   .terms = 1,
+                                   .term = {{K,
+                                             {.at = hd_at(device, a, i * M * K), .ld = K},
+                                             {.at = hd_at(device, b, i * K * N), .ld = N}}}};
+    double best = 0, operations = device->operations;
+    for (int i = 0; i < TIMES; i++) {
+        double start = now();
+        device->ops->multiply(device, COUNT, products);
+        double rate = 2.0 * COUNT * M * N * K / (now() - start) * 1e-9;
+        if (rate > best) best = rate;
+    }
+    device->operations = operations;
+    *gflops = best;
+out:
+    device->ops->release(device, c);
+    device->ops->release(device, b);
+    device->ops->release(device, a);
+    return status;
+}

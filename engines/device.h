@@ -1,0 +1,193 @@
+/* A device: the table of operations that the algorithms are written against. It knows no networks, optimizers
+ * or files.
+ *
+ * Arrays (hd_real *) live on the device and hold its element type: float on `cpu`, double on `reference`.
+ * They are opaque here: hd_at does the only arithmetic on them. Matrices are row-major. K tangents of an
+ * array lie `stride` elements apart.
+ *
+ * Arithmetic operations return nothing. What goes wrong in them is latched in device->fault, first come first
+ * kept, and the algorithm looks once, at its end: no operation waits for the device. Values that are not
+ * finite are latched before a ReLU, clip or argmax can swallow them, with the tensor and step they turned up
+ * in. Unless said otherwise, outputs may not overlap inputs.
+ */
+#ifndef HD_DEVICE_H
+#define HD_DEVICE_H
+
+#include "hypergradient.h"
+
+typedef struct hd_real hd_real;   /* element of a device array */
+typedef struct hd_batch hd_batch; /* examples gathered for the network's input; each device has its own */
+
+/* A matrix on the device: element (i, j) at [i * ld + j], or [j * ld + i] if transposed. With `batch` set it
+ * is the examples' pixels as numbers (rows x inputs) and `at` is not used. */
+typedef struct hd_matrix {
+    const hd_real *at;
+    size_t ld;
+    bool transposed;
+    const hd_batch *batch;
+} hd_matrix;
+
+/* C (+)= A_0 B_0 [+ A_1 B_1]: C is m x n with rows ldc apart, A_i is m x k_i, B_i is k_i x n.
+ * A batch can be A only, as it stands (k = inputs; B is then not transposed) or transposed (m = inputs, k =
+ * rows). */
+typedef struct hd_product {
+    size_t m, n;
+    hd_real *c;
+    size_t ldc;
+    bool accumulate; /* false: C is only written, never read */
+    size_t terms;    /* 1 or 2 */
+    struct {
+        size_t k;
+        hd_matrix a, b;
+    } term[2];
+} hd_product;
+
+/* What a tangent of momentum's step gets directly from its hyperparameter. */
+typedef enum hd_source {
+    HD_SOURCE_NONE,     /* a rho, elsewhere than in its own layer */
+    HD_SOURCE_SIGN,     /* rho_l1: dm' = sign(w) */
+    HD_SOURCE_TWICE,    /* rho_l2: dm' = 2 w */
+    HD_SOURCE_MOMENTUM, /* mu: dm' = m */
+    HD_SOURCE_STEP,     /* eta: dw' = -m' */
+} hd_source;
+
+/* The hyperparameters that act on one stretch of the weight vector. */
+typedef struct hd_coefficients {
+    double rho_l1, rho_l2, eta, mu;
+} hd_coefficients;
+
+/* What a latched error is called. */
+typedef struct hd_label {
+    hd_tensor tensor;
+    size_t index; /* layer or hyperparameter, as in hd_observer */
+} hd_label;
+
+typedef enum hd_fault_kind { HD_NO_FAULT, HD_NOT_FINITE, HD_NO_MEMORY } hd_fault_kind;
+
+typedef struct hd_fault {
+    hd_fault_kind kind;
+    hd_label label;
+    size_t step;
+} hd_fault;
+
+typedef struct hd_device_ops {
+    void (*destroy)(hd_device *);
+
+    /* count elements, zeroed; NULL where memory cannot be had. release takes NULL. */
+    hd_real *(*allocate)(hd_device *, size_t count);
+    void (*release)(hd_device *, hd_real *);
+    /* count float64 sums, zeroed; they are accumulated on the device and fetched once. */
+    double *(*allocate_sums)(hd_device *, size_t count);
+    void (*release_sums)(hd_device *, double *);
+    void (*zero_sums)(hd_device *, size_t count, double *);
+    void (*fetch_sums)(hd_device *, size_t count, const double *from, double *to);
+
+    void (*upload)(hd_device *, size_t count, const float *from, hd_real *to);
+    void (*download)(hd_device *, size_t count, const hd_real *from, double *to);
+    void (*zero)(hd_device *, size_t count, hd_real *);
+    void (*copy)(hd_device *, size_t count, const hd_real *from, hd_real *to);
+
+    /* A batch of up to rows examples; NULL where memory cannot be had. */
+    hd_batch *(*batch_create)(hd_device *, size_t rows, size_t inputs);
+    void (*batch_release)(hd_device *, hd_batch *);
+    /* x[r][p] = pixels[index[r]][p] * (float)(1/255), with the labels. index NULL: examples first .. first +
+     * rows - 1. */
+    void (*batch_load)(hd_device *, hd_batch *, const hd_examples *, const uint32_t *index, size_t first,
+                       size_t rows);
+    /* The numbers of a batch, to[rows][inputs], for observers. */
+    void (*batch_download)(hd_device *, const hd_batch *, double *to);
+
+    /* Products, independent of each other; see hd_product. */
+    void (*multiply)(hd_device *, size_t count, const hd_product *products);
+
+    /* a = z + b, rows x columns in place, b[columns]; then a = relu(a) if relu. */
+    void (*activate)(hd_device *, size_t rows, size_t columns, hd_real *z, const hd_real *b, bool relu,
+                     hd_label);
+    /* R{a} = (R{z} + R{b}) where a > 0 else 0 (relu), or R{z} + R{b}, for each of count tangents. a is the
+     * primal's, after activate. */
+    void (*activate_tangent)(hd_device *, size_t count, size_t rows, size_t columns, const hd_real *a,
+                             bool relu, hd_real *z_dot, size_t z_stride, const hd_real *b_dot,
+                             size_t b_stride, hd_label);
+    /* d = d where a > 0 else 0, for each of count arrays. */
+    void (*gate)(hd_device *, size_t count, size_t rows, size_t columns, const hd_real *a, hd_real *d,
+                 size_t d_stride);
+
+    /* For each example of the batch: p = softmax(logits), error = -log clip(p_label),
+     * delta_c = (p_c - [c = label]) / divisor, or 0 for all c where the clip cuts p_label off. */
+    void (*softmax)(hd_device *, const hd_batch *, size_t classes, double divisor, const hd_real *logits,
+                    hd_real *p, hd_real *delta, hd_real *error);
+    /* R{delta_c} = p_c (R{z_c} - sum_j p_j R{z_j}) / divisor, 0 where the clip cuts off; in place of R{z},
+     * for each of count. */
+    void (*softmax_tangent)(hd_device *, const hd_batch *, size_t count, size_t classes, double divisor,
+                            const hd_real *p, hd_real *z_dot, size_t stride);
+    /* *sum += number of examples whose greatest logit (the lowest index wins a tie) is at the label. */
+    void (*count_correct)(hd_device *, const hd_batch *, size_t classes, const hd_real *logits, double *sum);
+
+    /* *sum += x . y, or the sum of x if y is NULL. */
+    void (*dot)(hd_device *, size_t count, const hd_real *x, const hd_real *y, double *sum);
+
+    /* Momentum on a stretch of n weights with one set of coefficients, G = g + rho_l1 sign(w) + 2 rho_l2 w:
+     *   m' = mu m + G,  w' = w - eta m'. */
+    void (*momentum_step)(hd_device *, size_t n, hd_coefficients, const hd_real *w, const hd_real *m,
+                          const hd_real *g, hd_real *w_next, hd_real *m_next, hd_label);
+    /* Its tangent for each of count hyperparameters, in place, given h = (Hessian of the plain error) z_w:
+     *   z_m' = mu z_m + h + 2 rho_l2 z_w + [sign(w) | 2 w | m],  z_w' = z_w - eta z_m' [- m'] by source. */
+    void (*momentum_tangent)(hd_device *, size_t n, hd_coefficients, size_t count, size_t stride,
+                             const hd_source *source, const hd_real *w, const hd_real *m,
+                             const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m, hd_label);
+    /* First half of its adjoint: q = p_m - eta p_w, and sums[0..3] += q . sign(w), q . 2 w, -p_w . m', q . m.
+     */
+    void (*momentum_adjoint)(hd_device *, size_t n, hd_coefficients, const hd_real *w, const hd_real *m,
+                             const hd_real *m_next, const hd_real *p_w, const hd_real *p_m, hd_real *q,
+                             double sums[4]);
+    /* Second half, given h = (Hessian of the plain error) q:  p_w += h + 2 rho_l2 q,  p_m = mu q, in place.
+     */
+    void (*momentum_pull_back)(hd_device *, size_t n, hd_coefficients, const hd_real *q, const hd_real *h,
+                               hd_real *p_w, hd_real *p_m, hd_label);
+} hd_device_ops;
+
+struct hd_device {
+    const hd_device_ops *ops;
+    const char *name;       /* "cpu", "reference" */
+    const char *arithmetic; /* "exact", "float64" */
+    size_t element;         /* bytes of an element: 4 or 8 */
+    size_t threads;
+    char kernels[32];  /* what multiplies: "skx", "haswell", ... (BLIS), or "own" */
+    char loops[16];    /* version of the other loops: "avx512", "avx2", "baseline", or "plain" */
+    char note[128];    /* why it is not what was asked for, or empty */
+    size_t step;       /* stamped on a latched fault: the algorithms count here */
+    hd_fault fault;    /* the first since it was cleared */
+    double operations; /* 2 m n k of every product carried out so far */
+    size_t allocated;  /* bytes of arrays, sums and batches now held */
+};
+
+/* How to open a device; zeroed means: choose. */
+typedef struct hd_device_options {
+    size_t threads;      /* 0: one for each core this process may run on; more than those is refused */
+    const char *kernels; /* BLIS's "skx", "haswell", "zen2", "zen3", "generic", or "own": no BLIS */
+    const char *loops;   /* "avx512", "avx2", "baseline" */
+} hd_device_options;
+
+/* Opens "cpu" or "reference". HD_INVALID for a name, kernels or loops not known; HD_UNAVAILABLE for those
+ * that this processor cannot run, too many threads, no memory, or BLIS already started with other kernels.
+ * End with hd_device_close (takes NULL). */
+hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
+                         hd_error *error);
+void hd_device_close(hd_device *device);
+
+/* Address of element i of a device array. */
+static inline hd_real *hd_at(const hd_device *device, const hd_real *array, size_t i) {
+    return (hd_real *)((char *)(uintptr_t)array + i * device->element);
+}
+
+/* Keeps the first fault. */
+void hd_device_latch(hd_device *device, hd_fault_kind kind, hd_label label);
+
+/* HD_OK, or the latched fault as an error; clears it. problem names the tensors. */
+hd_status hd_device_fault(hd_device *device, const hd_problem *problem, hd_error *error);
+
+/* GFLOP/s of the device on products like a network's (8 of 200 x 300 x 784), best of a few, some tens of
+ * milliseconds. */
+hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *error);
+
+#endif

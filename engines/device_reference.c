@@ -1,0 +1,323 @@
+/* `reference`: float64, the arbiter. Formulas as one would write them down, libm's exp and log, sums in plain
+ * order; it shares nothing with arithmetic.h but the constants that define the experiment. */
+#include "arithmetic.h"
+#include "device_host.h"
+#include "product.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct hd_batch {
+    size_t rows, inputs;
+    double *x; /* [rows][inputs] */
+    uint8_t *labels;
+};
+
+static const double *in(const hd_real *array) {
+    return (const double *)array;
+}
+static double *out_of(hd_real *array) {
+    return (double *)array;
+}
+
+#define FOR_EACH_ROW(device) _Pragma("omp parallel for schedule(static) num_threads((int)(device)->threads)")
+
+static void upload(hd_device *device, size_t count, const float *from, hd_real *to) {
+    (void)device;
+    for (size_t i = 0; i < count; i++) out_of(to)[i] = (double)from[i];
+}
+
+static void download(hd_device *device, size_t count, const hd_real *from, double *to) {
+    (void)device;
+    memcpy(to, from, count * sizeof *to);
+}
+
+/* --- batches --- */
+
+static void batch_release(hd_device *device, hd_batch *batch) {
+    if (!batch) return;
+    hd_host_release(device, batch->x);
+    hd_host_release(device, batch->labels);
+    hd_host_release(device, batch);
+}
+
+static hd_batch *batch_create(hd_device *device, size_t rows, size_t inputs) {
+    hd_batch *batch = hd_host_allocate(device, 1, sizeof *batch);
+    if (!batch) return NULL;
+    batch->inputs = inputs;
+    batch->x = hd_host_allocate(device, rows * inputs, sizeof *batch->x);
+    batch->labels = hd_host_allocate(device, rows, 1);
+    if (batch->x && batch->labels) return batch;
+    batch_release(device, batch);
+    return NULL;
+}
+
+static void batch_load(hd_device *device, hd_batch *batch, const hd_examples *examples, const uint32_t *index,
+                       size_t first, size_t rows) {
+    batch->rows = rows;
+    FOR_EACH_ROW(device)
+    for (size_t r = 0; r < rows; r++) {
+        size_t example = hd_batch_example(index, first, r);
+        batch->labels[r] = examples->labels[example];
+        for (size_t i = 0; i < batch->inputs; i++) {
+            float pixel =
+                (float)examples->pixels[example * batch->inputs + i] * HD_PIXEL; /* the data are float32 */
+            batch->x[r * batch->inputs + i] = (double)pixel;
+        }
+    }
+}
+
+static void batch_download(hd_device *device, const hd_batch *batch, double *to) {
+    (void)device;
+    memcpy(to, batch->x, batch->rows * batch->inputs * sizeof *to);
+}
+
+/* --- products --- */
+
+static void multiply_block(const hd_product *p, hd_block block) {
+    double *c = out_of(p->c) + block.row * p->ldc + block.column;
+    for (size_t t = 0; t < p->terms; t++) {
+        hd_matrix a = p->term[t].a, b = p->term[t].b;
+        const double *a_at = a.batch ? a.batch->x : in(a.at);
+        size_t a_ld = a.batch ? a.batch->inputs : a.ld;
+        size_t a_row = a.transposed ? 1 : a_ld, a_column = a.transposed ? a_ld : 1;
+        size_t b_row = b.transposed ? 1 : b.ld, b_column = b.transposed ? b.ld : 1;
+        hd_product_double(block.rows, block.columns, p->term[t].k, a_at + block.row * a_row, a_row, a_column,
+                          in(b.at) + block.column * b_column, b_row, b_column, p->accumulate || t > 0, c,
+                          p->ldc);
+    }
+}
+
+static void multiply(hd_device *device, size_t count, const hd_product *products) {
+#pragma omp parallel num_threads((int)device->threads)
+    for (size_t i = 0; i < count; i++) {
+        hd_block block;
+        if (hd_product_block(count, products, i, (size_t)omp_get_thread_num(), (size_t)omp_get_num_threads(),
+                             &block))
+            multiply_block(&products[i], block);
+    }
+    for (size_t i = 0; i < count; i++) device->operations += 2 * hd_product_work(&products[i]);
+}
+
+/* --- the network's element formulas --- */
+
+static void activate(hd_device *device, size_t rows, size_t columns, hd_real *z, const hd_real *b, bool relu,
+                     hd_label label) {
+    int bad = 0;
+#pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
+    for (size_t i = 0; i < rows * columns; i++) {
+        double sum = in(z)[i] + in(b)[i % columns];
+        bad |= !isfinite(sum);
+        out_of(z)[i] = relu && !(sum > 0) ? 0 : sum;
+    }
+    if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
+}
+
+static void activate_tangent(hd_device *device, size_t count, size_t rows, size_t columns, const hd_real *a,
+                             bool relu, hd_real *z_dot, size_t z_stride, const hd_real *b_dot,
+                             size_t b_stride, hd_label label) {
+    int bad = 0;
+    for (size_t j = 0; j < count; j++) {
+        double *z = out_of(z_dot) + j * z_stride;
+        const double *b = in(b_dot) + j * b_stride;
+#pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
+        for (size_t i = 0; i < rows * columns; i++) {
+            double sum = z[i] + b[i % columns];
+            bad |= !isfinite(sum);
+            z[i] = relu && !(in(a)[i] > 0) ? 0 : sum;
+        }
+    }
+    if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
+}
+
+static void gate(hd_device *device, size_t count, size_t rows, size_t columns, const hd_real *a, hd_real *d,
+                 size_t d_stride) {
+    for (size_t j = 0; j < count; j++) FOR_EACH_ROW(device)
+    for (size_t i = 0; i < rows * columns; i++)
+        if (!(in(a)[i] > 0)) out_of(d)[j * d_stride + i] = 0;
+}
+
+static bool clip_passes(double p) {
+    return p >= (double)HD_CLIP_LOW && p <= (double)HD_CLIP_HIGH;
+}
+
+static void softmax(hd_device *device, const hd_batch *batch, size_t classes, double divisor,
+                    const hd_real *logits, hd_real *p_, hd_real *delta_, hd_real *error) {
+    int bad = 0;
+#pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
+    for (size_t r = 0; r < batch->rows; r++) {
+        const double *z = in(logits) + r * classes;
+        double *p = out_of(p_) + r * classes, *delta = out_of(delta_) + r * classes, greatest = z[0], sum = 0;
+        size_t label = batch->labels[r];
+        for (size_t c = 1; c < classes; c++) greatest = z[c] > greatest ? z[c] : greatest;
+        for (size_t c = 0; c < classes; c++) sum += p[c] = exp(z[c] - greatest);
+        for (size_t c = 0; c < classes; c++) p[c] /= sum;
+        bad |= !isfinite(sum);
+        double clipped = p[label] < (double)HD_CLIP_LOW ? (double)HD_CLIP_LOW : p[label];
+        out_of(error)[r] = -log(clipped > (double)HD_CLIP_HIGH ? (double)HD_CLIP_HIGH : clipped);
+        for (size_t c = 0; c < classes; c++)
+            delta[c] = clip_passes(p[label]) ? (p[c] - (c == label ? 1 : 0)) / divisor : 0;
+    }
+    if (bad) hd_device_latch(device, HD_NOT_FINITE, (hd_label){HD_ERROR, 0});
+}
+
+static void softmax_tangent(hd_device *device, const hd_batch *batch, size_t count, size_t classes,
+                            double divisor, const hd_real *p_, hd_real *z_dot, size_t stride) {
+    for (size_t j = 0; j < count; j++) FOR_EACH_ROW(device)
+    for (size_t r = 0; r < batch->rows; r++) {
+        const double *p = in(p_) + r * classes;
+        double *z = out_of(z_dot) + j * stride + r * classes, mean = 0;
+        for (size_t c = 0; c < classes; c++) mean += p[c] * z[c];
+        for (size_t c = 0; c < classes; c++)
+            z[c] = clip_passes(p[batch->labels[r]]) ? p[c] * (z[c] - mean) / divisor : 0;
+    }
+}
+
+static void count_correct(hd_device *device, const hd_batch *batch, size_t classes, const hd_real *logits,
+                          double *sum) {
+    (void)device;
+    for (size_t r = 0; r < batch->rows; r++) {
+        const double *z = in(logits) + r * classes;
+        size_t best = 0;
+        for (size_t c = 1; c < classes; c++)
+            if (z[c] > z[best]) best = c;
+        *sum += best == batch->labels[r];
+    }
+}
+
+static void dot(hd_device *device, size_t count, const hd_real *x, const hd_real *y, double *sum) {
+    (void)device;
+    double s = 0;
+    for (size_t i = 0; i < count; i++) s += in(x)[i] * (y ? in(y)[i] : 1);
+    *sum += s;
+}
+
+/* --- momentum --- */
+
+static double sign(double w) {
+    return (w > 0) - (w < 0);
+}
+
+static void momentum_step(hd_device *device, size_t n, hd_coefficients k, const hd_real *w_,
+                          const hd_real *m_, const hd_real *g_, hd_real *w_next, hd_real *m_next,
+                          hd_label label) {
+    const double *w = in(w_), *m = in(m_), *g = in(g_);
+    int bad = 0;
+#pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
+    for (size_t i = 0; i < n; i++) {
+        double m1 = k.mu * m[i] + g[i] + k.rho_l1 * sign(w[i]) + 2 * k.rho_l2 * w[i];
+        out_of(m_next)[i] = m1;
+        out_of(w_next)[i] = w[i] - k.eta * m1;
+        bad |= !isfinite(out_of(w_next)[i]);
+    }
+    if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
+}
+
+static void momentum_tangent(hd_device *device, size_t n, hd_coefficients k, size_t count, size_t stride,
+                             const hd_source *source, const hd_real *w_, const hd_real *m_,
+                             const hd_real *m_next_, const hd_real *h, hd_real *z_w, hd_real *z_m,
+                             hd_label label) {
+    const double *w = in(w_), *m = in(m_), *m_next = in(m_next_);
+    for (size_t j = 0; j < count; j++) {
+        int bad = 0;
+#pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
+        for (size_t i = 0; i < n; i++) {
+            double *zw = out_of(z_w) + j * stride + i, *zm = out_of(z_m) + j * stride + i;
+            double direct_m = source[j] == HD_SOURCE_SIGN       ? sign(w[i])
+                              : source[j] == HD_SOURCE_TWICE    ? 2 * w[i]
+                              : source[j] == HD_SOURCE_MOMENTUM ? m[i]
+                                                                : 0;
+            *zm = k.mu * *zm + in(h)[j * stride + i] + 2 * k.rho_l2 * *zw + direct_m;
+            *zw -= k.eta * *zm + (source[j] == HD_SOURCE_STEP ? m_next[i] : 0);
+            bad |= !isfinite(*zw);
+        }
+        if (bad) hd_device_latch(device, HD_NOT_FINITE, (hd_label){label.tensor, j});
+    }
+}
+
+static void momentum_adjoint(hd_device *device, size_t n, hd_coefficients k, const hd_real *w_,
+                             const hd_real *m_, const hd_real *m_next_, const hd_real *p_w,
+                             const hd_real *p_m, hd_real *q_, double sums[4]) {
+    const double *w = in(w_), *m = in(m_), *m_next = in(m_next_);
+    double *q = out_of(q_), l1 = 0, l2 = 0, step = 0, momentum = 0;
+    (void)device;
+    for (size_t i = 0; i < n; i++) {
+        q[i] = in(p_m)[i] - k.eta * in(p_w)[i];
+        l1 += q[i] * sign(w[i]);
+        l2 += q[i] * 2 * w[i];
+        step -= in(p_w)[i] * m_next[i];
+        momentum += q[i] * m[i];
+    }
+    sums[0] += l1, sums[1] += l2, sums[2] += step, sums[3] += momentum;
+}
+
+static void momentum_pull_back(hd_device *device, size_t n, hd_coefficients k, const hd_real *q,
+                               const hd_real *h, hd_real *p_w, hd_real *p_m, hd_label label) {
+    int bad = 0;
+#pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
+    for (size_t i = 0; i < n; i++) {
+        out_of(p_w)[i] += in(h)[i] + 2 * k.rho_l2 * in(q)[i];
+        out_of(p_m)[i] = k.mu * in(q)[i];
+        bad |= !isfinite(in(p_w)[i]);
+    }
+    if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
+}
+
+/* --- opening --- */
+
+static void destroy(hd_device *device) {
+    free(device);
+}
+
+static const hd_device_ops ops = {
+    .destroy = destroy,
+    .allocate = hd_host_allocate_reals,
+    .release = hd_host_release_reals,
+    .allocate_sums = hd_host_allocate_sums,
+    .release_sums = hd_host_release_sums,
+    .zero_sums = hd_host_zero_sums,
+    .fetch_sums = hd_host_fetch_sums,
+    .upload = upload,
+    .download = download,
+    .zero = hd_host_zero,
+    .copy = hd_host_copy,
+    .batch_create = batch_create,
+    .batch_release = batch_release,
+    .batch_load = batch_load,
+    .batch_download = batch_download,
+    .multiply = multiply,
+    .activate = activate,
+    .activate_tangent = activate_tangent,
+    .gate = gate,
+    .softmax = softmax,
+    .softmax_tangent = softmax_tangent,
+    .count_correct = count_correct,
+    .dot = dot,
+    .momentum_step = momentum_step,
+    .momentum_tangent = momentum_tangent,
+    .momentum_adjoint = momentum_adjoint,
+    .momentum_pull_back = momentum_pull_back,
+};
+
+hd_status hd_device_open_reference(const hd_device_options *options, hd_device **opened, hd_error *error) {
+    hd_device *device = calloc(1, sizeof *device);
+    if (!device) return hd_fail(error, HD_UNAVAILABLE, "device reference: no memory");
+    *device = (hd_device){.ops = &ops,
+                          .name = "reference",
+                          .arithmetic = "float64",
+                          .element = sizeof(double),
+                          .loops = "plain"};
+    /* "own" is the float32 arithmetic's; here BLIS always multiplies, with whatever kernels it picks then */
+    const char *kernels =
+        options && options->kernels && strcmp(options->kernels, "own") ? options->kernels : NULL;
+    hd_status status = hd_host_threads(options, &device->threads, error);
+    if (status == HD_OK) status = hd_product_start(kernels, device->kernels, error);
+    if (status == HD_OK)
+        *opened = device;
+    else
+        destroy(device);
+    return status;
+}

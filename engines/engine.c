@@ -1,0 +1,362 @@
+#include "engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Rows the validation and test sets are gone through at a time: a multiple of the products' slice, so that
+ * the validation gradient's sums over rows are those of one product over all of them. */
+enum { CHUNK = 2048 };
+
+enum { SUM_ERROR, SUM_VALIDATION, SUM_TEST, SUM_TRAINING, EVALUATION_SUMS };
+
+double hd_engine_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void hd_engine_lap(double *mark, double *phase) {
+    double now = hd_engine_now();
+    *phase += now - *mark;
+    *mark = now;
+}
+
+const char *hd_hyperparameter_name(hd_hyperparameter h, char name[HD_NAME]) {
+    switch (h.kind) {
+    case HD_RHO_L1:
+        snprintf(name, HD_NAME, "rho_l1_%zu", h.layer);
+        break;
+    case HD_RHO_L2:
+        snprintf(name, HD_NAME, "rho_l2_%zu", h.layer);
+        break;
+    case HD_ETA:
+        snprintf(name, HD_NAME, "eta");
+        break;
+    case HD_MU:
+        snprintf(name, HD_NAME, "mu");
+        break;
+    }
+    return name;
+}
+
+const char *hd_weight_name(size_t layers, const size_t *dims, size_t i, char name[HD_WEIGHT_NAME]) {
+    for (size_t l = 0; l < layers; i -= dims[l] * dims[l + 1], l++)
+        if (i < dims[l] * dims[l + 1]) {
+            snprintf(name, HD_WEIGHT_NAME, "W_%zu[%zu,%zu]", l, i / dims[l + 1], i % dims[l + 1]);
+            return name;
+        }
+    for (size_t l = 0; l < layers; i -= dims[l + 1], l++)
+        if (i < dims[l + 1]) {
+            snprintf(name, HD_WEIGHT_NAME, "b_%zu[%zu]", l, i);
+            return name;
+        }
+    snprintf(name, HD_WEIGHT_NAME, "beyond the last weight");
+    return name;
+}
+
+/* --- checks --- */
+
+static hd_status check_examples(const hd_problem *problem, const hd_examples *examples, const char *which,
+                                hd_error *error) {
+    if (examples->count == 0 || !examples->pixels || !examples->labels)
+        return hd_fail(error, HD_INVALID, "problem: the %s set is empty", which);
+    size_t classes = problem->dims[problem->layers];
+    for (size_t i = 0; i < examples->count; i++)
+        if (examples->labels[i] >= classes)
+            return hd_fail(error, HD_INVALID, "problem: %s example %zu has label %u, of %zu classes", which,
+                           i, examples->labels[i], classes);
+    return HD_OK;
+}
+
+static hd_status check_hyperparameters(const hd_problem *problem, hd_error *error) {
+    char name[HD_NAME];
+    bool eta = false, mu = false;
+    if (problem->hypers > 2 * problem->layers + 2)
+        return hd_fail(error, HD_INVALID, "problem: %zu hyperparameters, of %zu possible", problem->hypers,
+                       2 * problem->layers + 2);
+    for (size_t j = 0; j < problem->hypers; j++) {
+        hd_hyperparameter h = problem->hyper[j];
+        eta |= h.kind == HD_ETA, mu |= h.kind == HD_MU;
+        if (h.layer >= problem->layers)
+            return hd_fail(error, HD_INVALID, "problem: hyperparameter %s: there are %zu layers",
+                           hd_hyperparameter_name(h, name), problem->layers);
+        for (size_t i = 0; i < j; i++)
+            if (problem->hyper[i].kind == h.kind && problem->hyper[i].layer == h.layer)
+                return hd_fail(error, HD_INVALID, "problem: hyperparameter %s is there twice",
+                               hd_hyperparameter_name(h, name));
+    }
+    if (eta && mu) return HD_OK;
+    return hd_fail(error, HD_INVALID, "problem: hyperparameter %s is missing", eta ? "mu" : "eta");
+}
+
+static hd_status check(const hd_problem *problem, hd_error *error) {
+    if (problem->layers == 0 || problem->layers > HD_MAX_LAYERS)
+        return hd_fail(error, HD_INVALID, "problem: %zu layers; allowed: 1 to %d", problem->layers,
+                       HD_MAX_LAYERS);
+    for (size_t l = 0; l <= problem->layers; l++)
+        if (problem->dims[l] == 0) return hd_fail(error, HD_INVALID, "problem: layer %zu has no units", l);
+    if (problem->steps == 0 || problem->batch == 0)
+        return hd_fail(error, HD_INVALID, "problem: steps and batch must be at least 1");
+    hd_status status = check_examples(problem, &problem->training, "training", error);
+    if (status == HD_OK) status = check_examples(problem, &problem->validation, "validation", error);
+    if (status == HD_OK) status = check_examples(problem, &problem->test, "test", error);
+    if (status == HD_OK) status = check_hyperparameters(problem, error);
+    for (size_t i = 0; status == HD_OK && i < problem->steps * problem->batch; i++)
+        if (problem->scheme[i] >= problem->training.count)
+            status = hd_fail(error, HD_INVALID, "problem: the scheme's entry %zu is example %u, of %zu", i,
+                             problem->scheme[i], problem->training.count);
+    return status;
+}
+
+/* --- life --- */
+
+void hd_engine_destroy(hd_engine *engine) {
+    if (!engine) return;
+    hd_device *device = engine->device;
+    hd_trajectory_release(&engine->model, &engine->trajectory);
+    hd_activations_release(&engine->model, &engine->act);
+    hd_activations_release(&engine->model, &engine->evaluation);
+    device->ops->batch_release(device, engine->batch);
+    device->ops->batch_release(device, engine->chunk);
+    hd_real *arrays[] = {engine->gradient,  engine->errors,    engine->tangent.w, engine->tangent.m,
+                         engine->adjoint.w, engine->adjoint.m, engine->direction, engine->hvp};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) device->ops->release(device, arrays[i]);
+    device->ops->release_sums(device, engine->evaluated);
+    device->ops->release_sums(device, engine->sums);
+    free(engine->hypergradients);
+    free(engine->weights);
+    free(engine->shown);
+    free(engine);
+}
+
+static size_t greatest(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* Everything but the trajectory and the activations. */
+static bool allocate(hd_engine *engine, size_t chunk) {
+    hd_device *device = engine->device;
+    const hd_problem *problem = engine->problem;
+    size_t rows = greatest(problem->batch, chunk), widest = engine->model.weights;
+    for (size_t l = 0; l <= problem->layers; l++) widest = greatest(widest, rows * problem->dims[l]);
+    return (engine->batch = device->ops->batch_create(device, problem->batch, problem->dims[0])) &&
+           (engine->chunk = device->ops->batch_create(device, chunk, problem->dims[0])) &&
+           (engine->gradient = device->ops->allocate(device, engine->model.weights)) &&
+           (engine->errors = device->ops->allocate(device, problem->validation.count)) &&
+           (engine->evaluated = device->ops->allocate_sums(device, EVALUATION_SUMS)) &&
+           (engine->hypergradients = calloc(problem->hypers, sizeof(double))) &&
+           (engine->weights = calloc(engine->model.weights, sizeof(double))) &&
+           (engine->shown = malloc(widest * sizeof(double))) && engine->method->prepare(engine);
+}
+
+hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,
+                                hd_engine **created, hd_error *error) {
+    *created = NULL;
+    hd_status status = check(problem, error);
+    if (status != HD_OK) return status;
+    hd_engine *engine = calloc(1, sizeof *engine);
+    if (!engine) return hd_fail(error, HD_UNAVAILABLE, "no memory for an engine");
+    engine->device = device;
+    engine->problem = problem;
+    engine->method = method;
+    hd_model_describe(&engine->model, device, problem->layers, problem->dims);
+    hd_dynamics_describe(&engine->dynamics, &engine->model, problem);
+    size_t most = greatest(greatest(problem->validation.count, problem->test.count), problem->batch);
+    size_t chunk = most < CHUNK ? most : CHUNK;
+    bool tangents = method == &hd_method_forward;
+    status = hd_trajectory_create(&engine->model, method->trajectory(problem), &engine->trajectory, error);
+    if (status == HD_OK)
+        status = hd_activations_create(&engine->model, problem->batch,
+                                       tangents ? problem->hypers : method == &hd_method_reverse,
+                                       &engine->act, error);
+    if (status == HD_OK) status = hd_activations_create(&engine->model, chunk, 0, &engine->evaluation, error);
+    if (status == HD_OK && !allocate(engine, chunk))
+        status = hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for a run's arrays", device->name);
+    if (status == HD_OK)
+        *created = engine;
+    else
+        hd_engine_destroy(engine);
+    return status;
+}
+
+hd_status hd_engine_create(hd_device *device, const hd_problem *problem, hd_mode mode, hd_engine **engine,
+                           hd_error *error) {
+    const hd_method *method = mode == HD_FORWARD ? &hd_method_forward : &hd_method_reverse;
+    return hd_engine_create_with(device, problem, method, engine, error);
+}
+
+/* --- what methods call --- */
+
+hd_state hd_engine_state(const hd_engine *engine, size_t t) {
+    return hd_trajectory_state(&engine->trajectory, &engine->model, t);
+}
+
+void hd_engine_load_batch(hd_engine *engine, size_t t) {
+    const hd_problem *problem = engine->problem;
+    double mark = hd_engine_now();
+    engine->device->ops->batch_load(engine->device, engine->batch, &problem->training,
+                                    problem->scheme + t * problem->batch, 0, problem->batch);
+    hd_engine_lap(&mark, &engine->seconds.data);
+}
+
+void hd_engine_show(hd_engine *engine, hd_tensor tensor, size_t index, const hd_real *values, size_t count) {
+    const hd_observer *observer = engine->observer;
+    if (!observer || !(observer->wants & 1u << tensor) || engine->stopped) return;
+    engine->device->ops->download(engine->device, count, values, engine->shown);
+    engine->stopped =
+        !observer->seen(observer->context, tensor, index, engine->device->step, engine->shown, count);
+}
+
+static void show_batch(hd_engine *engine) {
+    const hd_observer *observer = engine->observer;
+    if (!observer || !(observer->wants & 1u << HD_BATCH) || engine->stopped) return;
+    engine->device->ops->batch_download(engine->device, engine->batch, engine->shown);
+    engine->stopped = !observer->seen(observer->context, HD_BATCH, 0, engine->device->step, engine->shown,
+                                      engine->problem->batch * engine->problem->dims[0]);
+}
+
+static void show_state(hd_engine *engine, size_t t) {
+    hd_state state = hd_engine_state(engine, t);
+    hd_engine_show(engine, HD_WEIGHTS, 0, state.w, engine->model.weights);
+    hd_engine_show(engine, HD_MOMENTUM_BUFFER, 0, state.m, engine->model.weights);
+}
+
+/* What hd_model_differentiate left behind. */
+static void show_activations(hd_engine *engine, const hd_activations *act, const hd_real *errors,
+                             size_t rows) {
+    for (size_t l = 1; l <= engine->model.layers; l++) {
+        hd_engine_show(engine, HD_ACTIVATION, l, act->a[l], rows * engine->model.dims[l]);
+        hd_engine_show(engine, HD_DELTA, l, act->delta[l], rows * engine->model.dims[l]);
+    }
+    hd_engine_show(engine, HD_ERROR, 0, errors, rows);
+}
+
+double hd_engine_round(const hd_engine *engine, double sum) {
+    return engine->device->element == sizeof(float) ? (double)(float)sum : sum;
+}
+
+void hd_engine_plain_step(hd_engine *engine, size_t t) {
+    double mark = hd_engine_now();
+    size_t rows = engine->problem->batch;
+    hd_state state = hd_engine_state(engine, t), next = hd_engine_state(engine, t + 1);
+    hd_derivatives wanted = {.divisor = (double)rows, .gradient = engine->gradient};
+    hd_model_differentiate(&engine->model, state.w, engine->batch, rows, &engine->act, &wanted);
+    hd_dynamics_step(&engine->dynamics, state, engine->gradient, next);
+    hd_engine_lap(&mark, &engine->seconds.training);
+}
+
+/* --- evaluation --- */
+
+/* Goes through examples in chunks, counting the correct ones; with gradient also the errors and dE/dw. */
+static void evaluate_set(hd_engine *engine, const hd_real *w, const hd_examples *examples, hd_real *gradient,
+                         double *correct) {
+    hd_device *device = engine->device;
+    const hd_model *model = &engine->model;
+    size_t classes = model->dims[model->layers];
+    for (size_t first = 0; first < examples->count; first += engine->evaluation.rows) {
+        size_t rows = examples->count - first;
+        if (rows > engine->evaluation.rows) rows = engine->evaluation.rows;
+        device->ops->batch_load(device, engine->chunk, examples, NULL, first, rows);
+        if (gradient) {
+            hd_derivatives wanted = {.divisor = (double)examples->count,
+                                     .error = hd_at(device, engine->errors, first),
+                                     .gradient = gradient,
+                                     .accumulate = first > 0};
+            hd_model_differentiate(model, w, engine->chunk, rows, &engine->evaluation, &wanted);
+            show_activations(engine, &engine->evaluation, wanted.error, rows);
+        } else {
+            hd_model_predict(model, w, engine->chunk, rows, &engine->evaluation);
+        }
+        device->ops->count_correct(device, engine->chunk, classes, engine->evaluation.a[model->layers],
+                                   correct);
+    }
+}
+
+static void evaluate(hd_engine *engine, const hd_real *w, size_t training_batch) {
+    hd_device *device = engine->device;
+    const hd_problem *problem = engine->problem;
+    double mark = hd_engine_now(), *sums = engine->evaluated;
+    device->ops->zero_sums(device, EVALUATION_SUMS, sums);
+    evaluate_set(engine, w, &problem->validation, engine->gradient, sums + SUM_VALIDATION);
+    evaluate_set(engine, w, &problem->test, NULL, sums + SUM_TEST);
+    device->ops->dot(device, problem->validation.count, engine->errors, NULL, sums + SUM_ERROR);
+
+    hd_engine_load_batch(engine, training_batch);
+    hd_model_predict(&engine->model, w, engine->batch, problem->batch, &engine->act);
+    device->ops->count_correct(device, engine->batch, problem->dims[problem->layers],
+                               engine->act.a[problem->layers], sums + SUM_TRAINING);
+    hd_engine_lap(&mark, &engine->seconds.validation);
+}
+
+static void report(hd_engine *engine, const hd_real *w, hd_result *result) {
+    const hd_problem *problem = engine->problem;
+    double sums[EVALUATION_SUMS];
+    engine->device->ops->fetch_sums(engine->device, EVALUATION_SUMS, engine->evaluated, sums);
+    engine->device->ops->download(engine->device, engine->model.weights, w, engine->weights);
+    *result = (hd_result){
+        .hypergradients = engine->hypergradients,
+        .weights = engine->weights,
+        .validation_error = hd_engine_round(engine, sums[SUM_ERROR] / (double)problem->validation.count),
+        .test = {(size_t)sums[SUM_TEST], problem->test.count},
+        .validation = {(size_t)sums[SUM_VALIDATION], problem->validation.count},
+        .training = {(size_t)sums[SUM_TRAINING], problem->batch},
+        .state_bytes = engine->method->states(problem) * 2 * engine->model.weights * engine->device->element,
+    };
+}
+
+/* --- runs --- */
+
+hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_observer *observer,
+                          hd_result *result, hd_error *error) {
+    hd_device *device = engine->device;
+    size_t steps = engine->problem->steps;
+    if (point->training_batch >= steps)
+        return hd_fail(error, HD_INVALID, "training accuracy on batch %zu: there are %zu",
+                       point->training_batch, steps);
+    engine->seconds = (hd_timing){0};
+    engine->observer = observer;
+    engine->stopped = false;
+    device->operations = 0;
+    hd_dynamics_set(&engine->dynamics, point->hyper);
+
+    hd_state state = hd_engine_state(engine, 0);
+    device->ops->upload(device, engine->model.weights, point->initial_weights, state.w);
+    device->ops->zero(device, engine->model.weights, state.m);
+    if (engine->method->start) engine->method->start(engine);
+    for (size_t t = 0; t < steps && !engine->stopped; t++) {
+        device->step = t;
+        hd_engine_load_batch(engine, t);
+        show_batch(engine);
+        show_state(engine, t);
+        engine->method->step(engine, t);
+        show_activations(engine, &engine->act, engine->act.error, engine->problem->batch);
+        hd_engine_show(engine, HD_GRADIENT, 0, engine->gradient, engine->model.weights);
+    }
+    device->step = steps;
+    state = hd_engine_state(engine, steps);
+    show_state(engine, steps);
+    evaluate(engine, state.w, point->training_batch);
+    hd_engine_show(engine, HD_VALIDATION_GRADIENT, 0, engine->gradient, engine->model.weights);
+    report(engine, state.w, result);
+    hd_status status = hd_device_fault(device, engine->problem, error);
+    if (status == HD_OK && engine->stopped) status = hd_fail(error, HD_INVALID, "stopped by the observer");
+    return status;
+}
+
+hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_observer *observer,
+                        hd_result *result, hd_error *error) {
+    double start = hd_engine_now();
+    hd_status status = hd_engine_train(engine, point, observer, result, error);
+    if (status != HD_OK) return status;
+    engine->method->finish(engine, engine->hypergradients);
+    for (size_t j = 0; j < engine->problem->hypers; j++)
+        engine->hypergradients[j] = hd_engine_round(engine, engine->hypergradients[j]);
+    status = hd_device_fault(engine->device, engine->problem, error);
+    if (status == HD_OK && engine->stopped) status = hd_fail(error, HD_INVALID, "stopped by the observer");
+    result->operations = engine->device->operations;
+    engine->seconds.total = hd_engine_now() - start;
+    result->seconds = engine->seconds;
+    return status;
+}

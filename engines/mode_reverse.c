@@ -1,0 +1,65 @@
+/* Reverse mode: the trajectory is kept, and one adjoint p = dE/ds carried back over it.
+ *   p_T = grad E(w_T), dE/dh += p_{t+1} . B_t, p_t = p_{t+1} A_t   (Franceschi et al. 2017, algorithm 1) */
+#include "engine.h"
+
+static size_t trajectory(const hd_problem *problem) {
+    return problem->steps + 1;
+}
+
+/* The trace of 2017 counts the trajectory's T, the current state and the adjoint. */
+static size_t states(const hd_problem *problem) {
+    return 1 + problem->steps + 1;
+}
+
+static bool prepare(hd_engine *engine) {
+    hd_device *device = engine->device;
+    size_t weights = engine->model.weights;
+    return (engine->adjoint.w = device->ops->allocate(device, weights)) &&
+           (engine->adjoint.m = device->ops->allocate(device, weights)) &&
+           (engine->direction = device->ops->allocate(device, weights)) &&
+           (engine->hvp = device->ops->allocate(device, weights)) &&
+           (engine->sums = device->ops->allocate_sums(device, engine->dynamics.stretches * HD_ADJOINT_SUMS));
+}
+
+static void show_adjoint(hd_engine *engine) {
+    hd_engine_show(engine, HD_ADJOINT, 0, engine->adjoint.w, engine->model.weights);
+    hd_engine_show(engine, HD_ADJOINT_MOMENTUM, 0, engine->adjoint.m, engine->model.weights);
+}
+
+/* From the adjoint of state t + 1 to that of state t. */
+static void step_back(hd_engine *engine, size_t t) {
+    double mark = hd_engine_now();
+    size_t rows = engine->problem->batch;
+    hd_state state = hd_engine_state(engine, t), next = hd_engine_state(engine, t + 1);
+    hd_dynamics_adjoint(&engine->dynamics, state, next, engine->adjoint, engine->direction, engine->sums);
+    hd_derivatives wanted = {
+        .divisor = (double)rows, .tangents = 1, .r = engine->direction, .hvp = engine->hvp};
+    hd_model_differentiate(&engine->model, state.w, engine->batch, rows, &engine->act, &wanted);
+    hd_dynamics_pull_back(&engine->dynamics, engine->direction, engine->hvp, engine->adjoint);
+    hd_engine_lap(&mark, &engine->seconds.differentiate);
+}
+
+static void finish(hd_engine *engine, double *hypergradients) {
+    hd_device *device = engine->device;
+    size_t weights = engine->model.weights, steps = engine->problem->steps;
+    double sums[(HD_MAX_LAYERS + 1) * HD_ADJOINT_SUMS];
+    size_t count = engine->dynamics.stretches * HD_ADJOINT_SUMS;
+    device->ops->zero_sums(device, count, engine->sums);
+    device->ops->copy(device, weights, engine->gradient, engine->adjoint.w);
+    device->ops->zero(device, weights, engine->adjoint.m);
+    show_adjoint(engine);
+    for (size_t t = steps; t-- > 0 && !engine->stopped;) {
+        device->step = t;
+        hd_engine_load_batch(engine, t);
+        step_back(engine, t);
+        show_adjoint(engine);
+    }
+    device->ops->fetch_sums(device, count, engine->sums, sums);
+    hd_dynamics_collect(&engine->dynamics, sums, hypergradients);
+}
+
+const hd_method hd_method_reverse = {.trajectory = trajectory,
+                                     .states = states,
+                                     .prepare = prepare,
+                                     .step = hd_engine_plain_step,
+                                     .finish = finish};
