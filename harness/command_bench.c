@@ -1,0 +1,171 @@
+/* hyperdrift bench: time and memory of a hyper-iteration, and what its matrix products would take if nothing
+ * else were done. */
+#include "commands.h"
+#include "hyperopt.h"
+#include "machine.h"
+#include "subject.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_GROUPS = 64, REPLAYS = 15 };
+
+/* Products handed over together, in one call of multiply: all calls of the same shapes. */
+typedef struct hd_group {
+    hd_product *products; /* of the first call, owned; its arrays are the engine's */
+    size_t count, calls;
+} hd_group;
+
+static struct {
+    const hd_device_ops *ops; /* the device's own */
+    hd_device_ops recording;
+    hd_group group[MAX_GROUPS];
+    size_t groups;
+} recorder;
+
+static bool same_shapes(const hd_group *group, size_t count, const hd_product *products) {
+    if (group->count != count) return false;
+    for (size_t i = 0; i < count; i++) {
+        const hd_product *a = &group->products[i], *b = &products[i];
+        if (a->m != b->m || a->n != b->n || a->terms != b->terms || a->accumulate != b->accumulate)
+            return false;
+        for (size_t t = 0; t < a->terms; t++)
+            if (a->term[t].k != b->term[t].k || a->term[t].a.transposed != b->term[t].a.transposed ||
+                a->term[t].b.transposed != b->term[t].b.transposed ||
+                a->term[t].a.batch != b->term[t].a.batch)
+                return false;
+    }
+    return true;
+}
+
+static void record_multiply(hd_device *device, size_t count, const hd_product *products) {
+    recorder.ops->multiply(device, count, products);
+    for (size_t g = 0; g < recorder.groups; g++)
+        if (same_shapes(&recorder.group[g], count, products)) {
+            recorder.group[g].calls++;
+            return;
+        }
+    if (recorder.groups == MAX_GROUPS) return;
+    hd_group group = {malloc(count * sizeof *products), count, 1};
+    if (!group.products) return;
+    memcpy(group.products, products, count * sizeof *products);
+    recorder.group[recorder.groups++] = group;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count) {
+    qsort(values, count, sizeof *values, ascending);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* Seconds that the recorded products take alone: each group's median, times its calls. */
+static double alone(hd_device *device) {
+    double sum = 0;
+    for (size_t g = 0; g < recorder.groups; g++) {
+        double seconds[REPLAYS];
+        for (size_t i = 0; i < REPLAYS; i++) {
+            double start = now();
+            recorder.ops->multiply(device, recorder.group[g].count, recorder.group[g].products);
+            seconds[i] = now() - start;
+        }
+        sum += median(seconds, REPLAYS) * (double)recorder.group[g].calls;
+    }
+    return sum;
+}
+
+/* One hyper-iteration `repeat` times after one to warm up; each time the products alone, right after it. */
+static hd_status measure(const hd_options *options, const hd_subject *subject, const char *device_name,
+                         hd_mode mode, hd_error *error) {
+    const hd_experiment *e = &subject->experiment;
+    hd_device *device = NULL;
+    hd_setup setup = {0};
+    hd_engine *engine = NULL;
+    hd_result result;
+    double value[HD_MAX_HYPERS], *seconds = calloc(2 * options->repeat, sizeof *seconds);
+    for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
+    hd_status status = seconds ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory");
+    if (status == HD_OK) status = hd_device_open(device_name, &options->device, &device, error);
+    if (status == HD_OK) status = hd_setup_create(&setup, e, &subject->dataset, 0, error);
+    if (status == HD_OK) status = hd_engine_create(device, &setup.problem, mode, &engine, error);
+    if (status != HD_OK) goto out;
+    recorder.ops = device->ops;
+    recorder.recording = *device->ops;
+    recorder.recording.multiply = record_multiply;
+    hd_point point = {value, hd_setup_weights(&setup, 0), 0};
+    device->ops = &recorder.recording;
+    status = hd_engine_run(engine, &point, NULL, &result, error);
+    device->ops = recorder.ops;
+    double *total = seconds, *products = seconds + options->repeat, operations = result.operations;
+    for (size_t i = 0; status == HD_OK && i < options->repeat; i++) {
+        status = hd_engine_run(engine, &point, NULL, &result, error);
+        total[i] = result.seconds.total;
+        products[i] = alone(device);
+    }
+    if (status != HD_OK) goto out;
+    double whole = median(total, options->repeat), bare = median(products, options->repeat);
+    printf("{\"experiment\": \"%s\", \"mode\": \"%s\", \"device\": \"%s\", \"kernels\": \"%s\", \"threads\": "
+           "%zu, "
+           "\"seconds\": %.4f, \"products_alone\": %.4f, \"share_of_product_rate\": %.3f, \"gflops\": %.1f, "
+           "\"products_gflops\": %.1f, \"state_mb\": %.3f, \"peak_mb\": %.1f}\n",
+           e->name, mode == HD_FORWARD ? "forward" : "reverse", device->name, device->kernels,
+           device->threads, whole, bare, bare / whole, operations / whole * 1e-9, operations / bare * 1e-9,
+           (double)result.state_bytes / 1048576, (double)hd_machine_peak_bytes() / 1048576);
+out:
+    for (size_t g = 0; g < recorder.groups; g++) free(recorder.group[g].products);
+    recorder.groups = 0;
+    hd_engine_destroy(engine);
+    hd_setup_free(&setup);
+    hd_device_close(device);
+    free(seconds);
+    return status;
+}
+
+/* A process a mode, for its peak memory. */
+static hd_status measure_apart(const hd_options *options, const hd_subject *subject, const char *device,
+                               hd_mode mode) {
+    hd_error error;
+    int how = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        hd_status status = measure(options, subject, device, mode, &error);
+        if (status != HD_OK) hd_complain(HD_OK, &error);
+        fflush(stdout);
+        _exit((int)status);
+    }
+    if (child > 0 && waitpid(child, &how, 0) == child && WIFEXITED(how)) return (hd_status)WEXITSTATUS(how);
+    hd_fail(&error, HD_UNAVAILABLE, "%s: its process ended without a result", subject->experiment.name);
+    return hd_complain(HD_OK, &error);
+}
+
+hd_status hd_command_bench(const hd_options *options) {
+    hd_status worst = HD_OK;
+    hd_error error;
+    for (size_t i = 0; i < options->word_count; i++) {
+        hd_subject subject;
+        if (hd_subject_open(options->words[i], options, &subject, &error) != HD_OK)
+            worst = hd_complain(worst, &error);
+        else
+            for (const char *const *device = options->devices; *device; device++)
+                for (int m = 0; m < 2; m++) {
+                    hd_status status =
+                        options->mode[m] ? measure_apart(options, &subject, *device, (hd_mode)m) : HD_OK;
+                    if (status > worst) worst = status;
+                }
+        hd_subject_close(&subject);
+    }
+    return worst;
+}

@@ -1,0 +1,15 @@
+/* The subcommands. Each returns the program's exit status (hd_status) and has printed its results on stdout
+ * and what went wrong on stderr. */
+#ifndef HD_COMMANDS_H
+#define HD_COMMANDS_H
+
+#include "options.h"
+
+hd_status hd_command_run(const hd_options *options);
+hd_status hd_command_check(const hd_options *options);
+hd_status hd_command_diff(const hd_options *options);
+hd_status hd_command_bless(const hd_options *options);
+hd_status hd_command_devices(const hd_options *options);
+hd_status hd_command_bench(const hd_options *options);
+
+#endif

@@ -1,0 +1,67 @@
+/* A golden: what one hyper-iteration of an experiment must give. It holds the float64 reference's results,
+ * for each quantity the tolerance a float32 device is allowed, as measured, and the exact arithmetic's bits
+ * in either mode. On disk: golden/<experiment>/step-K.json with step-K.weights.npy.gz, and in the JSON its
+ * own SHA-256. */
+#ifndef HD_GOLDEN_H
+#define HD_GOLDEN_H
+
+#include "compare.h"
+
+/* The tolerance of one quantity, and the errors it was measured from. */
+typedef struct hd_tolerance {
+    char quantity[HD_QUANTITY];
+    double tolerance, worst, rms;
+    size_t samples;
+} hd_tolerance;
+
+/* What the exact arithmetic gives, to the bit. */
+typedef struct hd_bits {
+    char weights_sha256[HD_DIGEST];
+    double validation_error;
+    hd_hyper *hyper; /* [hypers], owned */
+    size_t hypers;
+} hd_bits;
+
+typedef struct hd_golden {
+    hd_record
+        reference; /* float64 figures; the weights are rounded to float32. Its mode, device, times, bytes and
+                      provenance are not kept; experiment, step, dims and the two hashes are */
+    hd_tolerance *tolerances; /* [tolerance_count], owned; each quantity once */
+    size_t tolerance_count;
+    char *method;     /* owned: how the tolerances were measured */
+    hd_bits exact[2]; /* by hd_mode */
+    struct {
+        char reason[256], commit[HD_LABEL], date[HD_LABEL], machine[2 * HD_LABEL];
+    } blessed;
+} hd_golden;
+
+/* Fills golden->exact[record->mode] from a record of the exact arithmetic (replacing what was there).
+ * HD_UNAVAILABLE: no memory. */
+hd_status hd_golden_set_exact(hd_golden *golden, const hd_record *record, hd_error *error);
+
+/* Fills golden->reference from a reference record with its weights, rounding those to float32.
+ * HD_UNAVAILABLE: no memory. */
+hd_status hd_golden_set_reference(hd_golden *golden, const hd_record *record, hd_error *error);
+
+/* Frees what the golden owns and zeroes it. A zeroed golden is allowed. */
+void hd_golden_free(hd_golden *golden);
+
+/* Writes step-K.weights.npy.gz, then step-K.json into directory, which must exist. HD_DIFFERENT for a NaN or
+ * Inf, HD_INVALID for a golden that hd_golden_load would refuse for what it lacks, HD_UNAVAILABLE where
+ * writing fails. */
+hd_status hd_golden_save(const hd_golden *golden, const char *directory, hd_error *error);
+
+/* Reads a golden and its weights; whatever is missing, of the wrong type, cut short, edited since it was
+ * blessed, or not what its digests say is HD_INVALID with file, key and cause. Ends with hd_golden_free;
+ * after a failure *golden is zeroed. */
+hd_status hd_golden_load(const char *path, hd_golden *golden, hd_error *error);
+
+/* Judges a record, its weights loaded, and fills the verdict's heading. A float32 record: each quantity by
+ * the reference with its measured tolerance, and, in the exact arithmetic, all bits ("bits weights", "bits
+ * hypergradient eta", ...). A float64 record: as close to the reference as another order of summation allows.
+ * HD_INVALID where the golden was made for another experiment, step or data: nothing is then judged. What
+ * differs is in the verdict and is no error. */
+hd_status hd_golden_judge(const hd_golden *golden, const hd_record *record, hd_verdict *verdict,
+                          hd_error *error);
+
+#endif

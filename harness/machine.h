@@ -1,0 +1,19 @@
+/* What a record says of where it came from. */
+#ifndef HD_MACHINE_H
+#define HD_MACHINE_H
+
+#include "device.h"
+
+#include <jansson.h>
+
+/* Adds what program, machine and device made a result to the object: version, commit, compiler, flags, BLIS
+ * version, kernels, loops, threads, CPU, system, libc. HD_UNAVAILABLE: no memory. */
+hd_status hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error);
+
+/* "model name" of the processor, into text. */
+void hd_machine_cpu(char *text, size_t size);
+
+/* The most memory this process has held so far, in bytes (VmHWM); 0 if the system does not say. */
+size_t hd_machine_peak_bytes(void);
+
+#endif

@@ -1,0 +1,22 @@
+#include "commands.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+int main(int argc, char **argv) {
+    static hd_status (*const commands[HD_COMMANDS])(const hd_options *) = {
+        [HD_COMMAND_RUN] = hd_command_run,         [HD_COMMAND_CHECK] = hd_command_check,
+        [HD_COMMAND_DIFF] = hd_command_diff,       [HD_COMMAND_BLESS] = hd_command_bless,
+        [HD_COMMAND_DEVICES] = hd_command_devices, [HD_COMMAND_BENCH] = hd_command_bench,
+    };
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is to be an error like a full disk */
+    hd_options options;
+    hd_options_parse(argc, argv, &options);
+    hd_status status = commands[options.command](&options);
+    hd_options_free(&options);
+    if (fflush(stdout) || ferror(stdout)) {
+        perror("hyperdrift: standard output");
+        return HD_UNAVAILABLE;
+    }
+    return (int)status;
+}

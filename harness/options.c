@@ -1,0 +1,246 @@
+#include "options.h"
+
+#include "build_info.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
+
+static const char *const command_names[HD_COMMANDS] = {"run", "check", "diff", "bless", "devices", "bench"};
+static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
+
+static const char doc[] =
+    "Reproducibility test harness for hypergradients: computes them forward and in reverse, on every device, "
+    "and judges "
+    "each figure.\v"
+    "Commands:\n"
+    "  run EXPERIMENT...     run experiments and print their records\n"
+    "  check [EXPERIMENT...] run them and judge every figure by golden/ (default: all of fixtures/)\n"
+    "  diff A B              compare two records, run folders, or .npy(.gz) files\n"
+    "  bless EXPERIMENT      accept new results as golden; needs --reason\n"
+    "  devices               what this machine offers\n"
+    "  bench EXPERIMENT      time of both modes, and what their products alone would take\n"
+    "\n"
+    "EXPERIMENT is the path of an INI file, or the name of one in fixtures/.\n"
+    "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
+    "zen3, "
+    "generic, own), HYPERDRIFT_LOOPS (avx512, avx2, baseline), NO_COLOR.\n"
+    "Exit status: 0 all within tolerance; 1 a difference, NaN or Inf in a result; 2 wrong usage or bad "
+    "input; 3 the "
+    "machine cannot (no such device, no memory, disk full).";
+
+enum {
+    KEY_MODE = 256,
+    KEY_DEVICE,
+    KEY_REQUIRE,
+    KEY_OUT,
+    KEY_SET,
+    KEY_JSON,
+    KEY_THREADS,
+    KEY_JUNIT,
+    KEY_REASON,
+    KEY_REPLICAS,
+    KEY_TOLERANCE,
+    KEY_REPEAT
+};
+
+static const struct argp_option option_list[] = {
+    {"mode", KEY_MODE, "LIST", 0, "forward, reverse (default: both)", 0},
+    {"device", KEY_DEVICE, "LIST", 0, "cpu, reference, cuda, or all: those that are there (default: cpu)", 0},
+    {"require", KEY_REQUIRE, "DEVICE", 0, "under --device all, its absence is an error", 0},
+    {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "override one setting of the experiments; may be repeated", 0},
+    {"out", KEY_OUT, "DIR", 0, "keep records and weights in DIR/<experiment>/<device>/<mode>/", 0},
+    {"threads", KEY_THREADS, "N", 0, "threads (default: one a core); changes no bit", 0},
+    {"json", KEY_JSON, NULL, 0, "one JSON document on standard output, nothing else there", 0},
+    {"junit", KEY_JUNIT, "FILE", 0, "check: also write a JUnit XML report", 0},
+    {"reason", KEY_REASON, "TEXT", 0, "bless: why the golden changes", 0},
+    {"replicas", KEY_REPLICAS, "N", 0,
+     "bless: disguised runs a mode that tolerances are measured from (default: 8)", 0},
+    {"tolerance", KEY_TOLERANCE, "X", 0, "diff: allow this error in every quantity (default: 0)", 0},
+    {"repeat", KEY_REPEAT, "N", 0, "bench: repetitions (default: 5)", 0},
+    {"quiet", 'q', NULL, 0, "verdicts only", 0},
+    {"verbose", 'v', NULL, 0, "every quantity, passed ones too", 0},
+    {0},
+};
+
+static void set_modes(hd_options *options, char *list, struct argp_state *state) {
+    options->mode[HD_FORWARD] = options->mode[HD_REVERSE] = false;
+    for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
+        if (!strcmp(word, "forward"))
+            options->mode[HD_FORWARD] = true;
+        else if (!strcmp(word, "reverse"))
+            options->mode[HD_REVERSE] = true;
+        else
+            argp_error(state, "--mode %s: not known; allowed: forward, reverse", word);
+    }
+    if (!options->mode[HD_FORWARD] && !options->mode[HD_REVERSE]) argp_error(state, "--mode: none given");
+}
+
+static const char *device_named(const char *word, struct argp_state *state) {
+    for (size_t i = 0; i < HD_MAX_DEVICES; i++)
+        if (!strcmp(word, every_device[i])) return every_device[i];
+    argp_error(state, "device %s: not known; allowed: cpu, reference, cuda", word);
+    return NULL;
+}
+
+static void set_devices(hd_options *options, char *list, struct argp_state *state) {
+    size_t count = 0;
+    options->all_devices = !strcmp(list, "all");
+    if (options->all_devices) {
+        memcpy(options->devices, every_device, sizeof every_device);
+        return;
+    }
+    for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
+        const char *name = device_named(word, state);
+        for (size_t i = 0; i < count; i++)
+            if (options->devices[i] == name) argp_error(state, "--device: %s is there twice", name);
+        options->devices[count++] = name;
+    }
+    options->devices[count] = NULL;
+    if (count == 0) argp_error(state, "--device: none given");
+}
+
+static size_t whole(const char *name, const char *text, size_t most, struct argp_state *state) {
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || *end || text[0] < '0' || text[0] > '9' || value < 1 || value > most)
+        argp_error(state, "--%s %s: allowed: a whole number from 1 to %zu", name, text, most);
+    return value;
+}
+
+static double tolerance(const char *text, struct argp_state *state) {
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value >= 0) || value > 1e300)
+        argp_error(state, "--tolerance %s: allowed: a number >= 0", text);
+    return value;
+}
+
+static void add_set(hd_options *options, const char *text, struct argp_state *state) {
+    const char **sets = realloc(options->sets, (options->set_count + 1) * sizeof *sets);
+    if (!sets)
+        argp_failure(state, HD_UNAVAILABLE, 0, "no memory");
+    else
+        options->sets = sets, sets[options->set_count++] = text;
+}
+
+static void take_word(hd_options *options, char *word, struct argp_state *state) {
+    if (options->command != HD_COMMANDS) {
+        options->words[options->word_count++] = word;
+        return;
+    }
+    for (hd_command c = 0; c < HD_COMMANDS; c++)
+        if (!strcmp(word, command_names[c])) options->command = c;
+    if (options->command == HD_COMMANDS)
+        argp_error(state, "command %s: not known; allowed: run, check, diff, bless, devices, bench", word);
+}
+
+static void check_words(const hd_options *options, struct argp_state *state) {
+    size_t count = options->word_count;
+    switch (options->command) {
+    case HD_COMMAND_RUN:
+    case HD_COMMAND_BENCH:
+        if (count == 0)
+            argp_error(state, "%s: name at least one experiment", command_names[options->command]);
+        break;
+    case HD_COMMAND_DIFF:
+        if (count != 2) argp_error(state, "diff: name two records, run folders or .npy files");
+        break;
+    case HD_COMMAND_BLESS:
+        if (count == 0) argp_error(state, "bless: name at least one experiment");
+        if (!options->reason || !options->reason[0])
+            argp_error(state, "bless: --reason \"why the golden changes\" is missing");
+        break;
+    case HD_COMMAND_DEVICES:
+        if (count) argp_error(state, "devices: takes no words");
+        break;
+    case HD_COMMAND_CHECK:
+        break;
+    case HD_COMMANDS:
+        argp_error(state, "name a command: run, check, diff, bless, devices, bench");
+    }
+}
+
+static error_t take(int key, char *argument, struct argp_state *state) {
+    hd_options *options = state->input;
+    switch (key) {
+    case KEY_MODE:
+        set_modes(options, argument, state);
+        break;
+    case KEY_DEVICE:
+        set_devices(options, argument, state);
+        break;
+    case KEY_REQUIRE:
+        options->required = device_named(argument, state);
+        break;
+    case KEY_SET:
+        add_set(options, argument, state);
+        break;
+    case KEY_OUT:
+        options->out = argument;
+        break;
+    case KEY_THREADS:
+        options->device.threads = whole("threads", argument, 65536, state);
+        break;
+    case KEY_JSON:
+        options->json = true;
+        break;
+    case KEY_JUNIT:
+        options->junit = argument;
+        break;
+    case KEY_REASON:
+        options->reason = argument;
+        break;
+    case KEY_REPLICAS:
+        options->replicas = whole("replicas", argument, 1000, state);
+        break;
+    case KEY_REPEAT:
+        options->repeat = whole("repeat", argument, 1000, state);
+        break;
+    case KEY_TOLERANCE:
+        options->tolerance = tolerance(argument, state);
+        break;
+    case 'q':
+        options->quiet = true;
+        break;
+    case 'v':
+        options->verbose = true;
+        break;
+    case ARGP_KEY_ARG:
+        take_word(options, argument, state);
+        break;
+    case ARGP_KEY_END:
+        check_words(options, state);
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static const char *environment(const char *name) {
+    const char *value = getenv(name);
+    return value && value[0] ? value : NULL;
+}
+
+void hd_options_parse(int argc, char **argv, hd_options *options) {
+    *options = (hd_options){
+        .command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}, .replicas = 8, .repeat = 5};
+    options->words = calloc((size_t)argc + 1, sizeof *options->words);
+    if (!options->words) exit(HD_UNAVAILABLE);
+    options->device.kernels = environment("HYPERDRIFT_KERNELS");
+    options->device.loops = environment("HYPERDRIFT_LOOPS");
+    argp_err_exit_status = HD_INVALID;
+    const struct argp argp = {option_list, take, "COMMAND [WORD...]", doc, NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, options);
+}
+
+void hd_options_free(hd_options *options) {
+    free(options->words);
+    free(options->sets);
+    *options = (hd_options){0};
+}

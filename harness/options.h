@@ -1,0 +1,44 @@
+/* The command line: what every subcommand is told. */
+#ifndef HD_OPTIONS_H
+#define HD_OPTIONS_H
+
+#include "device.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum hd_command {
+    HD_COMMAND_RUN,
+    HD_COMMAND_CHECK,
+    HD_COMMAND_DIFF,
+    HD_COMMAND_BLESS,
+    HD_COMMAND_DEVICES,
+    HD_COMMAND_BENCH,
+    HD_COMMANDS
+} hd_command;
+
+enum { HD_MAX_DEVICES = 3 };
+
+typedef struct hd_options {
+    hd_command command;
+    char **words; /* experiments, or what to compare; argv's own */
+    size_t word_count;
+    bool mode[2];                            /* by hd_mode: wanted */
+    const char *devices[HD_MAX_DEVICES + 1]; /* names as hd_device_open takes them, then NULL */
+    bool all_devices;                        /* what is absent is skipped */
+    const char *required;                    /* a device whose absence is then an error, or NULL */
+    const char **sets;                       /* [set_count], owned: section.key=value */
+    size_t set_count;
+    const char *out, *junit, *reason; /* NULL: not given */
+    size_t replicas, repeat;
+    double tolerance;
+    bool json, quiet, verbose;
+    hd_device_options device; /* threads; kernels and loops from the environment */
+} hd_options;
+
+/* Parses the command line. Prints help or version and exits itself; wrong usage is one line on stderr and
+ * exit status 2. End with hd_options_free. */
+void hd_options_parse(int argc, char **argv, hd_options *options);
+void hd_options_free(hd_options *options);
+
+#endif

@@ -1,0 +1,188 @@
+#include "report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The trace of 2017 turned bytes into MB by this factor: 1 / 2^20 to five digits. */
+#define TRACE_MB 9.5367e-7
+
+/* --- colours --- */
+
+static bool coloured(FILE *to) {
+    const char *no = getenv("NO_COLOR");
+    return (!no || !no[0]) && isatty(fileno(to));
+}
+
+const char *hd_report_colour(FILE *to, const char *colour) {
+    static const char *const known[][2] = {
+        {"green", "\033[32m"}, {"red", "\033[31m"}, {"yellow", "\033[33m"}, {"bold", "\033[1m"}};
+    for (size_t i = 0; coloured(to) && i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i][0], colour)) return known[i][1];
+    return "";
+}
+
+const char *hd_report_plain(FILE *to) {
+    return coloured(to) ? "\033[0m" : "";
+}
+
+/* --- records --- */
+
+enum { NAME_WIDTH = 26, COLUMN = 30 };
+
+typedef void (*hd_cell)(const hd_record *record, size_t row, char text[128]);
+
+static void row(FILE *to, const char *name, const hd_record *const records[2], hd_cell cell, size_t number) {
+    char text[128];
+    fprintf(to, "  %-*s", NAME_WIDTH, name);
+    for (size_t i = 0; i < 2; i++) {
+        if (!records[i]) continue;
+        cell(records[i], number, text);
+        fprintf(to, "%*s", COLUMN, text);
+    }
+    fputc('\n', to);
+}
+
+static void accuracy_cell(const hd_record *record, size_t which, char text[128]) {
+    hd_accuracy a = which == 0 ? record->test : which == 1 ? record->validation : record->training;
+    snprintf(text, 128, "%zu/%zu = %.6g", a.correct, a.total, (double)a.correct / (double)a.total);
+}
+
+static void error_cell(const hd_record *record, size_t unused, char text[128]) {
+    (void)unused;
+    snprintf(text, 128, "%.*g", record->float32 ? 9 : 15, record->validation_error);
+}
+
+static void hyper_cell(const hd_record *record, size_t j, char text[128]) {
+    int digits = record->float32 ? 8 : 12;
+    snprintf(text, 128, "[%.8g, %.*g]", record->hyper[j].value, digits, record->hyper[j].hypergradient);
+}
+
+static void weights_cell(const hd_record *record, size_t end, char text[128]) {
+    size_t shown = hd_weights_shown(&record->weights), used = 0;
+    const double *values = end ? record->weights.last : record->weights.first;
+    text[0] = '\0';
+    for (size_t i = 0; i < shown; i++)
+        used += (size_t)snprintf(text + used, 128 - used, "%s%.6f", i ? " " : "", values[i]);
+}
+
+void hd_report_records(FILE *to, const hd_record *forward, const hd_record *reverse) {
+    const hd_record *const records[2] = {forward, reverse}, *any = forward ? forward : reverse;
+    fprintf(to, "%s%s, hyper-iteration %zu, %s (%s)%s\n", hd_report_colour(to, "bold"), any->experiment,
+            any->step, any->device, any->arithmetic, hd_report_plain(to));
+    fprintf(to, "  %-*s", NAME_WIDTH, "");
+    for (size_t i = 0; i < 2; i++)
+        if (records[i]) fprintf(to, "%*s", COLUMN, hd_mode_name(records[i]->mode));
+    fputc('\n', to);
+    row(to, "test accuracy", records, accuracy_cell, 0);
+    row(to, "validation accuracy", records, accuracy_cell, 1);
+    row(to, "training accuracy", records, accuracy_cell, 2);
+    row(to, "validation error", records, error_cell, 0);
+    row(to, "weights: first", records, weights_cell, 0);
+    row(to, "         last", records, weights_cell, 1);
+    for (size_t j = 0; j < any->hypers; j++) row(to, any->hyper[j].name, records, hyper_cell, j);
+}
+
+/* --- figures --- */
+
+static const hd_judgement *judgement_named(const hd_verdict *verdict, const char *name) {
+    for (size_t i = 0; verdict && i < verdict->count; i++)
+        if (!strcmp(verdict->judgements[i].name, name)) return &verdict->judgements[i];
+    return NULL;
+}
+
+static void share(const hd_judgement *j, char text[16]) {
+    if (j->outcome == HD_FAIL)
+        snprintf(text, 16, "FAIL");
+    else if (j->outcome == HD_KNOWN)
+        snprintf(text, 16, "known");
+    else if (j->error == 0)
+        snprintf(text, 16, "same");
+    else
+        snprintf(text, 16, "%.*f%%", j->budget_used < 0.1 ? 1 : 0, 100 * j->budget_used);
+}
+
+static void figure_cells(FILE *to, const hd_judgement *j) {
+    char used[16];
+    if (!j) {
+        fprintf(to, "%14s%14s%8s", "-", "-", "-");
+        return;
+    }
+    share(j, used);
+    const char *colour = j->outcome == HD_FAIL ? "red" : j->outcome == HD_KNOWN ? "yellow" : "green";
+    fprintf(to, "%14.8g%14.8g%s%8s%s", j->value, j->expected, hd_report_colour(to, colour), used,
+            hd_report_plain(to));
+}
+
+static void figure_row(FILE *to, const char *name, const hd_verdict *forward, const hd_verdict *reverse) {
+    fprintf(to, "  %-*s", NAME_WIDTH, name);
+    if (forward) figure_cells(to, judgement_named(forward, name));
+    if (reverse) figure_cells(to, judgement_named(reverse, name));
+    fputc('\n', to);
+}
+
+void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *reverse) {
+    const hd_verdict *const verdicts[2] = {forward, reverse};
+    fprintf(to, "  %-*s", NAME_WIDTH, "");
+    for (size_t i = 0; i < 2; i++)
+        if (verdicts[i]) fprintf(to, "%14s%14s%8s", hd_mode_name(verdicts[i]->mode), "expected", "used");
+    fputc('\n', to);
+    for (size_t i = 0; forward && i < forward->count; i++)
+        figure_row(to, forward->judgements[i].name, forward, reverse);
+    for (size_t i = 0; reverse && i < reverse->count; i++)
+        if (!judgement_named(forward, reverse->judgements[i].name))
+            figure_row(to, reverse->judgements[i].name, forward, reverse);
+}
+
+/* --- verdicts --- */
+
+static const char *measure_name(const hd_judgement *j) {
+    return j->measure == HD_RELATIVE ? "relative" : "absolute";
+}
+
+void hd_report_summary(FILE *to, const hd_verdict *verdict) {
+    bool passes = hd_verdict_passes(verdict);
+    const hd_judgement *worst = hd_verdict_worst(verdict);
+    fprintf(to, "  %s%-5s%s %-8s by %s: %zu of %zu figures", hd_report_colour(to, passes ? "green" : "red"),
+            passes ? "pass" : "FAIL", hd_report_plain(to), hd_mode_name(verdict->mode), verdict->against,
+            verdict->count - verdict->failures, verdict->count);
+    if (verdict->known) fprintf(to, ", %zu of them known", verdict->known);
+    if (verdict->no_memory) fprintf(to, ", and no memory for more");
+    if (worst && worst->budget_used > 0)
+        fprintf(to, "; worst: %s%s%s at %.3g%% of its tolerance", worst->name, worst->element[0] ? " " : "",
+                worst->element, 100 * worst->budget_used);
+    fputc('\n', to);
+}
+
+void hd_report_details(FILE *to, const hd_verdict *verdict, bool all) {
+    for (size_t i = 0; i < verdict->count; i++) {
+        const hd_judgement *j = &verdict->judgements[i];
+        if (!all && j->outcome == HD_PASS) continue;
+        const char *colour = j->outcome == HD_FAIL ? "red" : j->outcome == HD_KNOWN ? "yellow" : "green";
+        fprintf(to, "    %s%s%s %s%s%s: %.9g, expected %.9g", hd_report_colour(to, colour),
+                hd_outcome_name(j->outcome), hd_report_plain(to), j->name, j->element[0] ? " " : "",
+                j->element, j->value, j->expected);
+        if (j->error > 0 || isnan(j->error)) {
+            fprintf(to, "; off by %.3g, relative %.3g", j->error, j->relative);
+            if (!isnan(j->ulps)) fprintf(to, ", %.3g ulp", j->ulps);
+        }
+        if (!isnan(j->tolerance)) fprintf(to, "; allowed %s %.3g", measure_name(j), j->tolerance);
+        if (j->note[0]) fprintf(to, "; %s", j->note);
+        fputc('\n', to);
+    }
+}
+
+void hd_report_cost(FILE *to, const hd_record *record) {
+    const hd_timing *s = &record->seconds;
+    bool forward = record->mode == HD_FORWARD;
+    double rate = s->total > 0 ? record->operations / s->total * 1e-9 : 0;
+    fprintf(
+        to,
+        "  %-8s %.3f s: data %.3f, training %.3f, %s %.3f, validation %.3f; %.0f of %.0f GFLOP/s (%.0f%%)\n",
+        hd_mode_name(record->mode), s->total, s->data, s->training, forward ? "tangents" : "backward",
+        s->differentiate, s->validation, rate, record->sgemm_rate,
+        record->sgemm_rate > 0 ? 100 * rate / record->sgemm_rate : 0);
+    fprintf(to, "  %-8s states %.3f MB, process at most %.0f MB\n", "",
+            (double)record->state_bytes * TRACE_MB, (double)record->peak_bytes * TRACE_MB);
+}

@@ -1,0 +1,34 @@
+/* What people read: records and verdicts as text on a terminal or in a log. */
+#ifndef HD_REPORT_H
+#define HD_REPORT_H
+
+#include "record.h"
+#include "verdict.h"
+
+#include <stdio.h>
+
+/* A hyper-iteration's records side by side, one column a mode, much as the trace of 2017 printed them:
+ * accuracies, validation error, weights, hyperparameters with their hypergradients, then times and memory.
+ * Either may be NULL. */
+void hd_report_records(FILE *to, const hd_record *forward, const hd_record *reverse);
+
+/* Their figures beside the expected ones, with the share of its tolerance that each used and a mark: one row
+ * a quantity, the modes' verdicts side by side. Either may be NULL. */
+void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *reverse);
+
+/* One line: how many figures passed, and the one that used most of its tolerance. */
+void hd_report_summary(FILE *to, const hd_verdict *verdict);
+
+/* Every judgement that failed or is known, or (all) every one: name, element, value, expected, error in three
+ * measures, tolerance, note. */
+void hd_report_details(FILE *to, const hd_verdict *verdict, bool all);
+
+/* Times by phase, rate of the products against what they reach alone, memory by formula and as held. */
+void hd_report_cost(FILE *to, const hd_record *record);
+
+/* Colours for a stream: on terminals, unless NO_COLOR is set. text in colour ("green", "red", "yellow",
+ * "bold"), or as it is. */
+const char *hd_report_colour(FILE *to, const char *colour);
+const char *hd_report_plain(FILE *to);
+
+#endif

@@ -1,0 +1,86 @@
+#include "rounds.h"
+
+#include "scratch.h"
+
+#include <string.h>
+
+static hd_status run_round(const hd_options *options, const hd_subject *subject, const char *device,
+                           const char *out, const hd_listener *listener) {
+    hd_round round = {.subject = subject, .device = device};
+    hd_status worst = HD_OK;
+    hd_error error;
+    for (size_t m = 0; m < 2; m++) {
+        if (!options->mode[m]) continue;
+        if (hd_subject_run(subject, options, device, (hd_mode)m, out, round.folder[m], &error) == HD_OK)
+            continue;
+        round.folder[m][0] = '\0';
+        worst = hd_complain(worst, &error);
+        listener->failed(listener->context);
+    }
+    if (round.folder[HD_FORWARD][0] || round.folder[HD_REVERSE][0])
+        listener->round(listener->context, &round);
+    return worst;
+}
+
+/* HD_OK and *skip where the device is absent and may be. */
+static hd_status look_for(const hd_options *options, const char *device, const char *experiment, bool *skip,
+                          const hd_listener *listener) {
+    hd_error error;
+    *skip = options->all_devices && hd_subject_device(device, options, &error) != HD_OK;
+    if (!*skip) return HD_OK;
+    if (options->required && !strcmp(options->required, device)) {
+        listener->failed(listener->context);
+        return hd_complain(HD_OK, &error);
+    }
+    char what[256];
+    snprintf(what, sizeof what, "%s on %s", experiment, device);
+    listener->skipped(listener->context, what, error.message);
+    return HD_OK;
+}
+
+static hd_status run_word(const hd_options *options, const char *word, const char *out,
+                          const hd_listener *listener) {
+    hd_subject subject;
+    hd_error error;
+    hd_status worst = HD_OK;
+    if (hd_subject_open(word, options, &subject, &error) != HD_OK) {
+        listener->failed(listener->context);
+        return hd_complain(HD_OK, &error);
+    }
+    for (const char *const *device = options->devices; *device; device++) {
+        bool skip;
+        hd_status status = look_for(options, *device, subject.experiment.name, &skip, listener);
+        if (!skip) status = run_round(options, &subject, *device, out, listener);
+        if (status > worst) worst = status;
+    }
+    hd_subject_close(&subject);
+    return worst;
+}
+
+hd_status hd_rounds(const hd_options *options, char *const *words, size_t count,
+                    const hd_listener *listener) {
+    char scratch[PATH_MAX] = "";
+    hd_error error;
+    if (!options->out && hd_scratch_create(scratch, &error) != HD_OK) return hd_complain(HD_OK, &error);
+    hd_status worst = HD_OK;
+    for (size_t i = 0; i < count; i++) {
+        hd_status status = run_word(options, words[i], options->out ? options->out : scratch, listener);
+        if (status > worst) worst = status;
+    }
+    hd_scratch_remove(scratch);
+    return worst;
+}
+
+hd_status hd_round_load(const hd_round *round, size_t step, bool weights, hd_record records[2]) {
+    hd_status worst = HD_OK;
+    for (size_t m = 0; m < 2; m++) {
+        char path[PATH_MAX];
+        hd_error error;
+        memset(&records[m], 0, sizeof records[m]);
+        if (!round->folder[m][0]) continue;
+        if (hd_run_record(round->folder[m], step, path, &error) != HD_OK ||
+            hd_record_load(path, weights, &records[m], &error) != HD_OK)
+            worst = hd_complain(worst, &error);
+    }
+    return worst;
+}

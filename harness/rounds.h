@@ -1,0 +1,30 @@
+/* Rounds: each experiment on each device that the user named, run in the modes asked for. `run` and `check`
+ * differ only in what they do with a round's records. */
+#ifndef HD_ROUNDS_H
+#define HD_ROUNDS_H
+
+#include "subject.h"
+
+typedef struct hd_round {
+    const hd_subject *subject;
+    const char *device;
+    char folder[2][PATH_MAX]; /* by mode: where the records are; "" if it was not asked for or failed */
+} hd_round;
+
+typedef struct hd_listener {
+    void (*round)(void *context, const hd_round *round);
+    void (*skipped)(void *context, const char *what,
+                    const char *why); /* a device that is absent under --device all */
+    void (*failed)(void *context);    /* a run, or a whole experiment; said on stderr */
+    void *context;
+} hd_listener;
+
+/* Runs them, calling the listener, and returns the worst status of what failed. Records are kept under
+ * options->out, or else until the end of this call. */
+hd_status hd_rounds(const hd_options *options, char *const *words, size_t count, const hd_listener *listener);
+
+/* Loads hyper-iteration `step`'s records of a round, by mode; where there is none the record stays zeroed
+ * (its hyper is NULL). The worst status, said on stderr. The caller frees both with hd_record_free. */
+hd_status hd_round_load(const hd_round *round, size_t step, bool weights, hd_record records[2]);
+
+#endif

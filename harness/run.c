@@ -1,0 +1,175 @@
+#include "run.h"
+
+#include "file.h"
+#include "hyperopt.h"
+#include "machine.h"
+#include "record.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+hd_status hd_run_folder(const hd_job *job, const char *out, char folder[PATH_MAX], hd_error *error) {
+    int length = snprintf(folder, PATH_MAX, "%s/%s/%s/%s", out, job->experiment->name, job->device,
+                          hd_mode_name(job->mode));
+    return length < PATH_MAX ? HD_OK : hd_fail(error, HD_INVALID, "%s: too long a path", out);
+}
+
+hd_status hd_run_record(const char *folder, size_t step, char path[PATH_MAX], hd_error *error) {
+    int length = snprintf(path, PATH_MAX, "%s/step-%zu.json", folder, step);
+    return length < PATH_MAX ? HD_OK : hd_fail(error, HD_INVALID, "%s: too long a path", folder);
+}
+
+/* --- one hyper-iteration to its record --- */
+
+static hd_status fill_record(const hd_job *job, hd_setup *setup, const hd_device *device,
+                             const hd_result *result, const double *value, double rate, hd_record *record,
+                             hd_error *error) {
+    const hd_experiment *e = job->experiment;
+    snprintf(record->experiment, sizeof record->experiment, "%s", e->name);
+    snprintf(record->device, sizeof record->device, "%s", device->name);
+    snprintf(record->arithmetic, sizeof record->arithmetic, "%s", device->arithmetic);
+    memcpy(record->experiment_sha256, e->sha256, sizeof record->experiment_sha256);
+    memcpy(record->data_sha256, job->dataset->sha256, sizeof record->data_sha256);
+    record->mode = job->mode;
+    record->float32 = device->element == sizeof(float);
+    record->test = result->test;
+    record->validation = result->validation;
+    record->training = result->training;
+    record->validation_error = result->validation_error;
+    for (size_t j = 0; j < e->hypers; j++) {
+        hd_hyperparameter_name(e->hyper[j], record->hyper[j].name);
+        record->hyper[j].value = value[j];
+        record->hyper[j].hypergradient = result->hypergradients[j];
+    }
+    record->state_bytes = result->state_bytes;
+    record->seconds = result->seconds;
+    record->operations = result->operations;
+    record->sgemm_rate = rate;
+    hd_status status = hd_record_set_weights(record, hd_setup_trained(setup, result->weights), error);
+    if (status == HD_OK) status = hd_machine_describe(device, record->provenance, error);
+    record->peak_bytes = hd_machine_peak_bytes();
+    return status;
+}
+
+static hd_status save(const hd_job *job, hd_setup *setup, const hd_device *device, const hd_result *result,
+                      const double *value, double rate, size_t step, const char *folder, hd_error *error) {
+    hd_record record;
+    const hd_experiment *e = job->experiment;
+    hd_status status = hd_record_init(&record, step, e->layers, e->dims, e->hypers, error);
+    if (status != HD_OK) return status;
+    status = fill_record(job, setup, device, result, value, rate, &record, error);
+    if (status == HD_OK) status = hd_record_save(&record, folder, error);
+    hd_record_free(&record);
+    return status;
+}
+
+static void tell(const hd_job *job, size_t step) {
+    if (!job->progress) return;
+    fprintf(stderr, "\r\033[K%s %s %s: hyper-iteration %zu of %zu", job->experiment->name, job->device,
+            hd_mode_name(job->mode), step + 1, job->experiment->hyper_iterations);
+}
+
+/* Names experiment, mode and hyper-iteration in an engine's error. */
+static hd_status in_context(const hd_job *job, size_t step, hd_status status, hd_error *error) {
+    char cause[sizeof error->message];
+    memcpy(cause, error->message, sizeof cause);
+    return hd_fail(error, status, "%s %s, hyper-iteration %zu: %.400s", job->experiment->name,
+                   hd_mode_name(job->mode), step, cause);
+}
+
+static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, hd_engine *engine,
+                         hd_hyperopt *hyperopt, const char *folder, hd_error *error) {
+    const hd_experiment *e = job->experiment;
+    double value[HD_MAX_HYPERS], rate = 0;
+    for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
+    hd_status status = hd_device_product_rate(device, &rate, error);
+    for (size_t k = 0; status == HD_OK && k < e->hyper_iterations; k++) {
+        tell(job, k);
+        hd_point point = {value, hd_setup_weights(setup, k), k % e->steps};
+        hd_result result;
+        status = hd_engine_run(engine, &point, NULL, &result, error);
+        if (status != HD_OK) return in_context(job, k, status, error);
+        hd_hyperopt_step(hyperopt, result.hypergradients, value);
+        status = save(job, setup, device, &result, value, rate, k, folder, error);
+    }
+    return status;
+}
+
+static hd_status run_here(const hd_job *job, const char *folder, hd_error *error) {
+    const hd_experiment *e = job->experiment;
+    hd_setup setup = {0};
+    hd_hyperopt hyperopt = {0};
+    hd_device *device = NULL;
+    hd_engine *engine = NULL;
+    hd_status status = hd_directory_make(folder, error);
+    if (status == HD_OK) status = hd_device_open(job->device, &job->options, &device, error);
+    if (status == HD_OK) status = hd_setup_create(&setup, e, job->dataset, job->disguise, error);
+    if (status == HD_OK) status = hd_engine_create(device, &setup.problem, job->mode, &engine, error);
+    if (status == HD_OK && !hd_hyperopt_create(&hyperopt, e->hypers, e->rate, e->nonnegative))
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for the hyper-optimizer", e->name);
+    if (status == HD_OK) status = iterate(job, &setup, device, engine, &hyperopt, folder, error);
+    hd_hyperopt_release(&hyperopt);
+    hd_engine_destroy(engine);
+    hd_setup_free(&setup);
+    hd_device_close(device);
+    return status;
+}
+
+/* --- in a process of its own --- */
+
+static void report_and_exit(const hd_job *job, const char *folder, int to) {
+    hd_error error = {HD_OK, ""};
+    error.status = run_here(job, folder, &error);
+    ssize_t written = write(to, &error, sizeof error); /* smaller than a pipe's buffer: whole or not at all */
+    _exit(written == (ssize_t)sizeof error ? 0 : 1);
+}
+
+static hd_status read_report(int from, hd_error *report) {
+    size_t got = 0;
+    while (got < sizeof *report) {
+        ssize_t part = read(from, (char *)report + got, sizeof *report - got);
+        if (part < 0 && errno == EINTR) continue;
+        if (part <= 0) return HD_UNAVAILABLE;
+        got += (size_t)part;
+    }
+    return HD_OK;
+}
+
+static hd_status ended(const hd_job *job, int how, hd_error *error) {
+    int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
+    return hd_fail(error, HD_UNAVAILABLE, "%s %s on %s: its process ended without a result (%s%s)",
+                   job->experiment->name, hd_mode_name(job->mode), job->device,
+                   number ? strsignal(number) : "no signal", number == SIGKILL ? ": out of memory?" : "");
+}
+
+hd_status hd_run(const hd_job *job, const char *folder, hd_error *error) {
+    int ends[2], how = 0;
+    if (pipe(ends)) return hd_fail(error, HD_UNAVAILABLE, "no pipe for a process: %s", strerror(errno));
+    fflush(NULL); /* or the child would write what is buffered once more */
+    pid_t child = fork();
+    if (child < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return hd_fail(error, HD_UNAVAILABLE, "no process for %s: %s", job->experiment->name,
+                       strerror(errno));
+    }
+    if (child == 0) {
+        close(ends[0]);
+        report_and_exit(job, folder, ends[1]);
+    }
+    close(ends[1]);
+    hd_error report;
+    hd_status status = read_report(ends[0], &report);
+    close(ends[0]);
+    while (waitpid(child, &how, 0) < 0 && errno == EINTR) {
+    }
+    if (job->progress) fputs("\r\033[K", stderr);
+    if (status != HD_OK) return ended(job, how, error);
+    if (report.status != HD_OK) *error = report;
+    return report.status;
+}

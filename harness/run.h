@@ -1,0 +1,32 @@
+/* Running an experiment: all its hyper-iterations in one mode on one device, to records in a folder. */
+#ifndef HD_RUN_H
+#define HD_RUN_H
+
+#include "device.h"
+#include "problem.h"
+
+typedef struct hd_job {
+    const hd_experiment *experiment;
+    const hd_dataset *dataset; /* the experiment's, see hd_problem_data */
+    hd_mode mode;
+    const char *device; /* as hd_device_open takes it */
+    hd_device_options options;
+    uint32_t disguise; /* 0, or the seed of a symmetry (symmetry.h): the results differ by rounding alone */
+    bool progress;     /* a line on stderr that tells how far it is */
+} hd_job;
+
+/* Writes the folder of a job's records under `out`: OUT/<experiment>/<device>/<mode>. HD_INVALID: too long.
+ */
+hd_status hd_run_folder(const hd_job *job, const char *out, char folder[PATH_MAX], hd_error *error);
+
+/* Writes the path of hyper-iteration `step`'s record in a folder. HD_INVALID: too long. */
+hd_status hd_run_record(const char *folder, size_t step, char path[PATH_MAX], hd_error *error);
+
+/* Runs the job and saves a record of each hyper-iteration into folder, which is made. It runs in a process of
+ * its own, so that its peak memory is its own and its end, whatever it is, is reported: the engine's and
+ * device's errors come back as they are; a process that was killed is HD_UNAVAILABLE. HD_DIFFERENT: a value
+ * that is not finite; the records of the hyper-iterations before it are there. The calling process must not
+ * have used OpenMP or BLIS. */
+hd_status hd_run(const hd_job *job, const char *folder, hd_error *error);
+
+#endif
