@@ -107,10 +107,7 @@ $(loop_objects): $(out)/engines/cpu_loops_%.o: engines/cpu_loops.c
 $(filter-out $(loop_objects),$(objects)): $(out)/%.o: %.c
 	$(call say,CC,$<)
 	$(quiet)mkdir -p $(@D)
-	$(quiet)$(CC) $(flags) $(told) -I$(out) -MMD -MP -c -o $@ $<
-
-# These two take HD_DATA_ROOT, which experiment.h only defaults: a new PREFIX compiles them again and nothing else.
-$(out)/harness/catalogue.o $(out)/harness/test/test_catalogue.o: told = -include $(out)/build_info.h
+	$(quiet)$(CC) $(flags) -I$(out) -MMD -MP -c -o $@ $<
 
 $(objects): | $(out)/build_info.h
 -include $(objects:.o=.d)

@@ -1,3 +1,4 @@
+#include "build_info.h"
 #include "experiment.h"
 
 #include <dirent.h>

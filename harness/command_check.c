@@ -106,6 +106,12 @@ static const hd_verdict *shown_verdict(const hd_checking *checking, const hd_jud
     return index == NONE ? NULL : &checking->verdicts[index];
 }
 
+static bool in_trace(const hd_checking *checking, const char *experiment) {
+    for (size_t i = 0; i < checking->trace.count; i++)
+        if (!strcmp(checking->trace.records[i].experiment, experiment)) return true;
+    return false;
+}
+
 static void print_step(const hd_checking *checking, const hd_record records[2], const hd_judged judged[2]) {
     const hd_verdict *figures[2] = {NULL, NULL};
     const hd_record *any = records[0].hyper ? &records[0] : &records[1];
@@ -116,7 +122,7 @@ static void print_step(const hd_checking *checking, const hd_record records[2], 
     if (figures[0] || figures[1]) hd_report_figures(stdout, figures[0], figures[1]);
     for (size_t m = 0; m < 2; m++) {
         if (!records[m].hyper) continue;
-        if (judged[m].trace == NONE && checking->trace.count)
+        if (judged[m].trace == NONE && in_trace(checking, records[m].experiment))
             printf("        %-8s no counterpart in the trace of 2017: judged by the golden alone\n",
                    hd_mode_name(records[m].mode));
         for (size_t i = judged[m].first; i < judged[m].last; i++) {

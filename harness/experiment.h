@@ -13,10 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifndef HD_DATA_ROOT
-#define HD_DATA_ROOT "/usr/local/share/hyperdrift"
-#endif
-
 enum {
     HD_MAX_HYPERS = 2 * HD_MAX_LAYERS + 2, /* rho_l1 and rho_l2 of every layer, eta, mu */
     HD_MAX_HYPER_ITERATIONS = 1000,
@@ -71,7 +67,7 @@ hd_status hd_experiment_load(const char *path, const char *const *overrides, siz
 bool hd_experiment_race(const hd_experiment *experiment, size_t iteration);
 
 /* The folder that holds fixtures/ and golden/: the environment's HYPERDRIFT_ROOT, else "." where it has a
- * folder fixtures, else HD_DATA_ROOT. Never NULL. */
+ * folder fixtures, else where `make install` puts them. Never NULL. */
 const char *hd_data_root(void);
 
 /* Where the experiment that a user calls `word` is: a word with a '/' or that ends in ".ini" is a path

@@ -115,6 +115,9 @@ static void figure_cells(FILE *to, const hd_judgement *j) {
             hd_report_plain(to));
 }
 
+/* Comparisons to the last bit repeat the figures above them: those that hold are left to the summary. */
+static bool repeats(const hd_judgement *j) { return !strncmp(j->name, "bits ", 5) && j->outcome == HD_PASS; }
+
 static void figure_row(FILE *to, const char *name, const hd_verdict *forward, const hd_verdict *reverse) {
     fprintf(to, "  %-*s", NAME_WIDTH, name);
     if (forward) figure_cells(to, judgement_named(forward, name));
@@ -129,9 +132,9 @@ void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *re
         if (verdicts[i]) fprintf(to, "%14s%14s%8s", hd_mode_name(verdicts[i]->mode), "expected", "used");
     fputc('\n', to);
     for (size_t i = 0; forward && i < forward->count; i++)
-        figure_row(to, forward->judgements[i].name, forward, reverse);
+        if (!repeats(&forward->judgements[i])) figure_row(to, forward->judgements[i].name, forward, reverse);
     for (size_t i = 0; reverse && i < reverse->count; i++)
-        if (!judgement_named(forward, reverse->judgements[i].name))
+        if (!repeats(&reverse->judgements[i]) && !judgement_named(forward, reverse->judgements[i].name))
             figure_row(to, reverse->judgements[i].name, forward, reverse);
 }
 
@@ -144,9 +147,12 @@ static const char *measure_name(const hd_judgement *j) {
 void hd_report_summary(FILE *to, const hd_verdict *verdict) {
     bool passes = hd_verdict_passes(verdict);
     const hd_judgement *worst = hd_verdict_worst(verdict);
+    size_t bits = 0;
+    for (size_t i = 0; i < verdict->count; i++) bits += repeats(&verdict->judgements[i]);
     fprintf(to, "  %s%-5s%s %-8s by %s: %zu of %zu figures", hd_report_colour(to, passes ? "green" : "red"),
             passes ? "pass" : "FAIL", hd_report_plain(to), hd_mode_name(verdict->mode), verdict->against,
             verdict->count - verdict->failures, verdict->count);
+    if (bits) fprintf(to, ", %zu of them to the last bit", bits);
     if (verdict->known) fprintf(to, ", %zu of them known", verdict->known);
     if (verdict->no_memory) fprintf(to, ", and no memory for more");
     if (worst && worst->budget_used > 0)
