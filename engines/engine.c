@@ -1,9 +1,10 @@
 #include "engine.h"
 
+#include "clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Rows the validation and test sets are gone through at a time: a multiple of the products' slice, so that
  * the validation gradient's sums over rows are those of one product over all of them. */
@@ -11,14 +12,8 @@ enum { CHUNK = 2048 };
 
 enum { SUM_ERROR, SUM_VALIDATION, SUM_TEST, SUM_TRAINING, EVALUATION_SUMS };
 
-double hd_engine_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void hd_engine_lap(double *mark, double *phase) {
-    double now = hd_engine_now();
+    double now = hd_clock();
     *phase += now - *mark;
     *mark = now;
 }
@@ -195,7 +190,7 @@ hd_state hd_engine_state(const hd_engine *engine, size_t t) {
 
 void hd_engine_load_batch(hd_engine *engine, size_t t) {
     const hd_problem *problem = engine->problem;
-    double mark = hd_engine_now();
+    double mark = hd_clock();
     engine->device->ops->batch_load(engine->device, engine->batch, &problem->training,
                                     problem->scheme + t * problem->batch, 0, problem->batch);
     hd_engine_lap(&mark, &engine->seconds.data);
@@ -238,7 +233,7 @@ double hd_engine_round(const hd_engine *engine, double sum) {
 }
 
 void hd_engine_plain_step(hd_engine *engine, size_t t) {
-    double mark = hd_engine_now();
+    double mark = hd_clock();
     size_t rows = engine->problem->batch;
     hd_state state = hd_engine_state(engine, t), next = hd_engine_state(engine, t + 1);
     hd_derivatives wanted = {.divisor = (double)rows, .gradient = engine->gradient};
@@ -277,7 +272,7 @@ static void evaluate_set(hd_engine *engine, const hd_real *w, const hd_examples 
 static void evaluate(hd_engine *engine, const hd_real *w, size_t training_batch) {
     hd_device *device = engine->device;
     const hd_problem *problem = engine->problem;
-    double mark = hd_engine_now(), *sums = engine->evaluated;
+    double mark = hd_clock(), *sums = engine->evaluated;
     device->ops->zero_sums(device, EVALUATION_SUMS, sums);
     evaluate_set(engine, w, &problem->validation, engine->gradient, sums + SUM_VALIDATION);
     evaluate_set(engine, w, &problem->test, NULL, sums + SUM_TEST);
@@ -347,7 +342,7 @@ hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_obs
 
 hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_observer *observer,
                         hd_result *result, hd_error *error) {
-    double start = hd_engine_now();
+    double start = hd_clock();
     hd_status status = hd_engine_train(engine, point, observer, result, error);
     if (status != HD_OK) return status;
     engine->method->finish(engine, engine->hypergradients);
@@ -356,7 +351,7 @@ hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_obser
     status = hd_device_fault(engine->device, engine->problem, error);
     if (status == HD_OK && engine->stopped) status = hd_fail(error, HD_INVALID, "stopped by the observer");
     result->operations = engine->device->operations;
-    engine->seconds.total = hd_engine_now() - start;
+    engine->seconds.total = hd_clock() - start;
     result->seconds = engine->seconds;
     return status;
 }

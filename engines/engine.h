@@ -73,6 +73,5 @@ double hd_engine_round(const hd_engine *engine, double sum);
 
 /* Adds the time since *mark to *phase and moves the mark to now. */
 void hd_engine_lap(double *mark, double *phase);
-double hd_engine_now(void); /* wall clock in seconds */
 
 #endif

@@ -1,5 +1,6 @@
 /* Forward mode: one tangent Z = ds/dh a hyperparameter, carried along with the state.
  *   Z_{t+1} = A_t Z_t + B_t,  dE/dh = grad E(w_T) . Z_T   (Franceschi et al. 2017, equations 13 to 15) */
+#include "clock.h"
 #include "engine.h"
 
 static size_t trajectory(const hd_problem *problem) {
@@ -50,7 +51,7 @@ static double primal_share(const hd_model *model, size_t tangents) {
 
 static void step(hd_engine *engine, size_t t) {
     show_tangents(engine);
-    double mark = hd_engine_now(), pass = 0;
+    double mark = hd_clock(), pass = 0;
     size_t rows = engine->problem->batch, tangents = engine->problem->hypers;
     hd_state state = hd_engine_state(engine, t), next = hd_engine_state(engine, t + 1);
     hd_derivatives wanted = {.divisor = (double)rows,
@@ -73,7 +74,7 @@ static void step(hd_engine *engine, size_t t) {
 static void finish(hd_engine *engine, double *hypergradients) {
     hd_device *device = engine->device;
     size_t weights = engine->model.weights, hypers = engine->problem->hypers;
-    double mark = hd_engine_now();
+    double mark = hd_clock();
     show_tangents(engine);
     for (size_t j = 0; j < hypers; j++)
         device->ops->dot(device, weights, engine->gradient, hd_at(device, engine->tangent.w, j * weights),

@@ -1,5 +1,6 @@
 /* Reverse mode: the trajectory is kept, and one adjoint p = dE/ds carried back over it.
  *   p_T = grad E(w_T), dE/dh += p_{t+1} . B_t, p_t = p_{t+1} A_t   (Franceschi et al. 2017, algorithm 1) */
+#include "clock.h"
 #include "engine.h"
 
 static size_t trajectory(const hd_problem *problem) {
@@ -28,7 +29,7 @@ static void show_adjoint(hd_engine *engine) {
 
 /* From the adjoint of state t + 1 to that of state t. */
 static void step_back(hd_engine *engine, size_t t) {
-    double mark = hd_engine_now();
+    double mark = hd_clock();
     size_t rows = engine->problem->batch;
     hd_state state = hd_engine_state(engine, t), next = hd_engine_state(engine, t + 1);
     hd_dynamics_adjoint(&engine->dynamics, state, next, engine->adjoint, engine->direction, engine->sums);

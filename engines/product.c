@@ -60,16 +60,36 @@ static const hd_kernels *kernels_named(const char *name) {
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
 
-/* BLIS 0.9.0 reads a number from BLIS_ARCH_TYPE, and takes a name for 0. */
+static hd_status refuse(const char *what, const char *value, hd_status status, const char *why,
+                        hd_error *error) {
+    return hd_fail(error, status, "%s '%s': %s", what, value, why);
+}
+
+/* BLIS 0.9.0 takes a number from BLIS_ARCH_TYPE (a name counts as 0) and aborts where it cannot use it. */
+static hd_status check_environment(const char *value, hd_error *error) {
+    for (size_t i = 0; i < KNOWN; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", (int)known[i].arch);
+        if (strcmp(number, value) != 0) continue;
+        return known[i].runs()
+                   ? HD_OK
+                   : refuse("BLIS_ARCH_TYPE", value, HD_UNAVAILABLE, "this processor cannot run them", error);
+    }
+    return refuse("BLIS_ARCH_TYPE", value, HD_INVALID,
+                  "not the number of skx, haswell, zen2, zen3 or generic", error);
+}
+
 static hd_status choose(const char *kernels, hd_error *error) {
-    if (!kernels && (getenv("BLIS_ARCH_TYPE") || !fastest())) return HD_OK;
+    const char *set = getenv("BLIS_ARCH_TYPE");
+    if (!kernels && set) return check_environment(set, error);
     if (!kernels) kernels = fastest();
+    if (!kernels) return HD_OK; /* BLIS chooses */
     const hd_kernels *wanted = kernels_named(kernels);
     if (!wanted)
-        return hd_fail(error, HD_INVALID,
-                       "kernels '%s': not known; allowed: skx, haswell, zen2, zen3, generic, own", kernels);
+        return refuse("kernels", kernels, HD_INVALID,
+                      "not known; allowed: skx, haswell, zen2, zen3, generic, own", error);
     if (!wanted->runs())
-        return hd_fail(error, HD_UNAVAILABLE, "kernels '%s': this processor cannot run them", kernels);
+        return refuse("kernels", kernels, HD_UNAVAILABLE, "this processor cannot run them", error);
     char number[16];
     snprintf(number, sizeof number, "%d", (int)wanted->arch);
     if (setenv("BLIS_ARCH_TYPE", number, 1))

@@ -1,5 +1,6 @@
 /* hyperdrift bench: time and memory of a hyper-iteration, and what its matrix products would take if nothing
  * else were done. */
+#include "clock.h"
 #include "commands.h"
 #include "hyperopt.h"
 #include "machine.h"
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MAX_GROUPS = 64, REPLAYS = 15 };
@@ -55,12 +55,6 @@ static void record_multiply(hd_device *device, size_t count, const hd_product *p
     recorder.group[recorder.groups++] = group;
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -77,9 +71,9 @@ static double alone(hd_device *device) {
     for (size_t g = 0; g < recorder.groups; g++) {
         double seconds[REPLAYS];
         for (size_t i = 0; i < REPLAYS; i++) {
-            double start = now();
+            double start = hd_clock();
             recorder.ops->multiply(device, recorder.group[g].count, recorder.group[g].products);
-            seconds[i] = now() - start;
+            seconds[i] = hd_clock() - start;
         }
         sum += median(seconds, REPLAYS) * (double)recorder.group[g].calls;
     }

@@ -74,9 +74,13 @@ static void diff_arrays(hd_differing *differing, const char *a, const char *b) {
     hd_array_free(&right);
 }
 
+static bool ends_with(const char *name, const char *suffix) {
+    size_t length = strlen(name), end = strlen(suffix);
+    return length >= end && !strcmp(name + length - end, suffix);
+}
+
 static bool is_record(const char *name) {
-    size_t length = strlen(name);
-    return !strncmp(name, "step-", 5) && length > 5 && !strcmp(name + length - 5, ".json");
+    return !strncmp(name, "step-", 5) && ends_with(name, ".json");
 }
 
 /* One on a single side is a difference, said by name. */
@@ -94,12 +98,13 @@ static int by_name(const FTSENT **a, const FTSENT **b) {
 /* Every record below `from` with its counterpart below `to`; with only_missing just those that have none. */
 static void walk(hd_differing *differing, const char *from, const char *to, bool only_missing) {
     char *roots[] = {(char *)(uintptr_t)from, NULL}, other[PATH_MAX];
-    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
     if (!tree) return;
     struct stat status;
     for (FTSENT *entry; (entry = fts_read(tree));) {
         if (entry->fts_info != FTS_F || !is_record(entry->fts_name)) continue;
-        int length = snprintf(other, sizeof other, "%s%s", to, entry->fts_path + strlen(from));
+        const char *below = entry->fts_path + strlen(from);
+        int length = snprintf(other, sizeof other, "%s/%s", to, below + strspn(below, "/"));
         bool there = length < (int)sizeof other && stat(other, &status) == 0;
         if (!there)
             missing(differing, other);
@@ -116,8 +121,7 @@ static hd_kind kind_of(hd_differing *differing, const char *path) {
     hd_error error;
     if (stat(path, &status) == 0) {
         if (S_ISDIR(status.st_mode)) return FOLDER;
-        if (strstr(path, ".npy")) return ARRAY;
-        return RECORD;
+        return ends_with(path, ".npy") || ends_with(path, ".npy.gz") ? ARRAY : RECORD;
     }
     hd_fail(&error, HD_INVALID, "%.400s: no such file or folder", path);
     complain(differing, &error);

@@ -215,6 +215,8 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case ARGP_KEY_END:
         check_words(options, state);
+        if (options->required && !options->all_devices)
+            argp_error(state, "--require %s: goes with --device all", options->required);
         break;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -1,5 +1,6 @@
 #include "rounds.h"
 
+#include "file.h"
 #include "scratch.h"
 
 #include <string.h>
@@ -22,35 +23,40 @@ static hd_status run_round(const hd_options *options, const hd_subject *subject,
     return worst;
 }
 
-/* HD_OK and *skip where the device is absent and may be. */
+/* Tries the device before anything is run on it. *skip where it is absent and may be: cpu and reference are on
+ * every machine, so what stops them is an error. */
 static hd_status look_for(const hd_options *options, const char *device, const char *experiment, bool *skip,
                           const hd_listener *listener) {
     hd_error error;
-    *skip = options->all_devices && hd_subject_device(device, options, &error) != HD_OK;
-    if (!*skip) return HD_OK;
-    if (options->required && !strcmp(options->required, device)) {
-        listener->failed(listener->context);
-        return hd_complain(HD_OK, &error);
+    hd_status status = hd_subject_device(device, options, &error);
+    bool required = options->required && !strcmp(options->required, device);
+    *skip = status == HD_UNAVAILABLE && options->all_devices && !required && !strcmp(device, "cuda");
+    if (*skip) {
+        char what[256];
+        snprintf(what, sizeof what, "%s on %s", experiment, device);
+        listener->skipped(listener->context, what, error.message);
+        return HD_OK;
     }
-    char what[256];
-    snprintf(what, sizeof what, "%s on %s", experiment, device);
-    listener->skipped(listener->context, what, error.message);
-    return HD_OK;
+    if (status == HD_OK) return HD_OK;
+    listener->failed(listener->context);
+    return hd_complain(HD_OK, &error);
 }
 
 static hd_status run_word(const hd_options *options, const char *word, const char *out,
                           const hd_listener *listener) {
     hd_subject subject;
     hd_error error;
-    hd_status worst = HD_OK;
-    if (hd_subject_open(word, options, &subject, &error) != HD_OK) {
+    hd_status worst = hd_subject_open(word, options, &subject, &error);
+    if (worst == HD_OK) worst = hd_directory_make(out, &error); /* or every run would say that it cannot be */
+    if (worst != HD_OK) {
+        hd_subject_close(&subject);
         listener->failed(listener->context);
         return hd_complain(HD_OK, &error);
     }
     for (const char *const *device = options->devices; *device; device++) {
         bool skip;
         hd_status status = look_for(options, *device, subject.experiment.name, &skip, listener);
-        if (!skip) status = run_round(options, &subject, *device, out, listener);
+        if (!skip && status == HD_OK) status = run_round(options, &subject, *device, out, listener);
         if (status > worst) worst = status;
     }
     hd_subject_close(&subject);
