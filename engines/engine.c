@@ -18,93 +18,6 @@ void hd_engine_lap(double *mark, double *phase) {
     *mark = now;
 }
 
-const char *hd_hyperparameter_name(hd_hyperparameter h, char name[HD_NAME]) {
-    switch (h.kind) {
-    case HD_RHO_L1:
-        snprintf(name, HD_NAME, "rho_l1_%zu", h.layer);
-        break;
-    case HD_RHO_L2:
-        snprintf(name, HD_NAME, "rho_l2_%zu", h.layer);
-        break;
-    case HD_ETA:
-        snprintf(name, HD_NAME, "eta");
-        break;
-    case HD_MU:
-        snprintf(name, HD_NAME, "mu");
-        break;
-    }
-    return name;
-}
-
-const char *hd_weight_name(size_t layers, const size_t *dims, size_t i, char name[HD_WEIGHT_NAME]) {
-    for (size_t l = 0; l < layers; i -= dims[l] * dims[l + 1], l++)
-        if (i < dims[l] * dims[l + 1]) {
-            snprintf(name, HD_WEIGHT_NAME, "W_%zu[%zu,%zu]", l, i / dims[l + 1], i % dims[l + 1]);
-            return name;
-        }
-    for (size_t l = 0; l < layers; i -= dims[l + 1], l++)
-        if (i < dims[l + 1]) {
-            snprintf(name, HD_WEIGHT_NAME, "b_%zu[%zu]", l, i);
-            return name;
-        }
-    snprintf(name, HD_WEIGHT_NAME, "beyond the last weight");
-    return name;
-}
-
-/* --- checks --- */
-
-static hd_status check_examples(const hd_problem *problem, const hd_examples *examples, const char *which,
-                                hd_error *error) {
-    if (examples->count == 0 || !examples->pixels || !examples->labels)
-        return hd_fail(error, HD_INVALID, "problem: the %s set is empty", which);
-    size_t classes = problem->dims[problem->layers];
-    for (size_t i = 0; i < examples->count; i++)
-        if (examples->labels[i] >= classes)
-            return hd_fail(error, HD_INVALID, "problem: %s example %zu has label %u, of %zu classes", which,
-                           i, examples->labels[i], classes);
-    return HD_OK;
-}
-
-static hd_status check_hyperparameters(const hd_problem *problem, hd_error *error) {
-    char name[HD_NAME];
-    bool eta = false, mu = false;
-    if (problem->hypers > 2 * problem->layers + 2)
-        return hd_fail(error, HD_INVALID, "problem: %zu hyperparameters, of %zu possible", problem->hypers,
-                       2 * problem->layers + 2);
-    for (size_t j = 0; j < problem->hypers; j++) {
-        hd_hyperparameter h = problem->hyper[j];
-        eta |= h.kind == HD_ETA, mu |= h.kind == HD_MU;
-        if (h.layer >= problem->layers)
-            return hd_fail(error, HD_INVALID, "problem: hyperparameter %s: there are %zu layers",
-                           hd_hyperparameter_name(h, name), problem->layers);
-        for (size_t i = 0; i < j; i++)
-            if (problem->hyper[i].kind == h.kind && problem->hyper[i].layer == h.layer)
-                return hd_fail(error, HD_INVALID, "problem: hyperparameter %s is there twice",
-                               hd_hyperparameter_name(h, name));
-    }
-    if (eta && mu) return HD_OK;
-    return hd_fail(error, HD_INVALID, "problem: hyperparameter %s is missing", eta ? "mu" : "eta");
-}
-
-static hd_status check(const hd_problem *problem, hd_error *error) {
-    if (problem->layers == 0 || problem->layers > HD_MAX_LAYERS)
-        return hd_fail(error, HD_INVALID, "problem: %zu layers; allowed: 1 to %d", problem->layers,
-                       HD_MAX_LAYERS);
-    for (size_t l = 0; l <= problem->layers; l++)
-        if (problem->dims[l] == 0) return hd_fail(error, HD_INVALID, "problem: layer %zu has no units", l);
-    if (problem->steps == 0 || problem->batch == 0)
-        return hd_fail(error, HD_INVALID, "problem: steps and batch must be at least 1");
-    hd_status status = check_examples(problem, &problem->training, "training", error);
-    if (status == HD_OK) status = check_examples(problem, &problem->validation, "validation", error);
-    if (status == HD_OK) status = check_examples(problem, &problem->test, "test", error);
-    if (status == HD_OK) status = check_hyperparameters(problem, error);
-    for (size_t i = 0; status == HD_OK && i < problem->steps * problem->batch; i++)
-        if (problem->scheme[i] >= problem->training.count)
-            status = hd_fail(error, HD_INVALID, "problem: the scheme's entry %zu is example %u, of %zu", i,
-                             problem->scheme[i], problem->training.count);
-    return status;
-}
-
 /* --- life --- */
 
 void hd_engine_destroy(hd_engine *engine) {
@@ -149,7 +62,7 @@ static bool allocate(hd_engine *engine, size_t chunk) {
 hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,
                                 hd_engine **created, hd_error *error) {
     *created = NULL;
-    hd_status status = check(problem, error);
+    hd_status status = hd_problem_check(problem, error);
     if (status != HD_OK) return status;
     hd_engine *engine = calloc(1, sizeof *engine);
     if (!engine) return hd_fail(error, HD_UNAVAILABLE, "no memory for an engine");
@@ -160,11 +73,9 @@ hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, co
     hd_dynamics_describe(&engine->dynamics, &engine->model, problem);
     size_t most = greatest(greatest(problem->validation.count, problem->test.count), problem->batch);
     size_t chunk = most < CHUNK ? most : CHUNK;
-    bool tangents = method == &hd_method_forward;
     status = hd_trajectory_create(&engine->model, method->trajectory(problem), &engine->trajectory, error);
     if (status == HD_OK)
-        status = hd_activations_create(&engine->model, problem->batch,
-                                       tangents ? problem->hypers : method == &hd_method_reverse,
+        status = hd_activations_create(&engine->model, problem->batch, method->directions(problem),
                                        &engine->act, error);
     if (status == HD_OK) status = hd_activations_create(&engine->model, chunk, 0, &engine->evaluation, error);
     if (status == HD_OK && !allocate(engine, chunk))

@@ -9,6 +9,8 @@ typedef struct hd_method {
     /* States of the trajectory it keeps, and states it keeps in all (hd_result.state_bytes). */
     size_t (*trajectory)(const hd_problem *);
     size_t (*states)(const hd_problem *);
+    /* Directions whose Hessian-vector products it takes at once. */
+    size_t (*directions)(const hd_problem *);
     /* Allocates the method's own arrays into engine; hd_engine_destroy releases them. */
     bool (*prepare)(hd_engine *);
     /* Clears what a run accumulates. NULL: nothing. */
@@ -47,6 +49,9 @@ struct hd_engine {
     double *shown;                    /* room for what it is shown */
     double *hypergradients, *weights; /* the result's */
 };
+
+/* HD_INVALID with the reason if the problem cannot be run. */
+hd_status hd_problem_check(const hd_problem *problem, hd_error *error);
 
 hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,
                                 hd_engine **engine, hd_error *error);

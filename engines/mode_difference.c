@@ -11,13 +11,18 @@ static size_t two(const hd_problem *problem) {
     return 2;
 }
 
+static size_t none(const hd_problem *problem) {
+    (void)problem;
+    return 0;
+}
+
 static bool nothing(hd_engine *engine) {
     (void)engine;
     return true;
 }
 
 const hd_method hd_method_plain = {
-    .trajectory = two, .states = two, .prepare = nothing, .step = hd_engine_plain_step};
+    .trajectory = two, .states = two, .directions = none, .prepare = nothing, .step = hd_engine_plain_step};
 
 /* On which side of every kink a training went: ReLU masks, clipped probabilities, signs of weights under a
  * rho_l1. */

@@ -12,6 +12,10 @@ static size_t states(const hd_problem *problem) {
     return 1 + problem->hypers;
 }
 
+static size_t directions(const hd_problem *problem) {
+    return problem->hypers;
+}
+
 static bool prepare(hd_engine *engine) {
     hd_device *device = engine->device;
     size_t count = engine->problem->hypers * engine->model.weights;
@@ -85,6 +89,7 @@ static void finish(hd_engine *engine, double *hypergradients) {
 
 const hd_method hd_method_forward = {.trajectory = trajectory,
                                      .states = states,
+                                     .directions = directions,
                                      .prepare = prepare,
                                      .start = start,
                                      .step = step,

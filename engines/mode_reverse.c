@@ -12,6 +12,11 @@ static size_t states(const hd_problem *problem) {
     return 1 + problem->steps + 1;
 }
 
+static size_t directions(const hd_problem *problem) {
+    (void)problem;
+    return 1;
+}
+
 static bool prepare(hd_engine *engine) {
     hd_device *device = engine->device;
     size_t weights = engine->model.weights;
@@ -61,6 +66,7 @@ static void finish(hd_engine *engine, double *hypergradients) {
 
 const hd_method hd_method_reverse = {.trajectory = trajectory,
                                      .states = states,
+                                     .directions = directions,
                                      .prepare = prepare,
                                      .step = hd_engine_plain_step,
                                      .finish = finish};

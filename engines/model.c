@@ -3,12 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t hd_weight_count(size_t layers, const size_t *dims) {
-    size_t count = 0;
-    for (size_t l = 0; l < layers; l++) count += (dims[l] + 1) * dims[l + 1];
-    return count;
-}
-
 void hd_model_describe(hd_model *model, hd_device *device, size_t layers, const size_t *dims) {
     *model = (hd_model){.device = device, .layers = layers};
     memcpy(model->dims, dims, (layers + 1) * sizeof *dims);
