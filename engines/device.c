@@ -108,11 +108,12 @@ hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *er
                                              {.at = hd_at(device, a, i * M * K), .ld = K},
                                              {.at = hd_at(device, b, i * K * N), .ld = N}}}};
     double best = 0, operations = device->operations;
-    double end = hd_clock() + 0.1; /* own loops without vector instructions take seconds */
-    for (int i = 0; i < TIMES && (i == 0 || hd_clock() < end); i++) {
+    double end = hd_clock() + 0.05;
+    size_t count = 1; /* first a single one: own loops without vector instructions take long for it */
+    for (int i = 0; i <= TIMES && (i == 0 || hd_clock() < end); i++, count = COUNT) {
         double start = hd_clock();
-        device->ops->multiply(device, COUNT, products);
-        double rate = 2.0 * COUNT * M * N * K / (hd_clock() - start) * 1e-9;
+        device->ops->multiply(device, count, products);
+        double rate = 2.0 * (double)count * M * N * K / (hd_clock() - start) * 1e-9;
         if (rate > best) best = rate;
     }
     device->operations = operations;

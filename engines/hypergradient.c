@@ -69,7 +69,8 @@ static hd_status check_hyperparameters(const hd_problem *problem, hd_error *erro
             return hd_fail(error, HD_INVALID, "problem: hyperparameter %s: there are %zu layers",
                            hd_hyperparameter_name(h, name), problem->layers);
         for (size_t i = 0; i < j; i++)
-            if (problem->hyper[i].kind == h.kind && problem->hyper[i].layer == h.layer)
+            if (problem->hyper[i].kind == h.kind &&
+                (problem->hyper[i].layer == h.layer || h.kind == HD_ETA || h.kind == HD_MU))
                 return hd_fail(error, HD_INVALID, "problem: hyperparameter %s is there twice",
                                hd_hyperparameter_name(h, name));
     }

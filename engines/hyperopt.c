@@ -19,9 +19,14 @@ void hd_hyperopt_release(hd_hyperopt *hyperopt) {
     *hyperopt = (hd_hyperopt){0};
 }
 
+static float power_of_beta2(const hd_hyperopt *hyperopt) {
+    float power = hd_power(0.999f, hyperopt->t);
+    return hyperopt->titan_x && hyperopt->t <= 2 ? nextafterf(power, 0.0f) : power;
+}
+
 void hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient, double *value) {
     hyperopt->t++;
-    float scale = sqrtf(1.0f - hd_power(0.999f, hyperopt->t)) / (1.0f - hd_power(0.9f, hyperopt->t));
+    float scale = sqrtf(1.0f - power_of_beta2(hyperopt)) / (1.0f - hd_power(0.9f, hyperopt->t));
     for (size_t j = 0; j < hyperopt->count; j++) {
         float h = (float)hypergradient[j], *m = &hyperopt->m[j], *v = &hyperopt->v[j];
         *m = 0.9f * *m + 0.1f * h;

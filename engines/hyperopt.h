@@ -13,6 +13,8 @@
 typedef struct hd_hyperopt {
     float rate;
     bool nonnegative; /* values are projected on [0, inf) */
+    bool titan_x; /* .999f^t as the TITAN X of 2017 had it: one ulp low at t = 1 and 2, right after; set it
+                     after create */
     unsigned t;
     float *m, *v; /* [count] */
     size_t count;

@@ -228,16 +228,19 @@ static hd_status read_hyperparameters(const hd_settings *settings, hd_experiment
 static hd_status read_hyper_optimizer(const hd_settings *settings, hd_experiment *out, hd_error *error) {
     static const char *const methods[] = {"adam", NULL};
     static const char *const constraints[] = {"none", "nonnegative", NULL};
-    size_t adam, constraint = 0, count;
+    static const char *const powers[] = {"exact", "titan-x-2017", NULL};
+    size_t adam, constraint = 0, power = 0, count;
     double rate = 0;
     hd_status status = hd_settings_choice(settings, HD_KEY_METHOD, methods, 0, &adam, error);
     if (status == HD_OK) status = hd_settings_require(settings, HD_KEY_RATE, error);
     if (status == HD_OK) status = hd_settings_numbers(settings, HD_KEY_RATE, 1, 1, &rate, &count, error);
     if (status == HD_OK)
         status = hd_settings_choice(settings, HD_KEY_CONSTRAINT, constraints, 1, &constraint, error);
+    if (status == HD_OK) status = hd_settings_choice(settings, HD_KEY_POWF, powers, 0, &power, error);
     if (status != HD_OK) return status;
     out->rate = (float)rate + 0.0f;
     out->nonnegative = constraint == 1;
+    out->titan_x = power == 1;
     if (!(out->rate >= 0 && isfinite(out->rate)))
         return hd_settings_fail(settings, HD_KEY_RATE, error,
                                 "out of range; allowed: 0 or more and finite as float32");
@@ -281,7 +284,7 @@ static hd_status identify(hd_experiment *e, hd_error *error) {
     for (size_t j = 0; j < e->hypers; j++)
         fprintf(stream, "hyper %d %zu %08x\n", (int)e->hyper[j].kind, e->hyper[j].layer,
                 bits_of(e->value[j]));
-    fprintf(stream, "adam %08x %d\n", bits_of(e->rate), e->nonnegative);
+    fprintf(stream, "adam %08x %d%s\n", bits_of(e->rate), e->nonnegative, e->titan_x ? " titan-x" : "");
     hd_status status = HD_OK;
     if (fclose(stream))
         status = hd_fail(error, HD_UNAVAILABLE, "%.200s: no memory to identify it", e->path);

@@ -47,6 +47,7 @@ typedef struct hd_experiment {
 
     float rate;       /* of the hyper-optimizer, Adam */
     bool nonnegative; /* hyperparameters are kept >= 0 */
+    bool titan_x;     /* hyper-optimizer.powf = titan-x-2017: see hd_hyperopt */
 
     bool cublas; /* device.arithmetic = cublas; else exact */
     bool tf32;   /* only with cublas */

@@ -191,7 +191,7 @@ hd_status hd_directory_make(const char *path, hd_error *error) {
     if (!failure) failure = make_one(part);
     hd_status status = HD_OK;
     if (failure)
-        status = hd_fail(error, HD_UNAVAILABLE, "%s: the directory %s cannot be made: %s", path, part,
+        status = hd_fail(error, HD_UNAVAILABLE, "%.150s: the directory %.150s cannot be made: %s", path, part,
                          strerror(failure));
     free(part);
     return status;

@@ -120,6 +120,11 @@ static double tolerance(const char *text, struct argp_state *state) {
     return value;
 }
 
+static const char *file_name(const char *option, const char *text, struct argp_state *state) {
+    if (!text[0]) argp_error(state, "--%s: the name is empty", option);
+    return text;
+}
+
 static void add_set(hd_options *options, const char *text, struct argp_state *state) {
     const char **sets = realloc(options->sets, (options->set_count + 1) * sizeof *sets);
     if (!sets)
@@ -181,7 +186,7 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         add_set(options, argument, state);
         break;
     case KEY_OUT:
-        options->out = argument;
+        options->out = file_name("out", argument, state);
         break;
     case KEY_THREADS:
         options->device.threads = whole("threads", argument, 65536, state);
@@ -190,7 +195,7 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         options->json = true;
         break;
     case KEY_JUNIT:
-        options->junit = argument;
+        options->junit = file_name("junit", argument, state);
         break;
     case KEY_REASON:
         options->reason = argument;

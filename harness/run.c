@@ -112,6 +112,7 @@ static hd_status run_here(const hd_job *job, const char *folder, hd_error *error
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, job->mode, &engine, error);
     if (status == HD_OK && !hd_hyperopt_create(&hyperopt, e->hypers, e->rate, e->nonnegative))
         status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for the hyper-optimizer", e->name);
+    hyperopt.titan_x = e->titan_x;
     if (status == HD_OK) status = iterate(job, &setup, device, engine, &hyperopt, folder, error);
     hd_hyperopt_release(&hyperopt);
     hd_engine_destroy(engine);

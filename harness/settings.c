@@ -44,6 +44,7 @@ static const struct {
     [HD_KEY_METHOD] = {HYPER_OPTIMIZER, "method"},
     [HD_KEY_RATE] = {HYPER_OPTIMIZER, "rate"},
     [HD_KEY_CONSTRAINT] = {HYPER_OPTIMIZER, "constraint"},
+    [HD_KEY_POWF] = {HYPER_OPTIMIZER, "powf"},
     [HD_KEY_ARITHMETIC] = {DEVICE, "arithmetic"},
     [HD_KEY_TF32] = {DEVICE, "tf32"},
 };

@@ -35,6 +35,7 @@ typedef enum hd_key {
     HD_KEY_METHOD,
     HD_KEY_RATE,
     HD_KEY_CONSTRAINT,
+    HD_KEY_POWF,
     HD_KEY_ARITHMETIC,
     HD_KEY_TF32,
     HD_KEYS

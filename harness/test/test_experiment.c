@@ -247,7 +247,8 @@ Test(experiment, is_identified_by_what_it_computes) {
                                       {"eta = 0.01", "eta = 0.010000001"},
                                       {"mu = 0.5", "mu = 0.6"},
                                       {"rate = 0.001", "rate = 0.002"},
-                                      {"constraint = nonnegative", "constraint = none"}};
+                                      {"constraint = nonnegative", "constraint = none"},
+                                      {"constraint = nonnegative", "powf = titan-x-2017"}};
     for (size_t i = 0; i < sizeof unequal / sizeof *unequal; i++) {
         identity(unequal[i][0], unequal[i][1], other);
         cr_expect_str_neq(other, original, "'%s' is the same experiment", unequal[i][1]);

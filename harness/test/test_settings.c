@@ -122,6 +122,7 @@ Test(settings, rejects_unknown_values) {
     rejects("optimizer = momentum", "optimizer = sgd", "optimizer", "allowed: momentum");
     rejects("method = adam", "method = sgd", "method", "allowed: adam");
     rejects("constraint = nonnegative", "constraint = box", "constraint", "allowed: none, nonnegative");
+    rejects("constraint = nonnegative", "powf = low", "powf", "allowed: exact, titan-x-2017");
     rejects("arithmetic = exact", "arithmetic = fast", "arithmetic", "allowed: exact, cublas");
     rejects("tf32 = off", "tf32 = yes", "tf32", "allowed: off, on");
 }
