@@ -3,10 +3,26 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* BLIS and OpenMP end the process where there is no memory for their own buffers and threads: room for them,
+ * an allocation arena of 64 MB for each thread included, is tried before. */
+static bool has_room(size_t threads) {
+    size_t room = (threads + 1) * ((size_t)80 << 20);
+    void *block =
+        mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return block != MAP_FAILED && munmap(block, room) == 0;
+}
 
 hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
                          hd_error *error) {
     *device = NULL;
+    size_t threads;
+    hd_status status = hd_host_threads(options, &threads, error);
+    if (status != HD_OK) return status;
+    if (!has_room(threads))
+        return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for %zu thread%s", name, threads,
+                       threads == 1 ? "" : "s");
     if (!strcmp(name, "cpu")) return hd_device_open_cpu(options, device, error);
     if (!strcmp(name, "reference")) return hd_device_open_reference(options, device, error);
     if (!strcmp(name, "cuda"))

@@ -264,23 +264,32 @@ static hd_status choose_loops(const char *name, const hd_cpu_loops **loops, hd_e
     return hd_fail(error, HD_INVALID, "loops '%s': not known; allowed: avx512, avx2, baseline", name);
 }
 
-/* BLIS, unless its kernels do not follow the arithmetic in any one of the threads. */
+/* Whether products keep to the arithmetic in every thread. */
+static bool all_pass(const hd_cpu *cpu, const hd_cpu_loops *own) {
+    int failures = 0;
+#pragma omp parallel num_threads((int)cpu->device.threads) reduction(+ : failures)
+    {
+        if (!own) hd_product_warm_up();
+        failures += !hd_product_self_test(own);
+    }
+    return failures == 0;
+}
+
+/* BLIS, unless its kernels do not give the arithmetic's bits. */
 static hd_status choose_products(hd_cpu *cpu, const char *kernels, hd_error *error) {
     hd_device *device = &cpu->device;
-    bool own = kernels && !strcmp(kernels, "own");
-    if (!own) {
-        hd_status status = hd_product_start(kernels, device->kernels, error);
-        if (status != HD_OK) return status;
-        int failures = 0;
-#pragma omp parallel num_threads((int)device->threads) reduction(+ : failures)
-        failures += !hd_product_self_test();
-        if (failures == 0) return HD_OK;
+    if (!kernels || strcmp(kernels, "own") != 0) {
+        hd_status status = hd_product_start(kernels, device->threads, device->kernels, error);
+        if (status != HD_OK || all_pass(cpu, NULL)) return status;
         snprintf(device->note, sizeof device->note,
                  "BLIS's '%s' kernels do not give the arithmetic's bits: own loops instead", device->kernels);
     }
     cpu->own = cpu->loops;
     snprintf(device->kernels, sizeof device->kernels, "own");
-    return HD_OK;
+    if (all_pass(cpu, cpu->own)) return HD_OK;
+    return hd_fail(error, HD_UNAVAILABLE,
+                   "device cpu: this processor does not keep to float32 arithmetic here (is it set to flush "
+                   "subnormals?)");
 }
 
 hd_status hd_device_open_cpu(const hd_device_options *options, hd_device **opened, hd_error *error) {

@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+/* So that no product of a layer's sizes overflows. */
+enum { MOST_UNITS = 1 << 24 };
+
 size_t hd_weight_count(size_t layers, const size_t *dims) {
     size_t count = 0;
     for (size_t l = 0; l < layers; l++) count += (dims[l] + 1) * dims[l + 1];
@@ -83,7 +86,9 @@ hd_status hd_problem_check(const hd_problem *problem, hd_error *error) {
         return hd_fail(error, HD_INVALID, "problem: %zu layers; allowed: 1 to %d", problem->layers,
                        HD_MAX_LAYERS);
     for (size_t l = 0; l <= problem->layers; l++)
-        if (problem->dims[l] == 0) return hd_fail(error, HD_INVALID, "problem: layer %zu has no units", l);
+        if (problem->dims[l] == 0 || problem->dims[l] > MOST_UNITS)
+            return hd_fail(error, HD_INVALID, "problem: layer %zu has %zu units; allowed: 1 to %d", l,
+                           problem->dims[l], MOST_UNITS);
     if (problem->steps == 0 || problem->batch == 0)
         return hd_fail(error, HD_INVALID, "problem: steps and batch must be at least 1");
     hd_status status = check_examples(problem, &problem->training, "training", error);

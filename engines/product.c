@@ -57,6 +57,8 @@ static const hd_kernels *kernels_named(const char *name) {
     return NULL;
 }
 
+enum { PACKING = 24 << 20 }; /* bytes a thread: more than any of these kernels' buffers */
+
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
 
@@ -97,7 +99,17 @@ static hd_status choose(const char *kernels, hd_error *error) {
     return HD_OK;
 }
 
-hd_status hd_product_start(const char *kernels, char chosen[32], hd_error *error) {
+/* Whether `threads` times what BLIS takes to pack operands can be had: it ends the process when it cannot. */
+static bool memory_to_pack(size_t threads) {
+    void *memory = malloc(threads * PACKING);
+    free(memory);
+    return memory != NULL;
+}
+
+hd_status hd_product_start(const char *kernels, size_t threads, char chosen[32], hd_error *error) {
+    if (!memory_to_pack(threads))
+        return hd_fail(error, HD_UNAVAILABLE, "no memory for the products of %zu thread%s", threads,
+                       threads == 1 ? "" : "s");
     pthread_mutex_lock(&start_lock);
     hd_status status = started ? HD_OK : choose(kernels, error);
     if (status == HD_OK) {
@@ -174,6 +186,15 @@ void hd_product_double(size_t m, size_t n, size_t k, const double *a, size_t a_r
                  (inc_t)b_column, &beta, c, (inc_t)ldc, 1, NULL, &how);
 }
 
+void hd_product_warm_up(void) {
+    enum { SIDE = 64 };
+    float a[SIDE * SIDE] = {0}, c[SIDE * SIDE];
+    double b[SIDE * SIDE] = {0}, d[SIDE * SIDE];
+#pragma omp barrier
+    blis_slice(SIDE, SIDE, SIDE, (hd_strided){a, SIDE, 1}, (hd_strided){a, SIDE, 1}, false, c, SIDE);
+    hd_product_double(SIDE, SIDE, SIDE, b, SIDE, 1, b, SIDE, 1, false, d, SIDE);
+}
+
 /* --- self-test --- */
 
 enum { TEST_M = 7, TEST_N = 37, TEST_K = 2 * HD_PRODUCT_SLICE + 45 };
@@ -206,7 +227,7 @@ static uint32_t fingerprint(const float *c, size_t count) {
     return hash;
 }
 
-bool hd_product_self_test(void) {
+bool hd_product_self_test(const hd_cpu_loops *own) {
     static const uint32_t stored = 0xacfd4a11u;
     bool passed = false;
     float *a = malloc(sizeof(float[TEST_M * TEST_K])), *b = malloc(sizeof(float[TEST_K * TEST_N]));
@@ -221,7 +242,7 @@ bool hd_product_self_test(void) {
     size_t ends[3];
     hd_slice_ends(TEST_K, ends);
     hd_product_sliced(TEST_M, TEST_N, hd_slice_count(TEST_K), ends, (hd_strided){a, TEST_K, 1},
-                      (hd_strided){b, TEST_N, 1}, false, c, TEST_N, NULL);
+                      (hd_strided){b, TEST_N, 1}, false, c, TEST_N, own);
     passed = !memcmp(c, model, sizeof c) && fingerprint(c, TEST_M * TEST_N) == stored;
 out:
     free(a);

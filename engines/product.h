@@ -7,10 +7,14 @@
 #include "cpu_loops.h"
 
 /* Starts BLIS with the kernels asked for, or (NULL) the fastest that this processor runs, and writes their
- * name into chosen[32]. Must come before any product. BLIS keeps its kernels for the life of the process:
- * asking for others later is HD_UNAVAILABLE, as are kernels this processor cannot run; a name not known is
- * HD_INVALID. A BLIS_ARCH_TYPE in the environment wins over NULL. */
-hd_status hd_product_start(const char *kernels, char chosen[32], hd_error *error);
+ * name into chosen[32]. Must come before any product, and hd_product_warm_up after it in every thread. BLIS
+ * keeps its kernels for the life of the process: asking for others later is HD_UNAVAILABLE, as are kernels
+ * this processor cannot run, and no memory for the buffers of so many threads (BLIS would end the process); a
+ * name not known is HD_INVALID. A BLIS_ARCH_TYPE in the environment wins over NULL. */
+hd_status hd_product_start(const char *kernels, size_t threads, char chosen[32], hd_error *error);
+
+/* Makes BLIS get its buffers: all threads of a parallel region call it at once. */
+void hd_product_warm_up(void);
 
 /* BLIS's version, "0.9.0". */
 const char *hd_product_library(void);
@@ -30,9 +34,9 @@ void hd_product_double(size_t m, size_t n, size_t k, const double *a, size_t a_r
                        const double *b, size_t b_row, size_t b_column, bool accumulate, double *c,
                        size_t ldc);
 
-/* Whether BLIS's products give the scalar model's bits and those stored here (the model alone would not see a
- * processor set to flush subnormals): a few odd-shaped ones. Call it in every thread. */
-bool hd_product_self_test(void);
+/* Whether products (own: NULL for BLIS) give the scalar model's bits and those stored here (the model alone
+ * would not see a processor set to flush subnormals): a few odd-shaped ones. Call it in every thread. */
+bool hd_product_self_test(const hd_cpu_loops *own);
 
 /* The part of C that falls to one thread. */
 typedef struct hd_block {
