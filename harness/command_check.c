@@ -248,7 +248,11 @@ static hd_status conclude(hd_checking *checking) {
         hd_junit_write(checking->options->junit, checking->verdicts, checking->count, checking->skips,
                        checking->skip_count, checking->failed_runs, &error) != HD_OK)
         checking->status = hd_complain(checking->status, &error);
-    if (sum.failed || !sum.passed) worsen(checking, HD_DIFFERENT);
+    if (sum.failed) worsen(checking, HD_DIFFERENT);
+    if (!sum.failed && !sum.passed && checking->status == HD_OK) {
+        hd_fail(&error, HD_DIFFERENT, "check: nothing was compared");
+        checking->status = hd_complain(checking->status, &error);
+    }
     return checking->status;
 }
 

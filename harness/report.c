@@ -106,12 +106,12 @@ static void share(const hd_judgement *j, char text[16]) {
 static void figure_cells(FILE *to, const hd_judgement *j) {
     char used[16];
     if (!j) {
-        fprintf(to, "%14s%14s%8s", "-", "-", "-");
+        fprintf(to, "%15s%15s%8s", "-", "-", "-");
         return;
     }
     share(j, used);
     const char *colour = j->outcome == HD_FAIL ? "red" : j->outcome == HD_KNOWN ? "yellow" : "green";
-    fprintf(to, "%14.8g%14.8g%s%8s%s", j->value, j->expected, hd_report_colour(to, colour), used,
+    fprintf(to, "%15.8g%15.8g%s%8s%s", j->value, j->expected, hd_report_colour(to, colour), used,
             hd_report_plain(to));
 }
 
@@ -129,7 +129,7 @@ void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *re
     const hd_verdict *const verdicts[2] = {forward, reverse};
     fprintf(to, "  %-*s", NAME_WIDTH, "");
     for (size_t i = 0; i < 2; i++)
-        if (verdicts[i]) fprintf(to, "%14s%14s%8s", hd_mode_name(verdicts[i]->mode), "expected", "used");
+        if (verdicts[i]) fprintf(to, "%15s%15s%8s", hd_mode_name(verdicts[i]->mode), "expected", "used");
     fputc('\n', to);
     for (size_t i = 0; forward && i < forward->count; i++)
         if (!repeats(&forward->judgements[i])) figure_row(to, forward->judgements[i].name, forward, reverse);

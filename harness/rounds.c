@@ -23,8 +23,8 @@ static hd_status run_round(const hd_options *options, const hd_subject *subject,
     return worst;
 }
 
-/* Tries the device before anything is run on it. *skip where it is absent and may be: cpu and reference are on
- * every machine, so what stops them is an error. */
+/* Tries the device before anything is run on it. *skip where it is absent and may be: cpu and reference are
+ * on every machine, so what stops them is an error. */
 static hd_status look_for(const hd_options *options, const char *device, const char *experiment, bool *skip,
                           const hd_listener *listener) {
     hd_error error;

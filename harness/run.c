@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,6 +126,7 @@ static hd_status run_here(const hd_job *job, const char *folder, hd_error *error
 
 static void report_and_exit(const hd_job *job, const char *folder, int to) {
     hd_error error = {HD_OK, ""};
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody would hear of it */
     error.status = run_here(job, folder, &error);
     ssize_t written = write(to, &error, sizeof error); /* smaller than a pipe's buffer: whole or not at all */
     _exit(written == (ssize_t)sizeof error ? 0 : 1);

@@ -1,3 +1,4 @@
+#include "build_info.h"
 #include "experiment_file.h"
 
 #include <sys/stat.h>

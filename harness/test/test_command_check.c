@@ -1,0 +1,203 @@
+/* hyperdrift check: what passes, what fails, and what it says of it. */
+#include "golden.h"
+#include "program.h"
+
+#include <math.h>
+
+TestSuite(command_check, .init = folder_make, .fini = folder_remove);
+
+static void expect_has(const char *text, const char *part) {
+    cr_expect(strstr(text, part), "no '%s' in: %.2000s", part, text);
+}
+
+static void expect_last_line(const char *text, const char *line) {
+    size_t length = strlen(text), end = strlen(line);
+    bool there = length > end && text[length - 1] == '\n' && !memcmp(text + length - 1 - end, line, end) &&
+                 (length == end + 1 || text[length - 2 - end] == '\n');
+    cr_expect(there, "last line is not '%s': %.2000s", line, length > 2000 ? text + length - 2000 : text);
+}
+
+Test(command_check, passes_its_own_goldens) {
+    hyperdrift("check", "blobs-logistic", "blobs-one-hidden", "--quiet");
+    cr_expect_eq(program.status, 0, "%s%s", program.out, program.err);
+    size_t passed = 0, failed = 1, skipped = 1;
+    cr_expect_eq(sscanf(program.out, "%zu passed, %zu failed, %zu skipped", &passed, &failed, &skipped), 3);
+    cr_expect_eq(failed, 0);
+    cr_expect_eq(skipped, 0);
+    cr_expect_gt(passed, 2 * 2 * 3 * 10, "only %zu figures", passed);
+}
+
+Test(command_check, passes_its_goldens_on_the_reference_too) {
+    hyperdrift("check", "blobs-deep", "--device", "reference");
+    cr_expect_eq(program.status, 0, "%s%s", program.out, program.err);
+    expect_has(program.out, "reference (float64)");
+}
+
+Test(command_check, gives_every_quantity_of_a_check_as_json) {
+    hyperdrift("check", "blobs-logistic", "--json");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    json_t *json = program_json(), *quantities = json_object_get(json, "quantities"), *quantity;
+    cr_expect_str_eq(json_string_value(json_object_get(json, "verdict")), "pass");
+    cr_expect_eq(json_array_size(json_object_get(json, "records")), 6);
+    cr_expect_eq(json_array_size(json_object_get(json, "skipped")), 0);
+    cr_expect_eq(json_integer_value(json_object_get(json, "passed")),
+                 (json_int_t)json_array_size(quantities));
+    cr_assert_gt(json_array_size(quantities), 60);
+    size_t i;
+    json_array_foreach(quantities, i, quantity) {
+        static const char *const keys[] = {"name",        "value",   "expected", "tolerance",
+                                           "budget_used", "verdict", "mode"};
+        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+            cr_expect(json_object_get(quantity, keys[k]), "quantity %zu has no %s", i, keys[k]);
+    }
+    json_decref(json);
+}
+
+Test(command_check, writes_a_junit_report_of_a_check) {
+    hyperdrift("check", "blobs-logistic", "--mode", "forward", "--quiet", "--junit", path_of("report.xml"));
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    static char xml[1 << 16];
+    xml[get_bytes(path_of("report.xml"), xml, sizeof xml - 1)] = '\0';
+    expect_has(xml, "<testsuites name=\"hyperdrift\"");
+    expect_has(xml, "name=\"hypergradient eta\"");
+    expect_has(xml, "</testsuites>");
+}
+
+Test(command_check, says_and_counts_what_it_skips) {
+    hyperdrift("check", "blobs-logistic", "--device", "all", "--mode", "forward", "--json");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    json_t *json = program_json();
+    if (json_array_size(json_object_get(json, "skipped")) == 0) {
+        json_decref(json);
+        skip("there is a CUDA device");
+    }
+    cr_expect_str_eq(json_string_value(program_value(json, "skipped.0.what")), "blobs-logistic on cuda");
+    cr_expect(json_string_length(program_value(json, "skipped.0.why")) > 10);
+    cr_expect_eq(json_array_size(json_object_get(json, "records")), 6, "on cpu and reference");
+    json_decref(json);
+    hyperdrift("check", "blobs-logistic", "--device", "all", "--mode", "forward");
+    expect_has(program.out, "\nskipped: blobs-logistic on cuda: device cuda: ");
+    expect_has(program.out, " passed, 0 failed, 1 skipped\n");
+    hyperdrift("check", "blobs-logistic", "--device", "all", "--require", "cuda", "--mode", "forward");
+    program_expect_failure(3, "device cuda");
+    hyperdrift("run", "blobs-logistic", "--device", "cuda");
+    program_expect_failure(3, "device cuda");
+    cr_expect_str_empty(program.out);
+}
+
+Test(command_check, takes_no_trouble_with_the_cpu_for_its_absence) {
+    hyperdrift("check", "blobs-logistic", "--device", "all", "--threads", "60000");
+    cr_expect_eq(program.status, 3);
+    expect_has(program.err, "60000 threads");
+    setenv("HYPERDRIFT_KERNELS", "nonsense", 1);
+    hyperdrift("run", "blobs-logistic", "--device", "cpu");
+    program_expect_failure(2, "kernels 'nonsense': not known; allowed: skx");
+    unsetenv("HYPERDRIFT_KERNELS");
+    setenv("HYPERDRIFT_LOOPS", "nonsense", 1);
+    hyperdrift("run", "blobs-logistic", "--device", "cpu");
+    program_expect_failure(2, "loops 'nonsense': not known; allowed: avx512, avx2, baseline");
+}
+
+/* --- goldens that do not match --- */
+
+static void load_golden(hd_golden *golden) {
+    hd_error error;
+    cr_assert_eq(hd_golden_load(path_of("root/golden/blobs-logistic/step-0.json"), golden, &error), HD_OK,
+                 "%s", error.message);
+}
+
+static void save_golden(const hd_golden *golden) {
+    hd_error error;
+    cr_assert_eq(hd_golden_save(golden, path_of("root/golden/blobs-logistic"), &error), HD_OK, "%s",
+                 error.message);
+}
+
+static void check_one_mode(void) {
+    hyperdrift("check", "blobs-logistic", "--mode", "forward");
+}
+
+static void expect_failed_quantity(const char *quantity) {
+    char line[128];
+    snprintf(line, sizeof line, "    fail %s", quantity);
+    cr_expect_eq(program.status, 1, "%d: %s", program.status, program.err);
+    expect_has(program.out, line);
+    cr_expect_null(strstr(program.out, " 0 failed"));
+}
+
+Test(command_check, names_the_figure_that_a_golden_has_otherwise) {
+    program_own_root();
+    hd_golden golden;
+    load_golden(&golden);
+    golden.reference.hyper[2].hypergradient *= 1.01;
+    save_golden(&golden);
+    check_one_mode();
+    expect_failed_quantity("hypergradient eta");
+    cr_expect_null(strstr(program.out, "fail validation_error"));
+    hd_golden_free(&golden);
+}
+
+Test(command_check, names_the_weight_that_a_golden_has_otherwise) {
+    program_own_root();
+    hd_golden golden;
+    hd_error error;
+    load_golden(&golden);
+    golden.reference.weights.values[4 * 7 + 2] += 0.01;
+    double *values = golden.reference.weights.values;
+    golden.reference.weights.values = NULL;
+    golden.reference.float32 = true;
+    cr_assert_eq(hd_record_set_weights(&golden.reference, values, &error), HD_OK);
+    golden.reference.float32 = false;
+    free(values);
+    save_golden(&golden);
+    check_one_mode();
+    expect_failed_quantity("weights W_0 worst element W_0[7,2]");
+    hd_golden_free(&golden);
+}
+
+Test(command_check, sees_one_bit_in_a_hypergradient_of_a_check) {
+    program_own_root();
+    hd_golden golden;
+    load_golden(&golden);
+    double *planted = &golden.exact[HD_FORWARD].hyper[3].hypergradient;
+    *planted = (double)nextafterf((float)*planted, 1e30f);
+    save_golden(&golden);
+    check_one_mode();
+    expect_failed_quantity("bits hypergradient mu");
+    hd_golden_free(&golden);
+}
+
+Test(command_check, fails_without_a_tolerance) {
+    program_own_root();
+    hd_golden golden;
+    load_golden(&golden);
+    for (size_t i = 0; i < golden.tolerance_count; i++)
+        if (!strcmp(golden.tolerances[i].quantity, "validation_error"))
+            golden.tolerances[i] = golden.tolerances[--golden.tolerance_count];
+    save_golden(&golden);
+    check_one_mode();
+    expect_failed_quantity("validation_error");
+    hd_golden_free(&golden);
+}
+
+Test(command_check, does_not_judge_another_experiment_by_a_golden) {
+    hyperdrift("check", "blobs-logistic", "--mode", "forward", "--set", "training.steps=5", "--set",
+               "experiment.hyper-iterations=1");
+    program_expect_failure(2, "the golden was made for another experiment");
+    expect_last_line(program.out, "0 passed, 1 failed, 0 skipped");
+}
+
+Test(command_check, fails_where_there_is_no_golden) {
+    program_own_root();
+    cr_assert_eq(remove(path_of("root/golden/blobs-logistic/step-1.json")), 0);
+    check_one_mode();
+    program_expect_failure(2, "golden/blobs-logistic/step-1.json");
+    expect_has(program.out, " 1 failed, 0 skipped\n");
+}
+
+Test(command_check, fails_when_it_compared_nothing) {
+    cr_assert_eq(mkdir(path_of("fixtures"), 0777), 0);
+    setenv("HYPERDRIFT_ROOT", folder, 1);
+    hyperdrift("check");
+    program_expect_failure(1, "nothing was compared");
+    expect_last_line(program.out, "0 passed, 0 failed, 0 skipped");
+}

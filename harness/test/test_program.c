@@ -1,0 +1,219 @@
+/* The program's commands, options, output and exit statuses. */
+#include "golden.h"
+#include "program.h"
+
+TestSuite(program, .init = folder_make, .fini = folder_remove);
+
+static void expect_has(const char *text, const char *part) {
+    cr_expect(strstr(text, part), "no '%s' in: %.2000s", part, text);
+}
+
+/* --- the command line --- */
+
+Test(program, explains_itself) {
+    hyperdrift("--help");
+    cr_expect_eq(program.status, 0);
+    expect_has(program.out, "check [EXPERIMENT...]");
+    expect_has(program.out, "Exit status: 0");
+    hyperdrift("--version");
+    cr_expect_eq(program.status, 0);
+    cr_expect_str_eq(program.out, "hyperdrift " HD_VERSION " (" HD_COMMIT ")\n");
+}
+
+static void expect_usage_error(const char *cause) {
+    cr_expect_eq(program.status, 2, "%d: %s", program.status, program.err);
+    cr_expect_str_empty(program.out);
+    expect_has(program.err, cause);
+    cr_expect_eq(strncmp(program.err, "hyperdrift: ", 12) == 0 || strstr(program.err, "unrecognized option"),
+                 true, "%s", program.err);
+}
+
+Test(program, refuses_wrong_usage_and_says_what_is_allowed) {
+    program_run((const char *const[]){HD_PROGRAM, NULL});
+    expect_usage_error("name a command: run, check, diff");
+    hyperdrift("walk");
+    expect_usage_error("command walk: not known; allowed: run, check");
+    hyperdrift("run");
+    expect_usage_error("name at least one experiment");
+    hyperdrift("run", "blobs-logistic", "--walk");
+    expect_usage_error("--walk");
+    hyperdrift("run", "blobs-logistic", "--mode", "forward,sideways");
+    expect_usage_error("--mode sideways: not known; allowed: forward, reverse");
+    hyperdrift("run", "blobs-logistic", "--mode", "");
+    expect_usage_error("--mode");
+    hyperdrift("run", "blobs-logistic", "--device", "tpu");
+    expect_usage_error("device tpu: not known; allowed: cpu, reference, cuda");
+    hyperdrift("run", "blobs-logistic", "--device", "cpu,cpu");
+    expect_usage_error("cpu is there twice");
+    hyperdrift("check", "--require", "cuda");
+    expect_usage_error("--require cuda: goes with --device all");
+    hyperdrift("run", "blobs-logistic", "--out", "");
+    expect_usage_error("--out");
+    hyperdrift("diff", "one");
+    expect_usage_error("diff: name two");
+    hyperdrift("devices", "cpu");
+    expect_usage_error("devices: takes no words");
+}
+
+Test(program, refuses_numbers_that_are_none) {
+    static const char *const threads[] = {"0", "-1", "", "two", "1.5", "1 ", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        hyperdrift("run", "blobs-logistic", "--threads", threads[i]);
+        expect_usage_error("allowed: a whole number from 1");
+    }
+    static const char *const tolerances[] = {"-1", "nan", "inf", "", "0,1", "1e-5x"};
+    for (size_t i = 0; i < sizeof tolerances / sizeof *tolerances; i++) {
+        hyperdrift("diff", "a", "b", "--tolerance", tolerances[i]);
+        expect_usage_error("allowed: a number >= 0");
+    }
+}
+
+/* --- run --- */
+
+Test(program, prints_one_json_document_and_nothing_else) {
+    hyperdrift("run", "blobs-logistic", "--json");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    cr_expect_str_empty(program.err);
+    json_t *json = program_json(), *records = json_object_get(json, "records");
+    cr_expect_eq(json_object_size(json), 1);
+    cr_assert_eq(json_array_size(records), 6, "3 hyper-iterations in two modes");
+    cr_expect_str_eq(json_string_value(program_value(json, "records.0.mode")), "forward");
+    cr_expect_str_eq(json_string_value(program_value(json, "records.1.mode")), "reverse");
+    cr_expect_eq(json_integer_value(program_value(json, "records.5.step")), 2);
+    cr_expect(json_is_real(program_value(json, "records.5.validation_error")));
+    json_decref(json);
+}
+
+Test(program, shows_the_modes_side_by_side) {
+    hyperdrift("run", "blobs-logistic");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, "blobs-logistic, hyper-iteration 2, cpu (exact)");
+    expect_has(program.out, "test accuracy");
+    cr_expect_null(strchr(program.out, '\033'), "coloured, though it is no terminal");
+    cr_expect_str_empty(program.err, "progress, though it is no terminal: %s", program.err);
+}
+
+/* What the program writes to a terminal. */
+static void to_terminal(char text[4096]) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    program.output = ptsname(master);
+    int kept_open = open(program.output, O_RDWR | O_NOCTTY);
+    hyperdrift("run", "blobs-logistic", "--mode", "forward", "--set", "experiment.hyper-iterations=1");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    ssize_t size = read(master, text, 4095);
+    cr_assert_gt(size, 100);
+    text[size] = '\0';
+    close(kept_open);
+    close(master);
+}
+
+Test(program, uses_colours_on_a_terminal_unless_told_not_to) {
+    char text[4096];
+    unsetenv("NO_COLOR");
+    to_terminal(text);
+    expect_has(text, "\033[1mblobs-logistic, hyper-iteration 0");
+    setenv("NO_COLOR", "1", 1);
+    to_terminal(text);
+    expect_has(text, "blobs-logistic, hyper-iteration 0");
+    cr_expect_null(strchr(text, '\033'));
+}
+
+Test(program, says_no_more_than_it_must_when_quiet) {
+    hyperdrift("run", "blobs-logistic", "--quiet");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    cr_expect_str_empty(program.out);
+    cr_expect_str_empty(program.err);
+    hyperdrift("check", "blobs-logistic", "--mode", "forward", "--quiet");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    cr_expect_null(strchr(program.out, '\n')[1] ? program.out : NULL, "more than a line: %s", program.out);
+}
+
+Test(program, runs_an_experiment_that_is_a_file_and_one_of_its_modes) {
+    hyperdrift("run", "fixtures/blobs-logistic.ini", "--mode", "reverse", "--json", "--set",
+               "experiment.hyper-iterations=1");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    json_t *json = program_json();
+    cr_expect_eq(json_array_size(json_object_get(json, "records")), 1);
+    cr_expect_str_eq(json_string_value(program_value(json, "records.0.mode")), "reverse");
+    json_decref(json);
+}
+
+static void expect_not_finite(const char *mode) {
+    hyperdrift("run", "blobs-logistic", "--mode", mode, "--set", "hyperparameters.eta=1e30", "--out",
+               path_of("out"));
+    program_expect_failure(1, "step 1: weights: a value that is not finite");
+    expect_has(program.err, mode);
+    cr_expect_str_empty(program.out);
+    nftw(path_of("out"), folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+Test(program, names_step_and_tensor_of_a_value_that_is_not_finite) {
+    expect_not_finite("forward");
+    expect_not_finite("reverse");
+}
+
+Test(program, keeps_the_records_from_before_a_value_that_is_not_finite) {
+    hyperdrift("run", "blobs-logistic", "--mode", "forward", "--set", "hyper-optimizer.rate=1e30", "--set",
+               "hyper-optimizer.constraint=none", "--out", path_of("out"));
+    program_expect_failure(1, "hyper-iteration 1");
+    cr_expect_eq(access(path_of("out/blobs-logistic/cpu/forward/step-0.json"), F_OK), 0);
+    cr_expect_neq(access(path_of("out/blobs-logistic/cpu/forward/step-1.json"), F_OK), 0);
+}
+
+/* --- bless --- */
+
+static void load_golden(hd_golden *golden) {
+    hd_error error;
+    cr_assert_eq(hd_golden_load(path_of("root/golden/blobs-logistic/step-0.json"), golden, &error), HD_OK,
+                 "%s", error.message);
+}
+
+Test(program, blesses_for_a_reason_only_and_never_in_ci) {
+    program_own_root();
+    unsetenv("CI");
+    hyperdrift("bless", "blobs-logistic");
+    expect_usage_error("--reason");
+    hyperdrift("bless", "blobs-logistic", "--reason", "");
+    expect_usage_error("--reason");
+    hyperdrift("bless", "blobs-logistic", "--reason", "because", "--set", "training.steps=5");
+    program_expect_failure(2, "--set is refused");
+    setenv("CI", "true", 1);
+    hyperdrift("bless", "blobs-logistic", "--reason", "because");
+    program_expect_failure(2, "CI is set");
+}
+
+Test(program, blesses_a_new_experiment_which_then_passes) {
+    program_own_root();
+    unsetenv("CI");
+    char command[256];
+    snprintf(command, sizeof command, "rm -r %s", path_of("root/golden/blobs-logistic"));
+    cr_assert_eq(system(command), 0);
+    hyperdrift("bless", "blobs-logistic", "--reason", "a first time", "--replicas", "1");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, "golden/blobs-logistic/step-2.json: new");
+    hd_golden golden;
+    load_golden(&golden);
+    cr_expect_str_eq(golden.blessed.reason, "a first time");
+    hd_golden_free(&golden);
+    hyperdrift("check", "blobs-logistic", "--mode", "forward");
+    expect_has(program.out, " 0 failed, 0 skipped\n");
+}
+
+/* --- devices --- */
+
+Test(program, lists_the_devices_of_this_machine) {
+    hyperdrift("devices", "--json");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    json_t *json = program_json();
+    cr_expect_str_eq(json_string_value(program_value(json, "devices.0.name")), "cpu");
+    cr_expect(json_is_true(program_value(json, "devices.0.available")));
+    cr_expect_str_eq(json_string_value(program_value(json, "devices.1.arithmetic")), "float64");
+    cr_expect_str_eq(json_string_value(program_value(json, "devices.2.name")), "cuda");
+    json_t *available = program_value(json, "devices.2.available");
+    cr_expect(json_is_true(available) || json_string_value(program_value(json, "devices.2.reason")));
+    json_decref(json);
+    hyperdrift("devices");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, "reference  float64 arithmetic");
+}
