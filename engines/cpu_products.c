@@ -48,7 +48,8 @@ void hd_cpu_batch_load(hd_device *device, hd_batch *batch, const hd_examples *ex
     const hd_cpu *cpu = (const hd_cpu *)device;
     size_t inputs = batch->inputs;
     batch->rows = rows;
-    PARALLEL(cpu) {
+#pragma omp parallel num_threads((int)device->threads)
+    {
         hd_range columns = SHARE(inputs, 64);
         memset(batch->used + columns.from, 0, columns.to - columns.from);
         for (size_t r = 0; r < rows; r++) {
@@ -177,7 +178,8 @@ static double operations(const hd_product *p) {
 void hd_cpu_multiply(hd_device *device, size_t count, const hd_product *products) {
     hd_cpu *cpu = (hd_cpu *)device;
     bool no_memory = false;
-    PARALLEL(cpu) {
+#pragma omp parallel num_threads((int)device->threads)
+    {
         bool failed = false;
         size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
         for (size_t i = 0; i < count; i++) {

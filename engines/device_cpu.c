@@ -21,13 +21,20 @@ static void download(hd_device *device, size_t count, const hd_real *from, doubl
     for (size_t i = 0; i < count; i++) to[i] = (double)in(from)[i];
 }
 
+/* Threads for work on so many numbers: below half a megabyte one is done before another is awake. */
+enum { SMALL = 1 << 17 };
+
+static int team(const hd_cpu *cpu, size_t numbers) {
+    return numbers < SMALL ? 1 : (int)cpu->device.threads;
+}
+
 /* --- the network's element formulas --- */
 
 static void activate(hd_device *device, size_t rows, size_t columns, hd_real *z, const hd_real *b, bool relu,
                      hd_label label) {
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
-#pragma omp parallel num_threads((int)cpu->device.threads) reduction(| : bad)
+#pragma omp parallel num_threads(team(cpu, 2 * rows * columns)) reduction(| : bad)
     {
         hd_range r = SHARE(rows, 1);
         bad |= cpu->loops->activate(r.to - r.from, columns, out_of(z) + r.from * columns, in(b), relu);
@@ -40,7 +47,7 @@ static void activate_tangent(hd_device *device, size_t count, size_t rows, size_
                              size_t b_stride, hd_label label) {
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
-#pragma omp parallel num_threads((int)cpu->device.threads) reduction(| : bad)
+#pragma omp parallel num_threads(team(cpu, 3 * count * rows * columns)) reduction(| : bad)
     for (size_t j = 0; j < count; j++) {
         hd_range r = SHARE(rows, 1);
         bad |= cpu->loops->activate_tangent(r.to - r.from, columns, in(a) + r.from * columns, relu,
@@ -53,7 +60,8 @@ static void activate_tangent(hd_device *device, size_t count, size_t rows, size_
 static void gate(hd_device *device, size_t count, size_t rows, size_t columns, const hd_real *a, hd_real *d,
                  size_t d_stride) {
     const hd_cpu *cpu = (const hd_cpu *)device;
-    PARALLEL(cpu)
+#pragma omp parallel num_threads(team(cpu, 3 * count * rows * columns))
+
     for (size_t j = 0; j < count; j++) {
         hd_range r = SHARE(rows * columns, 64);
         cpu->loops->gate(r.to - r.from, in(a) + r.from, out_of(d) + j * d_stride + r.from);
@@ -64,7 +72,7 @@ static void softmax(hd_device *device, const hd_batch *batch, size_t classes, do
                     const hd_real *logits, hd_real *p, hd_real *delta, hd_real *error) {
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
-#pragma omp parallel num_threads((int)cpu->device.threads) reduction(| : bad)
+#pragma omp parallel num_threads(team(cpu, 16 * batch->rows * classes)) reduction(| : bad)
     {
         hd_range r = SHARE(batch->rows, 1);
         size_t at = r.from * classes;
@@ -78,7 +86,8 @@ static void softmax(hd_device *device, const hd_batch *batch, size_t classes, do
 static void softmax_tangent(hd_device *device, const hd_batch *batch, size_t count, size_t classes,
                             double divisor, const hd_real *p, hd_real *z_dot, size_t stride) {
     const hd_cpu *cpu = (const hd_cpu *)device;
-    PARALLEL(cpu)
+#pragma omp parallel num_threads(team(cpu, 3 * count * batch->rows * classes))
+
     for (size_t j = 0; j < count; j++) {
         hd_range r = SHARE(batch->rows, 1);
         cpu->loops->softmax_tangent(r.to - r.from, classes, (float)divisor, batch->labels + r.from,
@@ -124,7 +133,8 @@ static void dot(hd_device *device, size_t count, const hd_real *x, const hd_real
     hd_cpu *cpu = (hd_cpu *)device;
     float *part = slice_sums(cpu, sum_slices(count));
     if (!part) return;
-    PARALLEL(cpu) {
+#pragma omp parallel num_threads(team(cpu, 2 * count))
+    {
         hd_range r = SHARE(count, HD_SUM_SLICE);
         for (size_t i = r.from; i < r.to; i += HD_SUM_SLICE)
             part[i / HD_SUM_SLICE] =
@@ -141,7 +151,7 @@ static void momentum_step(hd_device *device, size_t n, hd_coefficients k, const 
                           const hd_real *g, hd_real *w_next, hd_real *m_next, hd_label label) {
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
-#pragma omp parallel num_threads((int)cpu->device.threads) reduction(| : bad)
+#pragma omp parallel num_threads(team(cpu, 5 * n)) reduction(| : bad)
     {
         hd_range r = SHARE(n, GRAIN);
         bad |= cpu->loops->momentum_step(r.to - r.from, k, in(w) + r.from, in(m) + r.from, in(g) + r.from,
@@ -156,7 +166,7 @@ static void momentum_tangent(hd_device *device, size_t n, hd_coefficients k, siz
                              hd_label label) {
     const hd_cpu *cpu = (const hd_cpu *)device;
     size_t first_bad = count;
-#pragma omp parallel num_threads((int)cpu->device.threads) reduction(min : first_bad)
+#pragma omp parallel num_threads(team(cpu, 5 * count * n)) reduction(min : first_bad)
     for (size_t j = 0; j < count; j++) {
         hd_range r = SHARE(n, GRAIN);
         size_t at = j * stride + r.from;
@@ -174,7 +184,8 @@ static void momentum_adjoint(hd_device *device, size_t n, hd_coefficients k, con
     hd_cpu *cpu = (hd_cpu *)device;
     float *part = slice_sums(cpu, sum_slices(n));
     if (!part) return;
-    PARALLEL(cpu) {
+#pragma omp parallel num_threads(team(cpu, 6 * n))
+    {
         hd_range r = SHARE(n, HD_SUM_SLICE);
         for (size_t i = r.from; i < r.to; i += HD_SUM_SLICE)
             cpu->loops->momentum_adjoint_slice(slice_length(n, i), k, in(w) + i, in(m) + i, in(m_next) + i,
@@ -189,7 +200,7 @@ static void momentum_pull_back(hd_device *device, size_t n, hd_coefficients k, c
                                const hd_real *h, hd_real *p_w, hd_real *p_m, hd_label label) {
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
-#pragma omp parallel num_threads((int)cpu->device.threads) reduction(| : bad)
+#pragma omp parallel num_threads(team(cpu, 6 * n)) reduction(| : bad)
     {
         hd_range r = SHARE(n, GRAIN);
         bad |= cpu->loops->momentum_pull_back(r.to - r.from, k, in(q) + r.from, in(h) + r.from,

@@ -46,7 +46,6 @@ static inline float *out_of(hd_real *array) {
     return (float *)array;
 }
 
-#define PARALLEL(cpu) _Pragma("omp parallel num_threads((int)(cpu)->device.threads)")
 #define SHARE(count, grain)                                                                                  \
     hd_host_share(count, grain, (size_t)omp_get_thread_num(), (size_t)omp_get_num_threads())
 
