@@ -1,6 +1,6 @@
 #include "device_host.h"
 
-#include <sched.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -68,8 +68,8 @@ void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real 
 }
 
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error) {
-    cpu_set_t set;
-    size_t cores = sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+    /* not sched_getaffinity: OpenMP may have bound this thread to one core of them */
+    size_t cores = (size_t)omp_get_num_procs();
     *threads = options && options->threads ? options->threads : cores;
     if (*threads <= cores) return HD_OK;
     /* with more threads than cores a product takes fifty times as long */

@@ -4,12 +4,11 @@
 #include "commands.h"
 #include "hyperopt.h"
 #include "machine.h"
+#include "process.h"
 #include "subject.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { MAX_GROUPS = 64, REPLAYS = 15 };
 
@@ -80,9 +79,19 @@ static double alone(hd_device *device) {
     return sum;
 }
 
+typedef struct hd_benched {
+    const hd_options *options;
+    const hd_subject *subject;
+    const char *device;
+    hd_mode mode;
+} hd_benched;
+
 /* One hyper-iteration `repeat` times after one to warm up; each time the products alone, right after it. */
-static hd_status measure(const hd_options *options, const hd_subject *subject, const char *device_name,
-                         hd_mode mode, hd_error *error) {
+static hd_status measure(void *context, hd_error *error) {
+    const hd_benched *benched = context;
+    const hd_options *options = benched->options;
+    const hd_subject *subject = benched->subject;
+    hd_mode mode = benched->mode;
     const hd_experiment *e = &subject->experiment;
     hd_device *device = NULL;
     hd_setup setup = {0};
@@ -91,7 +100,7 @@ static hd_status measure(const hd_options *options, const hd_subject *subject, c
     double value[HD_MAX_HYPERS], *seconds = calloc(2 * options->repeat, sizeof *seconds);
     for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
     hd_status status = seconds ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory");
-    if (status == HD_OK) status = hd_device_open(device_name, &options->device, &device, error);
+    if (status == HD_OK) status = hd_device_open(benched->device, &options->device, &device, error);
     if (status == HD_OK) status = hd_setup_create(&setup, e, &subject->dataset, 0, error);
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, mode, &engine, error);
     if (status != HD_OK) goto out;
@@ -128,21 +137,17 @@ out:
 }
 
 /* A process a mode, for its peak memory. */
-static hd_status measure_apart(const hd_options *options, const hd_subject *subject, const char *device,
-                               hd_mode mode) {
+static hd_status bench(const hd_options *options, const hd_subject *subject) {
+    hd_status worst = HD_OK;
     hd_error error;
-    int how = 0;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        hd_status status = measure(options, subject, device, mode, &error);
-        if (status != HD_OK) hd_complain(HD_OK, &error);
-        fflush(stdout);
-        _exit((int)status);
-    }
-    if (child > 0 && waitpid(child, &how, 0) == child && WIFEXITED(how)) return (hd_status)WEXITSTATUS(how);
-    hd_fail(&error, HD_UNAVAILABLE, "%s: its process ended without a result", subject->experiment.name);
-    return hd_complain(HD_OK, &error);
+    for (const char *const *device = options->devices; *device; device++)
+        for (int m = 0; m < 2; m++) {
+            hd_benched benched = {options, subject, *device, (hd_mode)m};
+            if (options->mode[m] &&
+                hd_process_run(subject->experiment.name, measure, &benched, &error) != HD_OK)
+                worst = hd_complain(worst, &error);
+        }
+    return worst;
 }
 
 hd_status hd_command_bench(const hd_options *options) {
@@ -150,15 +155,9 @@ hd_status hd_command_bench(const hd_options *options) {
     hd_error error;
     for (size_t i = 0; i < options->word_count; i++) {
         hd_subject subject;
-        if (hd_subject_open(options->words[i], options, &subject, &error) != HD_OK)
-            worst = hd_complain(worst, &error);
-        else
-            for (const char *const *device = options->devices; *device; device++)
-                for (int m = 0; m < 2; m++) {
-                    hd_status status =
-                        options->mode[m] ? measure_apart(options, &subject, *device, (hd_mode)m) : HD_OK;
-                    if (status > worst) worst = status;
-                }
+        hd_status status = hd_subject_open(options->words[i], options, &subject, &error);
+        status = status == HD_OK ? bench(options, &subject) : hd_complain(HD_OK, &error);
+        if (status > worst) worst = status;
         hd_subject_close(&subject);
     }
     return worst;

@@ -116,7 +116,9 @@ static void figure_cells(FILE *to, const hd_judgement *j) {
 }
 
 /* Comparisons to the last bit repeat the figures above them: those that hold are left to the summary. */
-static bool repeats(const hd_judgement *j) { return !strncmp(j->name, "bits ", 5) && j->outcome == HD_PASS; }
+static bool repeats(const hd_judgement *j) {
+    return !strncmp(j->name, "bits ", 5) && j->outcome == HD_PASS;
+}
 
 static void figure_row(FILE *to, const char *name, const hd_verdict *forward, const hd_verdict *reverse) {
     fprintf(to, "  %-*s", NAME_WIDTH, name);

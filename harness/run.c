@@ -3,16 +3,12 @@
 #include "file.h"
 #include "hyperopt.h"
 #include "machine.h"
+#include "process.h"
 #include "record.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 hd_status hd_run_folder(const hd_job *job, const char *out, char folder[PATH_MAX], hd_error *error) {
     int length = snprintf(folder, PATH_MAX, "%s/%s/%s/%s", out, job->experiment->name, job->device,
@@ -101,7 +97,14 @@ static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, 
     return status;
 }
 
-static hd_status run_here(const hd_job *job, const char *folder, hd_error *error) {
+typedef struct hd_running {
+    const hd_job *job;
+    const char *folder;
+} hd_running;
+
+static hd_status run_here(void *context, hd_error *error) {
+    const hd_job *job = ((const hd_running *)context)->job;
+    const char *folder = ((const hd_running *)context)->folder;
     const hd_experiment *e = job->experiment;
     hd_setup setup = {0};
     hd_hyperopt hyperopt = {0};
@@ -122,57 +125,11 @@ static hd_status run_here(const hd_job *job, const char *folder, hd_error *error
     return status;
 }
 
-/* --- in a process of its own --- */
-
-static void report_and_exit(const hd_job *job, const char *folder, int to) {
-    hd_error error = {HD_OK, ""};
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody would hear of it */
-    error.status = run_here(job, folder, &error);
-    ssize_t written = write(to, &error, sizeof error); /* smaller than a pipe's buffer: whole or not at all */
-    _exit(written == (ssize_t)sizeof error ? 0 : 1);
-}
-
-static hd_status read_report(int from, hd_error *report) {
-    size_t got = 0;
-    while (got < sizeof *report) {
-        ssize_t part = read(from, (char *)report + got, sizeof *report - got);
-        if (part < 0 && errno == EINTR) continue;
-        if (part <= 0) return HD_UNAVAILABLE;
-        got += (size_t)part;
-    }
-    return HD_OK;
-}
-
-static hd_status ended(const hd_job *job, int how, hd_error *error) {
-    int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
-    return hd_fail(error, HD_UNAVAILABLE, "%s %s on %s: its process ended without a result (%s%s)",
-                   job->experiment->name, hd_mode_name(job->mode), job->device,
-                   number ? strsignal(number) : "no signal", number == SIGKILL ? ": out of memory?" : "");
-}
-
 hd_status hd_run(const hd_job *job, const char *folder, hd_error *error) {
-    int ends[2], how = 0;
-    if (pipe(ends)) return hd_fail(error, HD_UNAVAILABLE, "no pipe for a process: %s", strerror(errno));
-    fflush(NULL); /* or the child would write what is buffered once more */
-    pid_t child = fork();
-    if (child < 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return hd_fail(error, HD_UNAVAILABLE, "no process for %s: %s", job->experiment->name,
-                       strerror(errno));
-    }
-    if (child == 0) {
-        close(ends[0]);
-        report_and_exit(job, folder, ends[1]);
-    }
-    close(ends[1]);
-    hd_error report;
-    hd_status status = read_report(ends[0], &report);
-    close(ends[0]);
-    while (waitpid(child, &how, 0) < 0 && errno == EINTR) {
-    }
+    char what[2 * HD_LABEL];
+    hd_running running = {job, folder};
+    snprintf(what, sizeof what, "%s %s on %s", job->experiment->name, hd_mode_name(job->mode), job->device);
+    hd_status status = hd_process_run(what, run_here, &running, error);
     if (job->progress) fputs("\r\033[K", stderr);
-    if (status != HD_OK) return ended(job, how, error);
-    if (report.status != HD_OK) *error = report;
-    return report.status;
+    return status;
 }

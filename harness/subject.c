@@ -1,7 +1,8 @@
 #include "subject.h"
 
+#include "process.h"
+
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 hd_status hd_subject_open(const char *word, const hd_options *options, hd_subject *subject, hd_error *error) {
@@ -30,27 +31,22 @@ hd_status hd_subject_run(const hd_subject *subject, const hd_options *options, c
     return status == HD_OK ? hd_run(&job, folder, error) : status;
 }
 
-/* BLIS and OpenMP must not have started in a process that forks: the device is tried in one that ends. */
+typedef struct hd_trial {
+    const char *device;
+    const hd_options *options;
+} hd_trial;
+
+static hd_status try_device(void *context, hd_error *error) {
+    const hd_trial *trial = context;
+    hd_device *device;
+    hd_status status = hd_device_open(trial->device, &trial->options->device, &device, error);
+    hd_device_close(device);
+    return status;
+}
+
 hd_status hd_subject_device(const char *device, const hd_options *options, hd_error *error) {
-    int ends[2], how = 0;
-    hd_error report = {HD_UNAVAILABLE, ""};
-    if (pipe(ends)) return hd_fail(error, HD_UNAVAILABLE, "no pipe for a process");
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        hd_device *opened;
-        report.status = hd_device_open(device, &options->device, &opened, &report);
-        hd_device_close(opened);
-        _exit(write(ends[1], &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1);
-    }
-    close(ends[1]);
-    ssize_t got = child < 0 ? 0 : read(ends[0], &report, sizeof report);
-    close(ends[0]);
-    if (child > 0) waitpid(child, &how, 0);
-    if (got != (ssize_t)sizeof report)
-        return hd_fail(error, HD_UNAVAILABLE, "device %s: could not be tried", device);
-    if (report.status != HD_OK) *error = report;
-    return report.status;
+    hd_trial trial = {device, options};
+    return hd_process_run(device, try_device, &trial, error);
 }
 
 hd_status hd_complain(hd_status so_far, const hd_error *error) {

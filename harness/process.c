@@ -1,0 +1,59 @@
+#include "process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void report_and_exit(hd_status (*body)(void *context, hd_error *error), void *context, int to) {
+    hd_error error = {HD_OK, ""};
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody would hear of it */
+    error.status = body(context, &error);
+    fflush(stdout);
+    ssize_t written = write(to, &error, sizeof error); /* smaller than a pipe's buffer: whole or not at all */
+    _exit(written == (ssize_t)sizeof error ? 0 : 1);
+}
+
+static hd_status read_report(int from, hd_error *report) {
+    size_t got = 0;
+    while (got < sizeof *report) {
+        ssize_t part = read(from, (char *)report + got, sizeof *report - got);
+        if (part < 0 && errno == EINTR) continue;
+        if (part <= 0) return HD_UNAVAILABLE;
+        got += (size_t)part;
+    }
+    return HD_OK;
+}
+
+static hd_status ended(const char *what, int how, hd_error *error) {
+    int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
+    return hd_fail(error, HD_UNAVAILABLE, "%s: its process ended without a result (%s%s)", what,
+                   number ? strsignal(number) : "no signal", number == SIGKILL ? ": out of memory?" : "");
+}
+
+hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
+                         hd_error *error) {
+    int ends[2], how = 0;
+    if (pipe(ends))
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
+    fflush(NULL); /* or the child would write what is buffered once more */
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        report_and_exit(body, context, ends[1]);
+    }
+    int no_process = errno;
+    close(ends[1]);
+    hd_error report;
+    hd_status status = child < 0 ? HD_UNAVAILABLE : read_report(ends[0], &report);
+    close(ends[0]);
+    if (child < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
+    while (waitpid(child, &how, 0) < 0 && errno == EINTR) {
+    }
+    if (status != HD_OK) return ended(what, how, error);
+    if (report.status != HD_OK && error) *error = report;
+    return report.status;
+}
