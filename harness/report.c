@@ -157,9 +157,11 @@ void hd_report_summary(FILE *to, const hd_verdict *verdict) {
     if (bits) fprintf(to, ", %zu of them to the last bit", bits);
     if (verdict->known) fprintf(to, ", %zu of them known", verdict->known);
     if (verdict->no_memory) fprintf(to, ", and no memory for more");
-    if (worst && worst->budget_used > 0)
-        fprintf(to, "; worst: %s%s%s at %.3g%% of its tolerance", worst->name, worst->element[0] ? " " : "",
-                worst->element, 100 * worst->budget_used);
+    if (worst && worst->budget_used > 0) {
+        fprintf(to, "; worst: %s%s%s", worst->name, worst->element[0] ? " " : "", worst->element);
+        if (isfinite(worst->budget_used))
+            fprintf(to, " at %.3g%% of its tolerance", 100 * worst->budget_used);
+    }
     fputc('\n', to);
 }
 

@@ -42,7 +42,8 @@ typedef struct hd_verdict {
     hd_judgement *judgements;   /* [count], owned */
     size_t count, failures, known;
     size_t capacity;
-    size_t worst;   /* index of the largest budget_used; the first of several */
+    size_t worst; /* index of the largest budget_used; of several past it the largest relative error, else the
+                     first */
     bool no_memory; /* a judgement could not be kept: the verdict fails */
 } hd_verdict;
 
