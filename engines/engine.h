@@ -54,7 +54,7 @@ struct hd_engine {
 hd_status hd_problem_check(const hd_problem *problem, hd_error *error);
 
 hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,
-                                hd_engine **engine, hd_error *error);
+                                hd_engine **created, hd_error *error);
 
 /* hd_engine_run up to the evaluation: trains from point and writes validation error, accuracies and weights.
  */

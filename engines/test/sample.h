@@ -18,7 +18,7 @@ static inline uint64_t sample_word(uint64_t *seed) {
 
 /* 0 .. below - 1. */
 static inline size_t sample_index(uint64_t *seed, size_t below) {
-    return (size_t)(sample_word(seed) % below);
+    return below ? (size_t)(sample_word(seed) % below) : 0;
 }
 
 /* A float between -size and size. */

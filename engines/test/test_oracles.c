@@ -134,7 +134,8 @@ static bool remember(void *context, hd_tensor tensor, size_t index, size_t t, co
         to = entry(h, h->tangent[tensor == HD_TANGENT_MOMENTUM], t, hypers, index);
     if (tensor == HD_ADJOINT || tensor == HD_ADJOINT_MOMENTUM)
         to = entry(h, h->adjoint[tensor == HD_ADJOINT_MOMENTUM], t, 1, 0);
-    memcpy(to, values, count * sizeof *to);
+    cr_assert_not_null(to);
+    if (to) memcpy(to, values, count * sizeof *to);
     return true;
 }
 

@@ -354,8 +354,8 @@ Test(product, haswell_kernels_with_the_small_matrix_path_differ_from_the_model) 
 Test(product, kernels_not_known_are_refused_and_others_later_too) {
     char chosen[32];
     hd_error error;
-    cr_expect(hd_product_start("sky", 1, chosen, &error) == HD_INVALID && strstr(error.message, "'sky'"), "%s",
-              error.message);
+    cr_expect(hd_product_start("sky", 1, chosen, &error) == HD_INVALID && strstr(error.message, "'sky'"),
+              "%s", error.message);
     cr_assert(hd_product_start("generic", 1, chosen, &error) == HD_OK && !strcmp(chosen, "generic"));
     cr_expect(hd_product_start("generic", 1, chosen, &error) == HD_OK);
     cr_expect(hd_product_start("haswell", 1, chosen, &error) == HD_UNAVAILABLE &&
