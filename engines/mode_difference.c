@@ -70,7 +70,7 @@ static hd_status validation_error(hd_engine *engine, const hd_point *point, doub
                                   uint64_t *sides_hash, hd_error *error) {
     hd_sides sides = {engine->problem, 0xcbf29ce484222325u};
     hd_observer observer = {1u << HD_WEIGHTS | 1u << HD_ACTIVATION | 1u << HD_ERROR, see, &sides};
-    hd_result result;
+    hd_result result = {0};
     hd_status status = hd_engine_train(engine, point, &observer, &result, error);
     *value = result.validation_error;
     *sides_hash = sides.hash;

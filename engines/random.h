@@ -34,8 +34,8 @@ void hd_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[
 /* How TensorFlow 1.1 filled a tensor with uniform numbers. */
 typedef struct hd_fill_kernel {
     uint32_t threads;   /* 0: in order, as on the CPU. T: as its GPU kernel ran with T threads. Each thread
-                           wrote a group of four   numbers, then stepped its output by T - 1 groups but its
-                           counter by T: in round r thread t   writes group t + r (T - 1) with the numbers of
+                           wrote a group of four numbers, then stepped its output by T - 1 groups but its
+                           counter by T: in round r thread t writes group t + r (T - 1) with the numbers of
                            counter t + r T. 49,152 on the TITAN X. */
     bool thread_0_wins; /* group r (T - 1) is written twice, by thread T - 1 in round r - 1 and by thread 0 in
                            round r: which of the two came last. False: the earlier round's numbers stay. */

@@ -18,8 +18,10 @@ static bool has_suffix(const char *name) {
 const char *hd_data_root(void) {
     const char *root = getenv("HYPERDRIFT_ROOT");
     if (root && *root) return root;
-    struct stat fixtures;
-    return stat("fixtures", &fixtures) == 0 && S_ISDIR(fixtures.st_mode) ? "." : HD_DATA_ROOT;
+    struct stat fixtures, golden; /* both: many a folder has fixtures of its own */
+    bool here = stat("fixtures", &fixtures) == 0 && S_ISDIR(fixtures.st_mode) &&
+                stat("golden", &golden) == 0 && S_ISDIR(golden.st_mode);
+    return here ? "." : HD_DATA_ROOT;
 }
 
 /* What the user may have meant: the names of all experiments, as many as fit. */

@@ -23,6 +23,7 @@ static struct {
     hd_device_ops recording;
     hd_group group[MAX_GROUPS];
     size_t groups;
+    bool incomplete;
 } recorder;
 
 static bool same_shapes(const hd_group *group, size_t count, const hd_product *products) {
@@ -47,8 +48,10 @@ static void record_multiply(hd_device *device, size_t count, const hd_product *p
             recorder.group[g].calls++;
             return;
         }
+    recorder.incomplete |= recorder.groups == MAX_GROUPS;
     if (recorder.groups == MAX_GROUPS) return;
     hd_group group = {malloc(count * sizeof *products), count, 1};
+    recorder.incomplete |= !group.products;
     if (!group.products) return;
     memcpy(group.products, products, count * sizeof *products);
     recorder.group[recorder.groups++] = group;
@@ -96,7 +99,7 @@ static hd_status measure(void *context, hd_error *error) {
     hd_device *device = NULL;
     hd_setup setup = {0};
     hd_engine *engine = NULL;
-    hd_result result;
+    hd_result result = {0};
     double value[HD_MAX_HYPERS], *seconds = calloc(2 * options->repeat, sizeof *seconds);
     for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
     hd_status status = seconds ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory");
@@ -111,6 +114,8 @@ static hd_status measure(void *context, hd_error *error) {
     device->ops = &recorder.recording;
     status = hd_engine_run(engine, &point, NULL, &result, error);
     device->ops = recorder.ops;
+    if (status == HD_OK && recorder.incomplete)
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: too many kinds of products to record", e->name);
     double *total = seconds, *products = seconds + options->repeat, operations = result.operations;
     for (size_t i = 0; status == HD_OK && i < options->repeat; i++) {
         status = hd_engine_run(engine, &point, NULL, &result, error);

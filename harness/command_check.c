@@ -13,7 +13,8 @@
 typedef struct hd_checking {
     const hd_options *options;
     hd_trace trace;
-    bool *seen;      /* [trace.count]: a record of 2017 has been judged */
+    bool *seen;      /* [trace.count]: a record of 2017 has been judged by ... */
+    bool *missed;    /* ... and something did not reproduce it */
     json_t *records; /* for --json, else NULL */
     hd_verdict *verdicts;
     size_t count, capacity;
@@ -62,6 +63,7 @@ static void judge_by_trace(hd_checking *checking, const hd_record *record, hd_ju
         if (!verdict) return;
         hd_trace_judge(&checking->trace.records[i], record, verdict);
         checking->seen[i] = true;
+        checking->missed[i] |= !hd_verdict_passes(verdict);
         const hd_judgement *worst = hd_verdict_worst(verdict);
         const hd_judgement *so_far =
             judged->trace == NONE ? NULL : hd_verdict_worst(&checking->verdicts[judged->trace]);
@@ -80,7 +82,10 @@ static void judge_by_golden(hd_checking *checking, const hd_record *record, hd_j
                            ? hd_golden_load(path, &golden, &error)
                            : hd_fail(&error, HD_INVALID, "%.200s: too long a path", hd_data_root());
     hd_verdict *verdict = status == HD_OK ? new_verdict(checking) : NULL;
-    if (verdict) status = hd_golden_judge(&golden, record, verdict, &error);
+    if (verdict && (status = hd_golden_judge(&golden, record, verdict, &error)) != HD_OK) {
+        hd_error cause = error;
+        hd_fail(&error, status, "%.200s: %.300s", path, cause.message);
+    }
     if (status != HD_OK) {
         if (verdict) checking->count--, hd_verdict_free(verdict);
         checking->status = hd_complain(checking->status, &error);
@@ -134,6 +139,19 @@ static void print_step(const hd_checking *checking, const hd_record records[2], 
     putchar('\n');
 }
 
+/* All that --quiet leaves of a hyper-iteration. */
+static void print_failures(const hd_checking *checking, const hd_record records[2],
+                           const hd_judged judged[2]) {
+    for (size_t m = 0; m < 2; m++)
+        for (size_t i = judged[m].first; records[m].hyper && i < judged[m].last; i++) {
+            const hd_verdict *verdict = &checking->verdicts[i];
+            if (hd_verdict_passes(verdict)) continue;
+            printf("%s, hyper-iteration %zu, %s\n", verdict->experiment, verdict->step, verdict->device);
+            hd_report_summary(stdout, verdict);
+            hd_report_details(stdout, verdict, false);
+        }
+}
+
 static void add_record(hd_checking *checking, const hd_record *record) {
     hd_error error;
     json_t *json;
@@ -147,7 +165,7 @@ static void judge_round(void *context, const hd_round *round) {
     hd_checking *checking = context;
     for (size_t k = 0; k < round->subject->experiment.hyper_iterations; k++) {
         hd_record records[2];
-        hd_judged judged[2];
+        hd_judged judged[2] = {{0}, {0}};
         worsen(checking, hd_round_load(round, k, true, records));
         for (size_t m = 0; m < 2; m++) {
             if (!records[m].hyper) continue;
@@ -155,8 +173,12 @@ static void judge_round(void *context, const hd_round *round) {
             if (checking->records) add_record(checking, &records[m]);
         }
         bool some = records[0].hyper || records[1].hyper;
-        if (some && !checking->options->json && !checking->options->quiet)
-            print_step(checking, records, judged);
+        if (some && !checking->options->json) {
+            if (checking->options->quiet)
+                print_failures(checking, records, judged);
+            else
+                print_step(checking, records, judged);
+        }
         hd_record_free(&records[0]);
         hd_record_free(&records[1]);
     }
@@ -195,10 +217,10 @@ static hd_totals totals(const hd_checking *checking) {
 
 static void print_totals(const hd_checking *checking, hd_totals sum) {
     size_t of_2017 = 0, reproduced = 0;
-    for (size_t i = 0; i < checking->trace.count; i++) of_2017 += checking->seen[i];
-    for (size_t i = 0; i < checking->count; i++)
-        reproduced +=
-            !strncmp(checking->verdicts[i].against, "trace", 5) && hd_verdict_passes(&checking->verdicts[i]);
+    for (size_t i = 0; i < checking->trace.count; i++) {
+        of_2017 += checking->seen[i];
+        reproduced += checking->seen[i] && !checking->missed[i];
+    }
     for (size_t i = 0; i < checking->skip_count; i++)
         printf("skipped: %s: %s\n", checking->skips[i].what, checking->skips[i].why);
     if (of_2017)
@@ -266,7 +288,8 @@ static void load_trace(hd_checking *checking) {
         checking->failed_runs++;
     }
     checking->seen = calloc(checking->trace.count + 1, sizeof *checking->seen);
-    if (!checking->seen) hd_trace_free(&checking->trace);
+    checking->missed = calloc(checking->trace.count + 1, sizeof *checking->missed);
+    if (!checking->seen || !checking->missed) hd_trace_free(&checking->trace);
 }
 
 hd_status hd_command_check(const hd_options *options) {
@@ -287,6 +310,7 @@ hd_status hd_command_check(const hd_options *options) {
     free(checking.verdicts);
     free(checking.skips);
     free(checking.seen);
+    free(checking.missed);
     free(names);
     return status;
 }

@@ -124,7 +124,7 @@ void hd_compare_hash(hd_verdict *verdict, const char *name, const char *value, c
 static void find_worst(hd_verdict *verdict) {
     verdict->worst = 0;
     for (size_t i = 1; i < verdict->count; i++)
-        if (verdict->judgements[i].budget_used > verdict->judgements[verdict->worst].budget_used)
+        if (hd_judgement_worse(&verdict->judgements[i], &verdict->judgements[verdict->worst]))
             verdict->worst = i;
 }
 

@@ -67,8 +67,8 @@ hd_status hd_experiment_load(const char *path, const char *const *overrides, siz
 /* Whether thread 0 won the fill's race in this hyper-iteration (0, 1, ...). */
 bool hd_experiment_race(const hd_experiment *experiment, size_t iteration);
 
-/* The folder that holds fixtures/ and golden/: the environment's HYPERDRIFT_ROOT, else "." where it has a
- * folder fixtures, else where `make install` puts them. Never NULL. */
+/* The folder that holds fixtures/ and golden/: the environment's HYPERDRIFT_ROOT, else "." where it has
+ * folders fixtures and golden, else where `make install` puts them. Never NULL. */
 const char *hd_data_root(void);
 
 /* Where the experiment that a user calls `word` is: a word with a '/' or that ends in ".ini" is a path

@@ -156,9 +156,13 @@ static hd_status read_to_end(int descriptor, const char *path, size_t limit, cha
 hd_status hd_file_read_text(const char *path, size_t limit, char **text, size_t *size, hd_error *error) {
     *text = NULL;
     *size = 0;
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
+    struct stat kind;
     if (descriptor < 0) return hd_fail(error, HD_INVALID, "%s: cannot be read: %s", path, strerror(errno));
-    hd_status status = read_to_end(descriptor, path, limit, text, size, error);
+    hd_status status = HD_OK;
+    if (fstat(descriptor, &kind) == 0 && !S_ISREG(kind.st_mode) && !S_ISDIR(kind.st_mode))
+        status = hd_fail(error, HD_INVALID, "%s: cannot be read: not a regular file", path);
+    if (status == HD_OK) status = read_to_end(descriptor, path, limit, text, size, error);
     close(descriptor);
     if (status == HD_OK && memchr(*text, '\0', *size)) {
         status = hd_fail(error, HD_INVALID, "%s: not a text file: there is a zero byte in it", path);

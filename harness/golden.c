@@ -348,8 +348,8 @@ static hd_status check_made_for(const hd_record *reference, const hd_record *rec
         cause = "the golden was made for another hyper-iteration";
     if (!cause) return HD_OK;
     return hd_fail(error, HD_INVALID,
-                   "%s step %zu: %s (%s step %zu; bless the experiment if it was meant to change)",
-                   record->experiment, record->step, cause, reference->experiment, reference->step);
+                   "%s, hyper-iteration %zu: %s (bless the experiment if it was meant to change)",
+                   record->experiment, record->step, cause);
 }
 
 hd_status hd_golden_judge(const hd_golden *golden, const hd_record *record, hd_verdict *verdict,

@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "process.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -9,7 +10,9 @@ int main(int argc, char **argv) {
         [HD_COMMAND_DIFF] = hd_command_diff,       [HD_COMMAND_BLESS] = hd_command_bless,
         [HD_COMMAND_DEVICES] = hd_command_devices, [HD_COMMAND_BENCH] = hd_command_bench,
     };
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is to be an error like a full disk */
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is to be an error like a full disk, */
+    signal(SIGPIPE, SIG_IGN); /* and so is a reader that has gone */
+    hd_process_catch_interrupts();
     hd_options options;
     hd_options_parse(argc, argv, &options);
     hd_status status = commands[options.command](&options);

@@ -8,8 +8,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static volatile sig_atomic_t interrupted;
+
+static void note_interrupt(int number) {
+    interrupted = number;
+}
+
+static void handle_interrupts(void (*handler)(int)) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = handler}; /* no SA_RESTART: reading a child's report is to end */
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+}
+
+void hd_process_catch_interrupts(void) {
+    handle_interrupts(note_interrupt);
+}
+
 static void report_and_exit(hd_status (*body)(void *context, hd_error *error), void *context, int to) {
     hd_error error = {HD_OK, ""};
+    handle_interrupts(SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody would hear of it */
     error.status = body(context, &error);
     fflush(stdout);
@@ -21,7 +38,7 @@ static hd_status read_report(int from, hd_error *report) {
     size_t got = 0;
     while (got < sizeof *report) {
         ssize_t part = read(from, (char *)report + got, sizeof *report - got);
-        if (part < 0 && errno == EINTR) continue;
+        if (part < 0 && errno == EINTR && !interrupted) continue;
         if (part <= 0) return HD_UNAVAILABLE;
         got += (size_t)part;
     }
@@ -37,6 +54,7 @@ static hd_status ended(const char *what, int how, hd_error *error) {
 hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
                          hd_error *error) {
     int ends[2], how = 0;
+    if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
     if (pipe(ends))
         return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
     fflush(NULL); /* or the child would write what is buffered once more */
@@ -51,8 +69,11 @@ hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_e
     hd_status status = child < 0 ? HD_UNAVAILABLE : read_report(ends[0], &report);
     close(ends[0]);
     if (child < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
+    if (interrupted) kill(child, SIGTERM);
     while (waitpid(child, &how, 0) < 0 && errno == EINTR) {
     }
+    if (interrupted)
+        return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted (%s)", what, strsignal(interrupted));
     if (status != HD_OK) return ended(what, how, error);
     if (report.status != HD_OK && error) *error = report;
     return report.status;

@@ -12,4 +12,9 @@
 hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
                          hd_error *error);
 
+/* From now on an interrupt (SIGINT, SIGTERM, SIGHUP) ends the child that runs and makes this and every later
+ * hd_process_run HD_UNAVAILABLE ("interrupted"), so that the program can put its things away before it ends.
+ */
+void hd_process_catch_interrupts(void);
+
 #endif

@@ -82,17 +82,20 @@ static hd_status in_context(const hd_job *job, size_t step, hd_status status, hd
 static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, hd_engine *engine,
                          hd_hyperopt *hyperopt, const char *folder, hd_error *error) {
     const hd_experiment *e = job->experiment;
-    double value[HD_MAX_HYPERS], rate = 0;
+    double value[HD_MAX_HYPERS], rate = 0, best = 0;
     for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
-    hd_status status = hd_device_product_rate(device, &rate, error);
+    hd_status status = HD_OK;
     for (size_t k = 0; status == HD_OK && k < e->hyper_iterations; k++) {
         tell(job, k);
+        status = hd_device_product_rate(device, &rate, error);
+        if (status != HD_OK) return status;
+        if (rate > best) best = rate; /* the machine may have been busy for a while */
         hd_point point = {value, hd_setup_weights(setup, k), k % e->steps};
         hd_result result;
         status = hd_engine_run(engine, &point, NULL, &result, error);
         if (status != HD_OK) return in_context(job, k, status, error);
         hd_hyperopt_step(hyperopt, result.hypergradients, value);
-        status = save(job, setup, device, &result, value, rate, k, folder, error);
+        status = save(job, setup, device, &result, value, best, k, folder, error);
     }
     return status;
 }
@@ -111,6 +114,9 @@ static hd_status run_here(void *context, hd_error *error) {
     hd_device *device = NULL;
     hd_engine *engine = NULL;
     hd_status status = hd_directory_make(folder, error);
+    if (status == HD_OK && e->cublas && strcmp(job->device, "cuda") != 0)
+        status = hd_fail(error, HD_INVALID, "%s: device.arithmetic = cublas is for device cuda, not %s",
+                         e->name, job->device);
     if (status == HD_OK) status = hd_device_open(job->device, &job->options, &device, error);
     if (status == HD_OK) status = hd_setup_create(&setup, e, job->dataset, job->disguise, error);
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, job->mode, &engine, error);

@@ -78,8 +78,7 @@ json_t *hd_verdict_json(const hd_verdict *verdict) {
     return NULL;
 }
 
-/* More of its tolerance used; of two as bad, as where nothing is tolerated, the larger relative error. */
-static bool worse(const hd_judgement *a, const hd_judgement *b) {
+bool hd_judgement_worse(const hd_judgement *a, const hd_judgement *b) {
     if (a->budget_used != b->budget_used) return a->budget_used > b->budget_used;
     return a->budget_used > 1 && a->relative > b->relative;
 }
@@ -96,7 +95,7 @@ void hd_verdict_append(hd_verdict *verdict, const hd_judgement *judgement) {
         verdict->capacity = capacity;
     }
     verdict->judgements[verdict->count] = *judgement;
-    if (worse(judgement, &verdict->judgements[verdict->worst])) verdict->worst = verdict->count;
+    if (hd_judgement_worse(judgement, &verdict->judgements[verdict->worst])) verdict->worst = verdict->count;
     verdict->failures += judgement->outcome == HD_FAIL;
     verdict->count++;
 }

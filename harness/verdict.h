@@ -67,6 +67,10 @@ json_t *hd_verdict_json(const hd_verdict *verdict);
 /* "pass", "fail" or "known". */
 const char *hd_outcome_name(hd_outcome outcome);
 
+/* Whether a used more of its tolerance than b; of two past it alike, as where nothing is tolerated, has the
+ * larger relative error. */
+bool hd_judgement_worse(const hd_judgement *a, const hd_judgement *b);
+
 /* Appends a copy of the judgement, counts it and keeps track of the worst. Without memory:
  * verdict->no_memory. */
 void hd_verdict_append(hd_verdict *verdict, const hd_judgement *judgement);

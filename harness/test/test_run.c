@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include "build_info.h"
 #include "folder.h"
 #include "loaded.h"
 #include "record.h"
@@ -152,4 +153,22 @@ Test(run, says_so_when_its_process_is_killed) {
     char *record = folder_path("step-0.json");
     cr_expect_neq(access(record, F_OK), 0);
     free(record);
+}
+
+/* mnist-2017-cpu takes seconds: it is in the midst of it when the signal comes. */
+Test(run, leaves_nothing_behind_when_it_is_interrupted) {
+    static const char *const signals[] = {"TERM", "INT", "HUP"};
+    for (size_t i = 0; i < 3; i++) {
+        char command[512];
+        snprintf(command, sizeof command,
+                 "TMPDIR=%s timeout --preserve-status -s %s 0.7 " HD_PROGRAM
+                 " check mnist-2017-cpu -q >%s.out 2>&1",
+                 folder, signals[i], folder);
+        int how = system(command);
+        cr_expect(WIFEXITED(how) && WEXITSTATUS(how) == 3, "%s: %d", signals[i], how);
+        cr_expect_eq(folder_entries(), 0, "%s", signals[i]);
+    }
+    char output[64];
+    snprintf(output, sizeof output, "%s.out", folder);
+    remove(output);
 }
