@@ -6,6 +6,8 @@
 #
 # Variables to set:  CC CFLAGS CPPFLAGS LDFLAGS  as everywhere   WERROR=1  warnings are errors   V=1  show commands
 #   SANITIZE=address|undefined   BUILD=folder   PREFIX DESTDIR   BLIS_CFLAGS BLIS_LIBS   JOBS
+#   EMULATED=0  unit tests take the real CUDA device, not the emulated one (for machines with a GPU)
+#   NVCC=path   CUDA=0  build without the CUDA device   CUDA_ARCHS="75 80 86 89 90"  for a release (default: 80, and PTX)
 
 MAKEFLAGS += --no-builtin-rules
 VERSION := 0.1.0
@@ -15,6 +17,9 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 CFLAGS ?= -O2 -g
 ifeq ($(origin CC),default)
 CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
 endif
 
 # ---- compiler and flags ----
@@ -54,15 +59,36 @@ loops_avx2 := -O3 -march=haswell -mtune=generic -DHD_LOOPS=avx2
 loops_avx512 := -O3 -march=skylake-avx512 -mprefer-vector-width=512 -DHD_LOOPS=avx512
 endif
 
+# The CUDA device is built where nvcc and its static runtime are; else device_absent.c stands in for it.
+CUDA ?= 1
+EMULATED ?= 1
+ifneq ($(SANITIZE),) # the emulation's fibers are not for sanitizers, nor is nvcc's code
+EMULATED := 0
+CUDA := 0
+endif
+CUDA_ARCHS ?= 80
+NVCC ?= $(firstword $(wildcard $(shell command -v nvcc 2>/dev/null) /usr/local/cuda/bin/nvcc))
+cuda_library := $(firstword $(wildcard $(foreach d,lib64 lib,$(dir $(realpath $(NVCC)))../$d/libcudart_static.a)))
+ifneq ($(CUDA),0)
+cuda := $(if $(NVCC),$(cuda_library))
+endif
+cuda_version := $(if $(cuda),$(shell $(NVCC) --version 2>/dev/null | sed -nE 's/.*release ([0-9.]+).*/\1/p'))
+newest_arch := $(lastword $(sort $(CUDA_ARCHS)))
+nvcc_flags := -std=c++17 -O3 --fmad=false -Xcompiler -ffp-contract=off -Xcompiler -Wall -Iengines \
+    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a,code=sm_$a) -gencode arch=compute_$(newest_arch),code=compute_$(newest_arch)
+ifneq ($(cuda),)
+libs := $(libs) $(cuda) -lstdc++ -ldl -lrt
+endif
+
 flags := $(strip $(hd_cppflags) $(hd_cflags))
-everything := $(compiler) $(CC) $(flags) $(foreach l,$(loops),$(loops_$l)) $(hd_ldflags) $(libs) $(test_libs)
+everything := $(EMULATED) $(if $(cuda),$(NVCC) $(cuda_version) $(nvcc_flags)) $(compiler) $(CC) $(flags) $(foreach l,$(loops),$(loops_$l)) $(hd_ldflags) $(libs) $(test_libs)
 hash := $(shell printf '%s' '$(subst ','\'',$(everything))' | sha256sum | cut -c 1-10)
 out := $(BUILD)/$(hash)
 
 # ---- sources and objects ----
 
 cpu_loops := $(wildcard engines/cpu_loops.c)
-engines := $(sort $(filter-out $(cpu_loops),$(wildcard engines/*.c)))
+engines := $(sort $(filter-out $(cpu_loops) $(if $(cuda),engines/device_absent.c),$(wildcard engines/*.c)))
 harness := $(sort $(wildcard harness/*.c))
 engine_tests := $(sort $(wildcard engines/test/*.c))
 harness_tests := $(sort $(wildcard harness/test/*.c))
@@ -70,19 +96,28 @@ sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests)
 headers := $(sort $(wildcard engines/*.h harness/*.h engines/test/*.h harness/test/*.h))
 
 loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/cpu_loops_%.o))
-engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects)
+cuda_objects := $(if $(cuda),$(out)/engines/device_cuda.o)
+engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects) $(cuda_objects)
 harness_objects := $(harness:%.c=$(out)/%.o)
 engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
+# The unit tests of the engines run the CUDA device on the host: nvcc's text through the C++ compiler, over a runtime of the tests' own.
+emulated_object := $(out)/engines/test/device_cuda.o
+cuda_or_absent := $(if $(cuda),$(out)/engines/device_cuda.o,$(out)/engines/device_absent.o)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
-objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects)
+objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects) $(emulated_object)
 
 programs := hyperdrift test-engines test-harness
 hyperdrift_objects := $(engine_objects) $(harness_objects)
 test-engines_objects := $(engine_objects) $(engine_test_objects)
+ifneq ($(EMULATED),0)
+test-engines_objects := $(filter-out $(cuda_or_absent),$(test-engines_objects)) $(emulated_object)
+test-engines_libs := $(test_libs) -lstdc++
+endif
 test-harness_objects := $(filter-out $(out)/harness/main.o,$(hyperdrift_objects)) $(harness_test_objects)
-test-engines_libs := $(test_libs)
+test-engines_libs += $(test_libs)
 test-harness_libs := $(test_libs)
 
+comma := ,
 quiet := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 replace_if_changed = @if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
@@ -104,7 +139,18 @@ $(loop_objects): $(out)/engines/cpu_loops_%.o: engines/cpu_loops.c
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(flags) $(loops_$*) -I$(out) -MMD -MP -c -o $@ $<
 
-$(filter-out $(loop_objects),$(objects)): $(out)/%.o: %.c
+$(cuda_objects): $(out)/%.o: %.cu
+	$(call say,NVCC,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(NVCC) $(nvcc_flags) -DHD_CUDA_BUILD='"CUDA $(cuda_version), sm_$(subst $() $(),$(comma)sm_,$(strip $(CUDA_ARCHS)))"' -MMD -MP -c -o $@ $<
+
+$(emulated_object): engines/device_cuda.cu
+	$(call say,CXX,$< (emulated))
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CXX) $(CFLAGS) -std=c++17 -ffp-contract=off -fno-fast-math $(sanitizers) -Wall -Wextra $(if $(WERROR),-Werror) -Wno-unknown-pragmas \
+	    -Iengines/test/emulated -Iengines -DHD_CUDA_BUILD='"emulated"' -MMD -MP -x c++ -c -o $@ $<
+
+$(filter-out $(loop_objects) $(cuda_objects) $(emulated_object),$(objects)): $(out)/%.o: %.c
 	$(call say,CC,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(flags) -I$(out) -MMD -MP -c -o $@ $<

@@ -1,4 +1,5 @@
 #include "clock.h"
+#include "device_cuda.h"
 #include "device_host.h"
 
 #include <stdio.h>
@@ -25,8 +26,7 @@ hd_status hd_device_open(const char *name, const hd_device_options *options, hd_
                        threads == 1 ? "" : "s");
     if (!strcmp(name, "cpu")) return hd_device_open_cpu(options, device, error);
     if (!strcmp(name, "reference")) return hd_device_open_reference(options, device, error);
-    if (!strcmp(name, "cuda"))
-        return hd_fail(error, HD_UNAVAILABLE, "device cuda: this program was built without it");
+    if (!strcmp(name, "cuda")) return hd_device_open_cuda(options, device, error);
     return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: cpu, reference, cuda", name);
 }
 
@@ -88,11 +88,14 @@ static void describe(hd_label label, const hd_problem *problem, char text[64]) {
 }
 
 hd_status hd_device_fault(hd_device *device, const hd_problem *problem, hd_error *error) {
+    device->ops->settle(device);
     hd_fault fault = device->fault;
     device->fault.kind = HD_NO_FAULT;
     if (fault.kind == HD_NO_FAULT) return HD_OK;
     if (fault.kind == HD_NO_MEMORY)
         return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for a product's operands", device->name);
+    if (fault.kind == HD_FAILED)
+        return hd_fail(error, HD_UNAVAILABLE, "device %s: %s", device->name, device->note);
     char what[64];
     describe(fault.label, problem, what);
     if (fault.step >= problem->steps)
@@ -129,6 +132,7 @@ hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *er
     for (int i = 0; i <= TIMES && (i == 0 || hd_clock() < end); i++, count = COUNT) {
         double start = hd_clock();
         device->ops->multiply(device, count, products);
+        device->ops->settle(device);
         double rate = 2.0 * (double)count * M * N * K / (hd_clock() - start) * 1e-9;
         if (rate > best) best = rate;
     }

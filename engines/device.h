@@ -51,7 +51,8 @@ typedef enum hd_source {
     HD_SOURCE_STEP,     /* eta: dw' = -m' */
 } hd_source;
 
-/* The hyperparameters that act on one stretch of the weight vector. */
+/* The hyperparameters that act on one stretch of the weight vector. Operations take them from the device's
+ * memory, as four of its sums, so that what they were told once holds for other values too. */
 typedef struct hd_coefficients {
     double rho_l1, rho_l2, eta, mu;
 } hd_coefficients;
@@ -62,13 +63,20 @@ typedef struct hd_label {
     size_t index; /* layer or hyperparameter, as in hd_observer */
 } hd_label;
 
-typedef enum hd_fault_kind { HD_NO_FAULT, HD_NOT_FINITE, HD_NO_MEMORY } hd_fault_kind;
+typedef enum hd_fault_kind {
+    HD_NO_FAULT,
+    HD_NOT_FINITE,
+    HD_NO_MEMORY,
+    HD_FAILED /* the device itself: device->note says what */
+} hd_fault_kind;
 
 typedef struct hd_fault {
     hd_fault_kind kind;
     hd_label label;
     size_t step;
 } hd_fault;
+
+enum { HD_SECTIONS = 4 };
 
 typedef struct hd_device_ops {
     void (*destroy)(hd_device *);
@@ -80,12 +88,18 @@ typedef struct hd_device_ops {
     double *(*allocate_sums)(hd_device *, size_t count);
     void (*release_sums)(hd_device *, double *);
     void (*zero_sums)(hd_device *, size_t count, double *);
+    void (*store_sums)(hd_device *, size_t count, const double *from, double *to);
     void (*fetch_sums)(hd_device *, size_t count, const double *from, double *to);
 
     void (*upload)(hd_device *, size_t count, const float *from, hd_real *to);
     void (*download)(hd_device *, size_t count, const hd_real *from, double *to);
     void (*zero)(hd_device *, size_t count, hd_real *);
     void (*copy)(hd_device *, size_t count, const hd_real *from, hd_real *to);
+
+    /* Puts bytes that do not change where the device reads them, and gives their address there (on a host
+     * device: the same). NULL where memory cannot be had. */
+    const void *(*place)(hd_device *, const void *bytes, size_t count);
+    void (*unplace)(hd_device *, const void *placed);
 
     /* A batch of up to rows examples; NULL where memory cannot be had. */
     hd_batch *(*batch_create)(hd_device *, size_t rows, size_t inputs);
@@ -126,24 +140,33 @@ typedef struct hd_device_ops {
     /* *sum += x . y, or the sum of x if y is NULL. */
     void (*dot)(hd_device *, size_t count, const hd_real *x, const hd_real *y, double *sum);
 
+    /* Does body(context), which calls operations of this device and nothing else that matters. A device may
+     * keep what it was told and do just that the next time, without calling body: for one id (< HD_SECTIONS)
+     * it must be the same operations on the same arrays each time. */
+    void (*section)(hd_device *, size_t id, void (*body)(void *context), void *context);
+    /* Forgets the sections: the arrays they were about are going. */
+    void (*forget)(hd_device *);
+    /* Waits for everything told so far, and puts a fault latched on the device into device->fault. */
+    void (*settle)(hd_device *);
+
     /* Momentum on a stretch of n weights with one set of coefficients, G = g + rho_l1 sign(w) + 2 rho_l2 w:
      *   m' = mu m + G,  w' = w - eta m'. */
-    void (*momentum_step)(hd_device *, size_t n, hd_coefficients, const hd_real *w, const hd_real *m,
+    void (*momentum_step)(hd_device *, size_t n, const hd_coefficients *, const hd_real *w, const hd_real *m,
                           const hd_real *g, hd_real *w_next, hd_real *m_next, hd_label);
     /* Its tangent for each of count hyperparameters, in place, given h = (Hessian of the plain error) z_w:
      *   z_m' = mu z_m + h + 2 rho_l2 z_w + [sign(w) | 2 w | m],  z_w' = z_w - eta z_m' [- m'] by source. */
-    void (*momentum_tangent)(hd_device *, size_t n, hd_coefficients, size_t count, size_t stride,
+    void (*momentum_tangent)(hd_device *, size_t n, const hd_coefficients *, size_t count, size_t stride,
                              const hd_source *source, const hd_real *w, const hd_real *m,
                              const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m, hd_label);
     /* First half of its adjoint: q = p_m - eta p_w, and sums[0..3] += q . sign(w), q . 2 w, -p_w . m', q . m.
      */
-    void (*momentum_adjoint)(hd_device *, size_t n, hd_coefficients, const hd_real *w, const hd_real *m,
-                             const hd_real *m_next, const hd_real *p_w, const hd_real *p_m, hd_real *q,
-                             double sums[4]);
+    void (*momentum_adjoint)(hd_device *, size_t n, const hd_coefficients *, const hd_real *w,
+                             const hd_real *m, const hd_real *m_next, const hd_real *p_w, const hd_real *p_m,
+                             hd_real *q, double sums[4]);
     /* Second half, given h = (Hessian of the plain error) q:  p_w += h + 2 rho_l2 q,  p_m = mu q, in place.
      */
-    void (*momentum_pull_back)(hd_device *, size_t n, hd_coefficients, const hd_real *q, const hd_real *h,
-                               hd_real *p_w, hd_real *p_m, hd_label);
+    void (*momentum_pull_back)(hd_device *, size_t n, const hd_coefficients *, const hd_real *q,
+                               const hd_real *h, hd_real *p_w, hd_real *p_m, hd_label);
 } hd_device_ops;
 
 struct hd_device {
@@ -151,6 +174,7 @@ struct hd_device {
     const char *name;       /* "cpu", "reference" */
     const char *arithmetic; /* "exact", "float64" */
     size_t element;         /* bytes of an element: 4 or 8 */
+    bool asynchronous;      /* operations are told now and done later: see settle */
     size_t threads;
     char kernels[32];  /* what multiplies: "skx", "haswell", ... (BLIS), or "own" */
     char loops[16];    /* version of the other loops: "avx512", "avx2", "baseline", or "plain" */

@@ -147,8 +147,10 @@ static void dot(hd_device *device, size_t count, const hd_real *x, const hd_real
 
 enum { GRAIN = 1024 }; /* weights in the smallest share of a thread */
 
-static void momentum_step(hd_device *device, size_t n, hd_coefficients k, const hd_real *w, const hd_real *m,
-                          const hd_real *g, hd_real *w_next, hd_real *m_next, hd_label label) {
+static void momentum_step(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *w,
+                          const hd_real *m, const hd_real *g, hd_real *w_next, hd_real *m_next,
+                          hd_label label) {
+    const hd_coefficients k = *at_point;
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
 #pragma omp parallel num_threads(team(cpu, 5 * n)) reduction(| : bad)
@@ -160,10 +162,11 @@ static void momentum_step(hd_device *device, size_t n, hd_coefficients k, const 
     if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
 }
 
-static void momentum_tangent(hd_device *device, size_t n, hd_coefficients k, size_t count, size_t stride,
-                             const hd_source *source, const hd_real *w, const hd_real *m,
+static void momentum_tangent(hd_device *device, size_t n, const hd_coefficients *at_point, size_t count,
+                             size_t stride, const hd_source *source, const hd_real *w, const hd_real *m,
                              const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m,
                              hd_label label) {
+    const hd_coefficients k = *at_point;
     const hd_cpu *cpu = (const hd_cpu *)device;
     size_t first_bad = count;
 #pragma omp parallel num_threads(team(cpu, 5 * count * n)) reduction(min : first_bad)
@@ -178,9 +181,10 @@ static void momentum_tangent(hd_device *device, size_t n, hd_coefficients k, siz
     if (first_bad < count) hd_device_latch(device, HD_NOT_FINITE, (hd_label){label.tensor, first_bad});
 }
 
-static void momentum_adjoint(hd_device *device, size_t n, hd_coefficients k, const hd_real *w,
+static void momentum_adjoint(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *w,
                              const hd_real *m, const hd_real *m_next, const hd_real *p_w, const hd_real *p_m,
                              hd_real *q, double sums[4]) {
+    const hd_coefficients k = *at_point;
     hd_cpu *cpu = (hd_cpu *)device;
     float *part = slice_sums(cpu, sum_slices(n));
     if (!part) return;
@@ -196,8 +200,9 @@ static void momentum_adjoint(hd_device *device, size_t n, hd_coefficients k, con
         for (size_t j = 0; j < 4; j++) sums[j] += (double)part[4 * s + j];
 }
 
-static void momentum_pull_back(hd_device *device, size_t n, hd_coefficients k, const hd_real *q,
+static void momentum_pull_back(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *q,
                                const hd_real *h, hd_real *p_w, hd_real *p_m, hd_label label) {
+    const hd_coefficients k = *at_point;
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
 #pragma omp parallel num_threads(team(cpu, 6 * n)) reduction(| : bad)
@@ -227,10 +232,16 @@ static const hd_device_ops ops = {
     .release_sums = hd_host_release_sums,
     .zero_sums = hd_host_zero_sums,
     .fetch_sums = hd_host_fetch_sums,
+    .store_sums = hd_host_fetch_sums,
     .upload = upload,
     .download = download,
     .zero = hd_host_zero,
     .copy = hd_host_copy,
+    .place = hd_host_place,
+    .unplace = hd_host_unplace,
+    .section = hd_host_section,
+    .forget = hd_host_forget,
+    .settle = hd_host_settle,
     .batch_create = hd_cpu_batch_create,
     .batch_release = hd_cpu_batch_release,
     .batch_load = hd_cpu_batch_load,

@@ -67,6 +67,28 @@ void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real 
     memcpy(to, from, count * device->element);
 }
 
+const void *hd_host_place(hd_device *device, const void *bytes, size_t count) {
+    (void)device, (void)count;
+    return bytes;
+}
+
+void hd_host_unplace(hd_device *device, const void *placed) {
+    (void)device, (void)placed;
+}
+
+void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context) {
+    (void)device, (void)id;
+    body(context);
+}
+
+void hd_host_forget(hd_device *device) {
+    (void)device;
+}
+
+void hd_host_settle(hd_device *device) {
+    (void)device;
+}
+
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error) {
     /* not sched_getaffinity: OpenMP may have bound this thread to one core of them */
     size_t cores = (size_t)omp_get_num_procs();

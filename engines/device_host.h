@@ -15,13 +15,22 @@ void hd_host_release(hd_device *device, void *memory);
 double *hd_host_allocate_sums(hd_device *device, size_t count);
 void hd_host_release_sums(hd_device *device, double *sums);
 void hd_host_zero_sums(hd_device *device, size_t count, double *sums);
-void hd_host_fetch_sums(hd_device *device, size_t count, const double *from, double *to);
+void hd_host_fetch_sums(hd_device *device, size_t count, const double *from, double *to); /* and store_sums */
 
 /* allocate, release, zero and copy of the table. */
 hd_real *hd_host_allocate_reals(hd_device *device, size_t count);
 void hd_host_release_reals(hd_device *device, hd_real *reals);
 void hd_host_zero(hd_device *device, size_t count, hd_real *to);
 void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real *to);
+
+/* place, unplace, section, forget and settle: bytes stay where they are, and operations are done when they
+ * are told.
+ */
+const void *hd_host_place(hd_device *device, const void *bytes, size_t count);
+void hd_host_unplace(hd_device *device, const void *placed);
+void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context);
+void hd_host_forget(hd_device *device);
+void hd_host_settle(hd_device *device);
 
 /* Resolves options->threads against the cores this process may run on. */
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error);

@@ -201,9 +201,10 @@ static double sign(double w) {
     return (w > 0) - (w < 0);
 }
 
-static void momentum_step(hd_device *device, size_t n, hd_coefficients k, const hd_real *w_,
+static void momentum_step(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *w_,
                           const hd_real *m_, const hd_real *g_, hd_real *w_next, hd_real *m_next,
                           hd_label label) {
+    const hd_coefficients k = *at_point;
     const double *w = in(w_), *m = in(m_), *g = in(g_);
     int bad = 0;
 #pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
@@ -216,10 +217,11 @@ static void momentum_step(hd_device *device, size_t n, hd_coefficients k, const 
     if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
 }
 
-static void momentum_tangent(hd_device *device, size_t n, hd_coefficients k, size_t count, size_t stride,
-                             const hd_source *source, const hd_real *w_, const hd_real *m_,
+static void momentum_tangent(hd_device *device, size_t n, const hd_coefficients *at_point, size_t count,
+                             size_t stride, const hd_source *source, const hd_real *w_, const hd_real *m_,
                              const hd_real *m_next_, const hd_real *h, hd_real *z_w, hd_real *z_m,
                              hd_label label) {
+    const hd_coefficients k = *at_point;
     const double *w = in(w_), *m = in(m_), *m_next = in(m_next_);
     for (size_t j = 0; j < count; j++) {
         int bad = 0;
@@ -238,9 +240,10 @@ static void momentum_tangent(hd_device *device, size_t n, hd_coefficients k, siz
     }
 }
 
-static void momentum_adjoint(hd_device *device, size_t n, hd_coefficients k, const hd_real *w_,
+static void momentum_adjoint(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *w_,
                              const hd_real *m_, const hd_real *m_next_, const hd_real *p_w,
                              const hd_real *p_m, hd_real *q_, double sums[4]) {
+    const hd_coefficients k = *at_point;
     const double *w = in(w_), *m = in(m_), *m_next = in(m_next_);
     double *q = out_of(q_), l1 = 0, l2 = 0, step = 0, momentum = 0;
     (void)device;
@@ -254,8 +257,9 @@ static void momentum_adjoint(hd_device *device, size_t n, hd_coefficients k, con
     sums[0] += l1, sums[1] += l2, sums[2] += step, sums[3] += momentum;
 }
 
-static void momentum_pull_back(hd_device *device, size_t n, hd_coefficients k, const hd_real *q,
+static void momentum_pull_back(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *q,
                                const hd_real *h, hd_real *p_w, hd_real *p_m, hd_label label) {
+    const hd_coefficients k = *at_point;
     int bad = 0;
 #pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
     for (size_t i = 0; i < n; i++) {
@@ -280,10 +284,16 @@ static const hd_device_ops ops = {
     .release_sums = hd_host_release_sums,
     .zero_sums = hd_host_zero_sums,
     .fetch_sums = hd_host_fetch_sums,
+    .store_sums = hd_host_fetch_sums,
     .upload = upload,
     .download = download,
     .zero = hd_host_zero,
     .copy = hd_host_copy,
+    .place = hd_host_place,
+    .unplace = hd_host_unplace,
+    .section = hd_host_section,
+    .forget = hd_host_forget,
+    .settle = hd_host_settle,
     .batch_create = batch_create,
     .batch_release = batch_release,
     .batch_load = batch_load,

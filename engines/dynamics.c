@@ -1,35 +1,56 @@
 #include "dynamics.h"
 
-void hd_dynamics_describe(hd_dynamics *dynamics, const hd_model *model, const hd_problem *problem) {
-    *dynamics = (hd_dynamics){.model = model, .problem = problem, .stretches = model->layers + 1};
+enum { COEFFICIENTS = sizeof(hd_coefficients) / sizeof(double) };
+
+hd_status hd_dynamics_create(hd_dynamics *dynamics, const hd_model *model, const hd_problem *problem,
+                             hd_error *error) {
+    hd_device *device = model->device;
+    size_t stretches = model->layers + 1;
+    *dynamics = (hd_dynamics){.model = model, .problem = problem, .stretches = stretches};
+    dynamics->coefficients = device->ops->allocate_sums(device, stretches * COEFFICIENTS);
+    if (!dynamics->coefficients)
+        return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for the hyperparameters", device->name);
     for (size_t l = 0; l < model->layers; l++)
         dynamics->stretch[l] =
             (hd_stretch){.at = model->weight_at[l], .count = model->dims[l] * model->dims[l + 1]};
     size_t biases = model->bias_at[0];
     dynamics->stretch[model->layers] = (hd_stretch){.at = biases, .count = model->weights - biases};
+    for (size_t s = 0; s < stretches; s++)
+        dynamics->stretch[s].at_point = (const hd_coefficients *)dynamics->coefficients + s;
+    return HD_OK;
+}
+
+void hd_dynamics_release(hd_dynamics *dynamics) {
+    if (dynamics->model)
+        dynamics->model->device->ops->release_sums(dynamics->model->device, dynamics->coefficients);
+}
+
+/* What one hyperparameter's value is to the coefficients of a stretch. */
+static void set_one(hd_coefficients *k, size_t stretch, hd_hyperparameter h, double value) {
+    switch (h.kind) {
+    case HD_RHO_L1:
+        if (stretch == h.layer) k->rho_l1 = value;
+        break;
+    case HD_RHO_L2:
+        if (stretch == h.layer) k->rho_l2 = value;
+        break;
+    case HD_ETA:
+        k->eta = value;
+        break;
+    case HD_MU:
+        k->mu = value;
+        break;
+    }
 }
 
 void hd_dynamics_set(hd_dynamics *dynamics, const double *hyper) {
-    for (size_t j = 0; j < dynamics->problem->hypers; j++) {
-        hd_hyperparameter h = dynamics->problem->hyper[j];
-        for (size_t s = 0; s < dynamics->stretches; s++) {
-            hd_coefficients *k = &dynamics->stretch[s].at_point;
-            switch (h.kind) {
-            case HD_RHO_L1:
-                if (s == h.layer) k->rho_l1 = hyper[j];
-                break;
-            case HD_RHO_L2:
-                if (s == h.layer) k->rho_l2 = hyper[j];
-                break;
-            case HD_ETA:
-                k->eta = hyper[j];
-                break;
-            case HD_MU:
-                k->mu = hyper[j];
-                break;
-            }
-        }
-    }
+    hd_device *device = dynamics->model->device;
+    hd_coefficients k[HD_MAX_LAYERS + 1] = {{0}};
+    for (size_t s = 0; s < dynamics->stretches; s++)
+        for (size_t j = 0; j < dynamics->problem->hypers; j++)
+            set_one(&k[s], s, dynamics->problem->hyper[j], hyper[j]);
+    device->ops->store_sums(device, dynamics->stretches * COEFFICIENTS, (const double *)k,
+                            dynamics->coefficients);
 }
 
 /* The part of a vector that belongs to a stretch. */

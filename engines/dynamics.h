@@ -16,7 +16,7 @@ typedef struct hd_state {
 /* A stretch of the weight vector with its own coefficients: W_0, W_1, ..., then all biases. */
 typedef struct hd_stretch {
     size_t at, count;
-    hd_coefficients at_point;
+    const hd_coefficients *at_point; /* on the device */
 } hd_stretch;
 
 typedef struct hd_dynamics {
@@ -24,12 +24,16 @@ typedef struct hd_dynamics {
     const hd_problem *problem;
     hd_stretch stretch[HD_MAX_LAYERS + 1];
     size_t stretches;
+    double *coefficients; /* [stretches] of hd_coefficients, on the device */
 } hd_dynamics;
 
 enum { HD_ADJOINT_SUMS = 4 }; /* sums a stretch: see hd_dynamics_adjoint */
 
-/* Fills *dynamics; model and problem must outlive it. */
-void hd_dynamics_describe(hd_dynamics *dynamics, const hd_model *model, const hd_problem *problem);
+/* Fills *dynamics; model and problem must outlive it. HD_UNAVAILABLE where memory cannot be had.
+ * hd_dynamics_release takes a zeroed one too. */
+hd_status hd_dynamics_create(hd_dynamics *dynamics, const hd_model *model, const hd_problem *problem,
+                             hd_error *error);
+void hd_dynamics_release(hd_dynamics *dynamics);
 
 /* Sets the hyperparameters' values, hyper[problem->hypers]. A rho not among them is zero. */
 void hd_dynamics_set(hd_dynamics *dynamics, const double *hyper);

@@ -12,7 +12,8 @@ enum { CHUNK = 2048 };
 
 enum { SUM_ERROR, SUM_VALIDATION, SUM_TEST, SUM_TRAINING, EVALUATION_SUMS };
 
-void hd_engine_lap(double *mark, double *phase) {
+void hd_engine_lap(const hd_engine *engine, double *mark, double *phase) {
+    if (engine->device->asynchronous) return;
     double now = hd_clock();
     *phase += now - *mark;
     *mark = now;
@@ -20,9 +21,24 @@ void hd_engine_lap(double *mark, double *phase) {
 
 /* --- life --- */
 
+static void unplace(hd_engine *engine) {
+    const void *placed[] = {engine->scheme,
+                            engine->training.pixels,
+                            engine->training.labels,
+                            engine->validation.pixels,
+                            engine->validation.labels,
+                            engine->test.pixels,
+                            engine->test.labels};
+    for (size_t i = 0; i < sizeof placed / sizeof *placed; i++)
+        engine->device->ops->unplace(engine->device, placed[i]);
+}
+
 void hd_engine_destroy(hd_engine *engine) {
     if (!engine) return;
     hd_device *device = engine->device;
+    device->ops->forget(device);
+    unplace(engine);
+    hd_dynamics_release(&engine->dynamics);
     hd_trajectory_release(&engine->model, &engine->trajectory);
     hd_activations_release(&engine->model, &engine->act);
     hd_activations_release(&engine->model, &engine->evaluation);
@@ -37,6 +53,24 @@ void hd_engine_destroy(hd_engine *engine) {
     free(engine->weights);
     free(engine->shown);
     free(engine);
+}
+
+static bool place_examples(hd_device *device, const hd_examples *from, size_t inputs, hd_examples *to) {
+    to->count = from->count;
+    return (to->pixels = device->ops->place(device, from->pixels, from->count * inputs)) &&
+           (to->labels = device->ops->place(device, from->labels, from->count));
+}
+
+/* Data and scheme go to the device once. */
+static bool place(hd_engine *engine) {
+    const hd_problem *problem = engine->problem;
+    hd_device *device = engine->device;
+    size_t inputs = problem->dims[0];
+    return place_examples(device, &problem->training, inputs, &engine->training) &&
+           place_examples(device, &problem->validation, inputs, &engine->validation) &&
+           place_examples(device, &problem->test, inputs, &engine->test) &&
+           (engine->scheme = device->ops->place(device, problem->scheme,
+                                                problem->steps * problem->batch * sizeof *problem->scheme));
 }
 
 static size_t greatest(size_t a, size_t b) {
@@ -70,10 +104,14 @@ hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, co
     engine->problem = problem;
     engine->method = method;
     hd_model_describe(&engine->model, device, problem->layers, problem->dims);
-    hd_dynamics_describe(&engine->dynamics, &engine->model, problem);
+    status = hd_dynamics_create(&engine->dynamics, &engine->model, problem, error);
+    if (status == HD_OK && !place(engine))
+        status = hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for the data", device->name);
     size_t most = greatest(greatest(problem->validation.count, problem->test.count), problem->batch);
     size_t chunk = most < CHUNK ? most : CHUNK;
-    status = hd_trajectory_create(&engine->model, method->trajectory(problem), &engine->trajectory, error);
+    if (status == HD_OK)
+        status =
+            hd_trajectory_create(&engine->model, method->trajectory(problem), &engine->trajectory, error);
     if (status == HD_OK)
         status = hd_activations_create(&engine->model, problem->batch, method->directions(problem),
                                        &engine->act, error);
@@ -102,9 +140,9 @@ hd_state hd_engine_state(const hd_engine *engine, size_t t) {
 void hd_engine_load_batch(hd_engine *engine, size_t t) {
     const hd_problem *problem = engine->problem;
     double mark = hd_clock();
-    engine->device->ops->batch_load(engine->device, engine->batch, &problem->training,
-                                    problem->scheme + t * problem->batch, 0, problem->batch);
-    hd_engine_lap(&mark, &engine->seconds.data);
+    engine->device->ops->batch_load(engine->device, engine->batch, &engine->training,
+                                    engine->scheme + t * problem->batch, 0, problem->batch);
+    hd_engine_lap(engine, &mark, &engine->seconds.data);
 }
 
 void hd_engine_show(hd_engine *engine, hd_tensor tensor, size_t index, const hd_real *values, size_t count) {
@@ -150,7 +188,12 @@ void hd_engine_plain_step(hd_engine *engine, size_t t) {
     hd_derivatives wanted = {.divisor = (double)rows, .gradient = engine->gradient};
     hd_model_differentiate(&engine->model, state.w, engine->batch, rows, &engine->act, &wanted);
     hd_dynamics_step(&engine->dynamics, state, engine->gradient, next);
-    hd_engine_lap(&mark, &engine->seconds.training);
+    hd_engine_lap(engine, &mark, &engine->seconds.training);
+}
+
+double hd_engine_all_primal(const hd_engine *engine) {
+    (void)engine;
+    return 1;
 }
 
 /* --- evaluation --- */
@@ -180,20 +223,28 @@ static void evaluate_set(hd_engine *engine, const hd_real *w, const hd_examples 
     }
 }
 
-static void evaluate(hd_engine *engine, const hd_real *w, size_t training_batch) {
+static void evaluate(void *context) {
+    hd_engine *engine = context;
     hd_device *device = engine->device;
-    const hd_problem *problem = engine->problem;
-    hd_engine_load_batch(engine, training_batch); /* its time counts as data */
+    const hd_real *w = hd_engine_state(engine, engine->problem->steps).w;
     double mark = hd_clock(), *sums = engine->evaluated;
     device->ops->zero_sums(device, EVALUATION_SUMS, sums);
-    evaluate_set(engine, w, &problem->validation, engine->gradient, sums + SUM_VALIDATION);
-    evaluate_set(engine, w, &problem->test, NULL, sums + SUM_TEST);
-    device->ops->dot(device, problem->validation.count, engine->errors, NULL, sums + SUM_ERROR);
+    evaluate_set(engine, w, &engine->validation, engine->gradient, sums + SUM_VALIDATION);
+    evaluate_set(engine, w, &engine->test, NULL, sums + SUM_TEST);
+    device->ops->dot(device, engine->validation.count, engine->errors, NULL, sums + SUM_ERROR);
+    hd_engine_lap(engine, &mark, &engine->seconds.validation);
+}
 
-    hd_model_predict(&engine->model, w, engine->batch, problem->batch, &engine->act);
+static void count_training(hd_engine *engine, size_t batch) {
+    const hd_problem *problem = engine->problem;
+    hd_device *device = engine->device;
+    hd_engine_load_batch(engine, batch);
+    double mark = hd_clock();
+    hd_model_predict(&engine->model, hd_engine_state(engine, problem->steps).w, engine->batch, problem->batch,
+                     &engine->act);
     device->ops->count_correct(device, engine->batch, problem->dims[problem->layers],
-                               engine->act.a[problem->layers], sums + SUM_TRAINING);
-    hd_engine_lap(&mark, &engine->seconds.validation);
+                               engine->act.a[problem->layers], engine->evaluated + SUM_TRAINING);
+    hd_engine_lap(engine, &mark, &engine->seconds.validation);
 }
 
 static void report(hd_engine *engine, const hd_real *w, hd_result *result) {
@@ -214,6 +265,50 @@ static void report(hd_engine *engine, const hd_real *w, hd_result *result) {
 
 /* --- runs --- */
 
+enum { TRAIN, EVALUATE, FINISH };
+
+static void train(void *context) {
+    hd_engine *engine = context;
+    size_t steps = engine->problem->steps;
+    if (engine->method->start) engine->method->start(engine);
+    for (size_t t = 0; t < steps && !engine->stopped; t++) {
+        engine->device->step = t;
+        hd_engine_load_batch(engine, t);
+        show_batch(engine);
+        show_state(engine, t);
+        engine->method->step(engine, t);
+        show_activations(engine, &engine->act, engine->act.error, engine->problem->batch);
+        hd_engine_show(engine, HD_GRADIENT, 0, engine->gradient, engine->model.weights);
+    }
+    engine->device->step = steps;
+    show_state(engine, steps);
+}
+
+static void finish(void *context) {
+    hd_engine *engine = context;
+    engine->method->finish(engine);
+}
+
+/* A section of the run. An observer downloads in the midst of it, so then the device is told everything anew.
+ * Gives the seconds it took on an asynchronous device, else 0. */
+static double section(hd_engine *engine, size_t id, void (*body)(void *context)) {
+    hd_device *device = engine->device;
+    double start = hd_clock();
+    if (engine->observer)
+        body(engine);
+    else
+        device->ops->section(device, id, body, engine);
+    if (!device->asynchronous) return 0;
+    device->ops->settle(device);
+    return hd_clock() - start;
+}
+
+static hd_status status_of(hd_engine *engine, hd_error *error) {
+    hd_status status = hd_device_fault(engine->device, engine->problem, error);
+    if (status == HD_OK && engine->stopped) status = hd_fail(error, HD_INVALID, "stopped by the observer");
+    return status;
+}
+
 hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_observer *observer,
                           hd_result *result, hd_error *error) {
     hd_device *device = engine->device;
@@ -226,29 +321,19 @@ hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_obs
     engine->stopped = false;
     device->operations = 0;
     hd_dynamics_set(&engine->dynamics, point->hyper);
-
     hd_state state = hd_engine_state(engine, 0);
     device->ops->upload(device, engine->model.weights, point->initial_weights, state.w);
     device->ops->zero(device, engine->model.weights, state.m);
-    if (engine->method->start) engine->method->start(engine);
-    for (size_t t = 0; t < steps && !engine->stopped; t++) {
-        device->step = t;
-        hd_engine_load_batch(engine, t);
-        show_batch(engine);
-        show_state(engine, t);
-        engine->method->step(engine, t);
-        show_activations(engine, &engine->act, engine->act.error, engine->problem->batch);
-        hd_engine_show(engine, HD_GRADIENT, 0, engine->gradient, engine->model.weights);
-    }
+
+    double share = engine->method->primal_share(engine), seconds = section(engine, TRAIN, train);
+    engine->seconds.training += share * seconds;
+    engine->seconds.differentiate += (1 - share) * seconds;
     device->step = steps;
-    state = hd_engine_state(engine, steps);
-    show_state(engine, steps);
-    evaluate(engine, state.w, point->training_batch);
+    engine->seconds.validation += section(engine, EVALUATE, evaluate);
+    count_training(engine, point->training_batch);
     hd_engine_show(engine, HD_VALIDATION_GRADIENT, 0, engine->gradient, engine->model.weights);
-    report(engine, state.w, result);
-    hd_status status = hd_device_fault(device, engine->problem, error);
-    if (status == HD_OK && engine->stopped) status = hd_fail(error, HD_INVALID, "stopped by the observer");
-    return status;
+    report(engine, hd_engine_state(engine, steps).w, result);
+    return status_of(engine, error);
 }
 
 hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_observer *observer,
@@ -256,13 +341,12 @@ hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_obser
     double start = hd_clock();
     hd_status status = hd_engine_train(engine, point, observer, result, error);
     if (status != HD_OK) return status;
-    engine->method->finish(engine, engine->hypergradients);
+    engine->seconds.differentiate += section(engine, FINISH, finish);
+    engine->method->collect(engine, engine->hypergradients);
     for (size_t j = 0; j < engine->problem->hypers; j++)
         engine->hypergradients[j] = hd_engine_round(engine, engine->hypergradients[j]);
-    status = hd_device_fault(engine->device, engine->problem, error);
-    if (status == HD_OK && engine->stopped) status = hd_fail(error, HD_INVALID, "stopped by the observer");
     result->operations = engine->device->operations;
     engine->seconds.total = hd_clock() - start;
     result->seconds = engine->seconds;
-    return status;
+    return status_of(engine, error);
 }

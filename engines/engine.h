@@ -17,8 +17,14 @@ typedef struct hd_method {
     void (*start)(hd_engine *);
     /* Step t, its batch being loaded: state t to state t + 1, and what the mode carries along. */
     void (*step)(hd_engine *, size_t t);
-    /* The hypergradients [hypers], the validation gradient at w_T being in engine->gradient. NULL: none. */
-    void (*finish)(hd_engine *, double *hypergradients);
+    /* What follows once the validation gradient at w_T is in engine->gradient: operations only. NULL:
+     * nothing. */
+    void (*finish)(hd_engine *);
+    /* The hypergradients [hypers], fetched from the device. */
+    void (*collect)(hd_engine *, double *hypergradients);
+    /* The primal's part of a step's multiplications: where primal and tangents share passes, they share the
+     * time by it. */
+    double (*primal_share)(const hd_engine *);
 } hd_method;
 
 extern const hd_method hd_method_forward, hd_method_reverse, hd_method_plain;
@@ -32,6 +38,8 @@ struct hd_engine {
     hd_trajectory trajectory;
     hd_activations act; /* of a training batch */
     hd_batch *batch;
+    hd_examples training, validation, test; /* where the device reads them */
+    const uint32_t *scheme;
     hd_activations evaluation; /* of a chunk of the validation or test set */
     hd_batch *chunk;
     hd_real *gradient; /* [weights] */
@@ -69,6 +77,7 @@ void hd_engine_load_batch(hd_engine *engine, size_t t);
 
 /* The primal step, for methods that carry nothing along: state t to state t + 1. */
 void hd_engine_plain_step(hd_engine *engine, size_t t);
+double hd_engine_all_primal(const hd_engine *engine); /* 1 */
 
 /* Shows count values of a tensor to the observer, if it wants them. */
 void hd_engine_show(hd_engine *engine, hd_tensor tensor, size_t index, const hd_real *values, size_t count);
@@ -76,7 +85,8 @@ void hd_engine_show(hd_engine *engine, hd_tensor tensor, size_t index, const hd_
 /* The number a device computed in float64 sums, as its own precision has it. */
 double hd_engine_round(const hd_engine *engine, double sum);
 
-/* Adds the time since *mark to *phase and moves the mark to now. */
-void hd_engine_lap(double *mark, double *phase);
+/* Adds the time since *mark to *phase and moves the mark to now. (On an asynchronous device nothing: there
+ * only whole sections of a run can be timed.) */
+void hd_engine_lap(const hd_engine *engine, double *mark, double *phase);
 
 #endif

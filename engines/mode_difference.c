@@ -21,8 +21,12 @@ static bool nothing(hd_engine *engine) {
     return true;
 }
 
-const hd_method hd_method_plain = {
-    .trajectory = two, .states = two, .directions = none, .prepare = nothing, .step = hd_engine_plain_step};
+const hd_method hd_method_plain = {.trajectory = two,
+                                   .states = two,
+                                   .directions = none,
+                                   .prepare = nothing,
+                                   .step = hd_engine_plain_step,
+                                   .primal_share = hd_engine_all_primal};
 
 /* On which side of every kink a training went: ReLU masks, clipped probabilities, signs of weights under a
  * rho_l1. */

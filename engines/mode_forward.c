@@ -42,15 +42,15 @@ static void show_tangents(hd_engine *engine) {
     }
 }
 
-/* The primal's part of the multiplications in a pass that carries tangents: they share its time by it. */
-static double primal_share(const hd_model *model, size_t tangents) {
+static double primal_share(const hd_engine *engine) {
+    const hd_model *model = &engine->model;
     double primal = 0, tangent = 0;
     for (size_t l = 0; l < model->layers; l++) {
         double size = (double)model->dims[l] * (double)model->dims[l + 1];
         primal += size * (l > 0 ? 3 : 2);
         tangent += size * (l > 0 ? 6 : 2);
     }
-    return primal / (primal + tangent * (double)tangents);
+    return primal / (primal + tangent * (double)engine->problem->hypers);
 }
 
 static void step(hd_engine *engine, size_t t) {
@@ -64,27 +64,30 @@ static void step(hd_engine *engine, size_t t) {
                              .r = engine->tangent.w,
                              .hvp = engine->hvp};
     hd_model_differentiate(&engine->model, state.w, engine->batch, rows, &engine->act, &wanted);
-    hd_engine_lap(&mark, &pass);
-    double share = primal_share(&engine->model, tangents);
+    hd_engine_lap(engine, &mark, &pass);
+    double share = primal_share(engine);
     engine->seconds.training += pass * share;
     engine->seconds.differentiate += pass * (1 - share);
 
     hd_dynamics_step(&engine->dynamics, state, engine->gradient, next);
-    hd_engine_lap(&mark, &engine->seconds.training);
+    hd_engine_lap(engine, &mark, &engine->seconds.training);
     hd_dynamics_tangent(&engine->dynamics, state, next, engine->hvp, engine->tangent);
-    hd_engine_lap(&mark, &engine->seconds.differentiate);
+    hd_engine_lap(engine, &mark, &engine->seconds.differentiate);
 }
 
-static void finish(hd_engine *engine, double *hypergradients) {
+static void finish(hd_engine *engine) {
     hd_device *device = engine->device;
-    size_t weights = engine->model.weights, hypers = engine->problem->hypers;
+    size_t weights = engine->model.weights;
     double mark = hd_clock();
     show_tangents(engine);
-    for (size_t j = 0; j < hypers; j++)
+    for (size_t j = 0; j < engine->problem->hypers; j++)
         device->ops->dot(device, weights, engine->gradient, hd_at(device, engine->tangent.w, j * weights),
                          engine->sums + j);
-    device->ops->fetch_sums(device, hypers, engine->sums, hypergradients);
-    hd_engine_lap(&mark, &engine->seconds.validation);
+    hd_engine_lap(engine, &mark, &engine->seconds.validation);
+}
+
+static void collect(hd_engine *engine, double *hypergradients) {
+    engine->device->ops->fetch_sums(engine->device, engine->problem->hypers, engine->sums, hypergradients);
 }
 
 const hd_method hd_method_forward = {.trajectory = trajectory,
@@ -93,4 +96,6 @@ const hd_method hd_method_forward = {.trajectory = trajectory,
                                      .prepare = prepare,
                                      .start = start,
                                      .step = step,
-                                     .finish = finish};
+                                     .finish = finish,
+                                     .collect = collect,
+                                     .primal_share = primal_share};

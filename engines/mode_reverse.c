@@ -42,25 +42,31 @@ static void step_back(hd_engine *engine, size_t t) {
         .divisor = (double)rows, .tangents = 1, .r = engine->direction, .hvp = engine->hvp};
     hd_model_differentiate(&engine->model, state.w, engine->batch, rows, &engine->act, &wanted);
     hd_dynamics_pull_back(&engine->dynamics, engine->direction, engine->hvp, engine->adjoint);
-    hd_engine_lap(&mark, &engine->seconds.differentiate);
+    hd_engine_lap(engine, &mark, &engine->seconds.differentiate);
 }
 
-static void finish(hd_engine *engine, double *hypergradients) {
+static size_t sum_count(const hd_engine *engine) {
+    return engine->dynamics.stretches * HD_ADJOINT_SUMS;
+}
+
+static void finish(hd_engine *engine) {
     hd_device *device = engine->device;
-    size_t weights = engine->model.weights, steps = engine->problem->steps;
-    double sums[(HD_MAX_LAYERS + 1) * HD_ADJOINT_SUMS];
-    size_t count = engine->dynamics.stretches * HD_ADJOINT_SUMS;
-    device->ops->zero_sums(device, count, engine->sums);
+    size_t weights = engine->model.weights;
+    device->ops->zero_sums(device, sum_count(engine), engine->sums);
     device->ops->copy(device, weights, engine->gradient, engine->adjoint.w);
     device->ops->zero(device, weights, engine->adjoint.m);
     show_adjoint(engine);
-    for (size_t t = steps; t-- > 0 && !engine->stopped;) {
+    for (size_t t = engine->problem->steps; t-- > 0 && !engine->stopped;) {
         device->step = t;
         hd_engine_load_batch(engine, t);
         step_back(engine, t);
         show_adjoint(engine);
     }
-    device->ops->fetch_sums(device, count, engine->sums, sums);
+}
+
+static void collect(hd_engine *engine, double *hypergradients) {
+    double sums[(HD_MAX_LAYERS + 1) * HD_ADJOINT_SUMS];
+    engine->device->ops->fetch_sums(engine->device, sum_count(engine), engine->sums, sums);
     hd_dynamics_collect(&engine->dynamics, sums, hypergradients);
 }
 
@@ -69,4 +75,6 @@ const hd_method hd_method_reverse = {.trajectory = trajectory,
                                      .directions = directions,
                                      .prepare = prepare,
                                      .step = hd_engine_plain_step,
-                                     .finish = finish};
+                                     .finish = finish,
+                                     .collect = collect,
+                                     .primal_share = hd_engine_all_primal};

@@ -1,5 +1,6 @@
 /* hyperdrift devices: what this machine offers, tried and not guessed. */
 #include "commands.h"
+#include "device_cuda.h"
 #include "machine.h"
 #include "product.h"
 
@@ -45,6 +46,7 @@ hd_status hd_command_devices(const hd_options *options) {
         json_array_append_new(list, entry);
         hd_device_close(device);
     }
+    if (!options->json) printf("%-10s built: %s\n", "", hd_device_cuda_build());
     if (options->json) {
         json_t *document = json_pack("{ss so}", "cpu", cpu, "devices", list);
         json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(5));

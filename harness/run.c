@@ -114,9 +114,9 @@ static hd_status run_here(void *context, hd_error *error) {
     hd_device *device = NULL;
     hd_engine *engine = NULL;
     hd_status status = hd_directory_make(folder, error);
-    if (status == HD_OK && e->cublas && strcmp(job->device, "cuda") != 0)
-        status = hd_fail(error, HD_INVALID, "%s: device.arithmetic = cublas is for device cuda, not %s",
-                         e->name, job->device);
+    if (status == HD_OK && e->cublas)
+        status = hd_fail(error, HD_UNAVAILABLE,
+                         "%s: device.arithmetic = cublas: no device of this program has it yet", e->name);
     if (status == HD_OK) status = hd_device_open(job->device, &job->options, &device, error);
     if (status == HD_OK) status = hd_setup_create(&setup, e, job->dataset, job->disguise, error);
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, job->mode, &engine, error);

@@ -8,14 +8,20 @@
 #include <stdlib.h>
 
 /* A new device is a name here. */
-static const char *const devices[] = {"cpu", "reference"};
+static const char *const devices[] = {"cpu", "reference", "cuda"};
 
 static inline void on_every_device(void (*check)(hd_device *)) {
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
-        hd_device *device = open_device(devices[i], (hd_device_options){0});
+        hd_device *device;
+        if (!strcmp(devices[i], "cuda") && hd_device_open("cuda", NULL, &device, NULL) == HD_UNAVAILABLE)
+            continue;
+        if (strcmp(devices[i], "cuda") != 0) device = open_device(devices[i], (hd_device_options){0});
+        size_t before = device->allocated;
         check(device);
+        device->ops->settle(device);
         cr_expect(device->fault.kind == HD_NO_FAULT, "%s", device->name);
-        cr_expect(device->allocated == 0, "%s holds %zu bytes", device->name, device->allocated);
+        cr_expect(device->allocated == before, "%s holds %zu bytes", device->name,
+                  device->allocated - before);
         hd_device_close(device);
     }
 }
@@ -118,11 +124,26 @@ static inline double pixel(const pictures *p, size_t example, size_t input) {
 static const uint32_t chosen[] = {3, 39, 0, 17, 17, 8, 30, 21, 9, 2, 11};
 enum { ROWS = sizeof chosen / sizeof *chosen };
 
+static inline hd_examples place_examples(hd_device *device, const hd_examples *on_host) {
+    return (hd_examples){device->ops->place(device, on_host->pixels, EXAMPLES * INPUTS),
+                         device->ops->place(device, on_host->labels, EXAMPLES), on_host->count};
+}
+
+static inline void unplace_examples(hd_device *device, const hd_examples *placed) {
+    device->ops->settle(device);
+    device->ops->unplace(device, placed->pixels);
+    device->ops->unplace(device, placed->labels);
+}
+
 static inline hd_batch *load(hd_device *device, pictures *p) {
     draw(p);
     hd_batch *batch = device->ops->batch_create(device, ROWS, INPUTS);
     cr_assert(batch);
-    device->ops->batch_load(device, batch, &p->examples, chosen, 0, ROWS);
+    const uint32_t *index = device->ops->place(device, chosen, sizeof chosen);
+    hd_examples examples = place_examples(device, &p->examples);
+    device->ops->batch_load(device, batch, &examples, index, 0, ROWS);
+    unplace_examples(device, &examples);
+    device->ops->unplace(device, index);
     return batch;
 }
 

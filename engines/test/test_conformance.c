@@ -49,7 +49,9 @@ static void check_batch(hd_device *device) {
     double x[ROWS * INPUTS];
     for (int by_index = 1; by_index >= 0; by_index--) {
         size_t rows = by_index ? ROWS : ROWS - 4, first = 25;
-        if (!by_index) device->ops->batch_load(device, batch, &p.examples, NULL, first, rows);
+        hd_examples examples = place_examples(device, &p.examples);
+        if (!by_index) device->ops->batch_load(device, batch, &examples, NULL, first, rows);
+        unplace_examples(device, &examples);
         device->ops->batch_download(device, batch, x);
         for (size_t i = 0; i < rows * INPUTS; i++)
             cr_assert(x[i] == pixel(&p, by_index ? chosen[i / INPUTS] : first + i / INPUTS, i % INPUTS),

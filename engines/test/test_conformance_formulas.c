@@ -155,7 +155,8 @@ static void check_momentum_step(hd_device *device, size_t n) {
     array w_next = make(device, &seed, n, 1), m_next = make(device, &seed, n, 1);
     w.sent[n / 2] = 0;
     resend(&w);
-    device->ops->momentum_step(device, n, point, w.at, m.at, g.at, w_next.at, m_next.at,
+    const hd_coefficients *k = device->ops->place(device, &point, sizeof point);
+    device->ops->momentum_step(device, n, k, w.at, m.at, g.at, w_next.at, m_next.at,
                                (hd_label){HD_WEIGHTS, 0});
     fetch(&w), fetch(&m), fetch(&g), fetch(&w_next), fetch(&m_next);
     for (size_t i = 0; i < n; i++) {
@@ -164,6 +165,7 @@ static void check_momentum_step(hd_device *device, size_t n) {
         expect_close(device, m_next.got[i], m1, 4, 2, "m'", i);
         expect_close(device, w_next.got[i], w.got[i] - point.eta * m1, 4, 2, "w'", i);
     }
+    device->ops->unplace(device, k);
     array *arrays[] = {&w, &m, &g, &w_next, &m_next};
     for (size_t i = 0; i < 5; i++) drop(arrays[i]);
 }
@@ -230,24 +232,28 @@ static void carry_tangents(calculus *c, bool from_zero) {
             c->h_z.sent[at] = i < c->n ? c->diagonal[i] * c->z_w.sent[at] : 7;
         }
     resend(&c->z_w), resend(&c->z_m), resend(&c->h_z);
-    c->device->ops->momentum_tangent(c->device, c->n, point, TANGENTS, c->stride, sources, c->w.at, c->m.at,
+    const hd_coefficients *k = c->device->ops->place(c->device, &point, sizeof point);
+    c->device->ops->momentum_tangent(c->device, c->n, k, TANGENTS, c->stride, sources, c->w.at, c->m.at,
                                      c->m_next.at, c->h_z.at, c->z_w.at, c->z_m.at,
                                      (hd_label){HD_TANGENT, 0});
     fetch(&c->z_w), fetch(&c->z_m);
+    c->device->ops->unplace(c->device, k);
 }
 
 /* p_w and p_m come to hold the adjoint of the state before; sums what falls to each hyperparameter. */
 static void carry_adjoint(calculus *c, double sums[4]) {
     const hd_device_ops *ops = c->device->ops;
-    ops->momentum_adjoint(c->device, c->n, point, c->w.at, c->m.at, c->m_next.at, c->p_w.at, c->p_m.at,
-                          c->q.at, c->sums);
+    const hd_coefficients *k = ops->place(c->device, &point, sizeof point);
+    ops->momentum_adjoint(c->device, c->n, k, c->w.at, c->m.at, c->m_next.at, c->p_w.at, c->p_m.at, c->q.at,
+                          c->sums);
     ops->fetch_sums(c->device, 4, c->sums, sums);
     fetch(&c->q);
     for (size_t i = 0; i < c->n; i++) c->h_q.sent[i] = c->diagonal[i] * (float)c->q.got[i];
     resend(&c->h_q);
-    ops->momentum_pull_back(c->device, c->n, point, c->q.at, c->h_q.at, c->p_w.at, c->p_m.at,
+    ops->momentum_pull_back(c->device, c->n, k, c->q.at, c->h_q.at, c->p_w.at, c->p_m.at,
                             (hd_label){HD_ADJOINT, 0});
     fetch(&c->p_w), fetch(&c->p_m);
+    ops->unplace(c->device, k);
 }
 
 /* Element i of B's column for each source: what the hyperparameter adds to m' and, through it and directly,
