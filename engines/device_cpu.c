@@ -263,13 +263,12 @@ static const hd_device_ops ops = {
 /* The loops asked for, or the widest that this processor runs. */
 static hd_status choose_loops(const char *name, const hd_cpu_loops **loops, hd_error *error) {
 #if defined(__x86_64__)
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     const struct {
         const hd_cpu_loops *loops;
         bool runs;
-    } known[] = {{&hd_cpu_loops_avx512, avx512}, {&hd_cpu_loops_avx2, avx2}, {&hd_cpu_loops_baseline, true}};
+    } known[] = {{&hd_cpu_loops_avx512, hd_runs_avx512()},
+                 {&hd_cpu_loops_avx2, hd_runs_avx2()},
+                 {&hd_cpu_loops_baseline, true}};
 #else
     const struct {
         const hd_cpu_loops *loops;
@@ -301,7 +300,7 @@ static bool all_pass(const hd_cpu *cpu, const hd_cpu_loops *own) {
 static hd_status choose_products(hd_cpu *cpu, const char *kernels, hd_error *error) {
     hd_device *device = &cpu->device;
     if (!kernels || strcmp(kernels, "own") != 0) {
-        hd_status status = hd_product_start(kernels, device->threads, device->kernels, error);
+        hd_status status = hd_product_start(kernels, device->kernels, error);
         if (status != HD_OK || all_pass(cpu, NULL)) return status;
         snprintf(device->note, sizeof device->note,
                  "BLIS's '%s' kernels do not give the arithmetic's bits: own loops instead", device->kernels);

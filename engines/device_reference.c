@@ -324,7 +324,7 @@ hd_status hd_device_open_reference(const hd_device_options *options, hd_device *
     const char *kernels =
         options && options->kernels && strcmp(options->kernels, "own") ? options->kernels : NULL;
     hd_status status = hd_host_threads(options, &device->threads, error);
-    if (status == HD_OK) status = hd_product_start(kernels, device->threads, device->kernels, error);
+    if (status == HD_OK) status = hd_product_start(kernels, device->kernels, error);
     if (status == HD_OK) {
 #pragma omp parallel num_threads((int)device->threads)
         hd_product_warm_up();

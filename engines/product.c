@@ -20,24 +20,24 @@ static bool runs_always(void) {
 }
 
 #if defined(__x86_64__)
-static bool runs_avx2(void) {
+bool hd_runs_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
-static bool runs_avx512(void) {
-    return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+bool hd_runs_avx512(void) {
+    return hd_runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
 /* Zen 4 carries out AVX-512 in halves: there the AVX2 kernels, with their smaller tiles, are up to a quarter
  * faster. */
 static bool prefers_avx512(void) {
-    return runs_avx512() && !__builtin_cpu_is("amdfam19h");
+    return hd_runs_avx512() && !__builtin_cpu_is("amdfam19h");
 }
 #endif
 
 static const hd_kernels known[] = {
 #if defined(__x86_64__)
-    {"skx", BLIS_ARCH_SKX, runs_avx512},         {"haswell", BLIS_ARCH_HASWELL, runs_avx2},
-    {"zen2", BLIS_ARCH_ZEN2, runs_avx2},         {"zen3", BLIS_ARCH_ZEN3, runs_avx2},
+    {"skx", BLIS_ARCH_SKX, hd_runs_avx512},      {"haswell", BLIS_ARCH_HASWELL, hd_runs_avx2},
+    {"zen2", BLIS_ARCH_ZEN2, hd_runs_avx2},      {"zen3", BLIS_ARCH_ZEN3, hd_runs_avx2},
 #endif
     {"generic", BLIS_ARCH_GENERIC, runs_always},
 };
@@ -45,7 +45,7 @@ enum { KNOWN = sizeof known / sizeof *known };
 
 static const char *fastest(void) {
 #if defined(__x86_64__)
-    return prefers_avx512() ? "skx" : runs_avx2() ? "haswell" : "generic";
+    return prefers_avx512() ? "skx" : hd_runs_avx2() ? "haswell" : "generic";
 #else
     return NULL; /* BLIS knows these processors better than we do */
 #endif
@@ -56,8 +56,6 @@ static const hd_kernels *kernels_named(const char *name) {
         if (!strcmp(known[i].name, name)) return &known[i];
     return NULL;
 }
-
-enum { PACKING = 24 << 20 }; /* bytes a thread: more than any of these kernels' buffers */
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
@@ -99,17 +97,7 @@ static hd_status choose(const char *kernels, hd_error *error) {
     return HD_OK;
 }
 
-/* Whether `threads` times what BLIS takes to pack operands can be had: it ends the process when it cannot. */
-static bool memory_to_pack(size_t threads) {
-    void *memory = malloc(threads * PACKING);
-    free(memory);
-    return memory != NULL;
-}
-
-hd_status hd_product_start(const char *kernels, size_t threads, char chosen[32], hd_error *error) {
-    if (!memory_to_pack(threads))
-        return hd_fail(error, HD_UNAVAILABLE, "no memory for the products of %zu thread%s", threads,
-                       threads == 1 ? "" : "s");
+hd_status hd_product_start(const char *kernels, char chosen[32], hd_error *error) {
     pthread_mutex_lock(&start_lock);
     hd_status status = started ? HD_OK : choose(kernels, error);
     if (status == HD_OK) {

@@ -6,12 +6,18 @@
 
 #include "cpu_loops.h"
 
+#if defined(__x86_64__)
+/* What this processor runs: AVX2 with FMA, and with them AVX-512 as skx has it. */
+bool hd_runs_avx2(void);
+bool hd_runs_avx512(void);
+#endif
+
 /* Starts BLIS with the kernels asked for, or (NULL) the fastest that this processor runs, and writes their
  * name into chosen[32]. Must come before any product, and hd_product_warm_up after it in every thread. BLIS
  * keeps its kernels for the life of the process: asking for others later is HD_UNAVAILABLE, as are kernels
- * this processor cannot run, and no memory for the buffers of so many threads (BLIS would end the process); a
- * name not known is HD_INVALID. A BLIS_ARCH_TYPE in the environment wins over NULL. */
-hd_status hd_product_start(const char *kernels, size_t threads, char chosen[32], hd_error *error);
+ * this processor cannot run; a name not known is HD_INVALID. A BLIS_ARCH_TYPE in the environment wins over
+ * NULL. BLIS ends the process where it cannot have its buffers: hd_device_open tries for room before. */
+hd_status hd_product_start(const char *kernels, char chosen[32], hd_error *error);
 
 /* Makes BLIS get its buffers: all threads of a parallel region call it at once. */
 void hd_product_warm_up(void);

@@ -1,12 +1,11 @@
 #include "report.h"
 
+#include "trace.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The trace of 2017 turned bytes into MB by this factor: 1 / 2^20 to five digits. */
-#define TRACE_MB 9.5367e-7
 
 /* --- colours --- */
 
@@ -194,5 +193,5 @@ void hd_report_cost(FILE *to, const hd_record *record) {
         s->differentiate, s->validation, rate, record->sgemm_rate,
         record->sgemm_rate > 0 ? 100 * rate / record->sgemm_rate : 0);
     fprintf(to, "  %-8s states %.3f MB, process at most %.0f MB\n", "",
-            (double)record->state_bytes * TRACE_MB, (double)record->peak_bytes * TRACE_MB);
+            (double)record->state_bytes * HD_TRACE_MB, (double)record->peak_bytes * HD_TRACE_MB);
 }

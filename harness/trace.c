@@ -19,7 +19,6 @@
 #define WITHIN_HYPER         1e-7
 #define WITHIN_HYPERGRADIENT 2e-5
 #define WITHIN_MEMORY        0.01
-#define MB_PER_BYTE          9.5367e-7 /* the factor that the program of 2017 used */
 
 enum { RECORDS = 100 }; /* NN.json: two digits */
 
@@ -228,7 +227,7 @@ void hd_trace_judge(const hd_trace_record *printed, const hd_record *record, hd_
     hd_compare_hypers(verdict, record->hyper, record->hypers, printed->hyper, printed->hypers,
                       record->float32, (hd_tolerances){hyper_tolerance, NULL});
     if (record->float32) /* the trace's states were; a float64 device's are twice as large */
-        hd_compare_number(verdict, "state_mb", (double)record->state_bytes * MB_PER_BYTE,
+        hd_compare_number(verdict, "state_mb", (double)record->state_bytes * HD_TRACE_MB,
                           printed->memory_mb.value, HD_ABSOLUTE, WITHIN_MEMORY, false);
     for (size_t i = 0; i < printed->allowances; i++)
         hd_verdict_allow(verdict, printed->allowance[i].quantity, printed->allowance[i].tolerance,

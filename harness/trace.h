@@ -5,6 +5,9 @@
 
 #include "compare.h"
 
+/* Megabytes in a byte, as the program of 2017 had it: 1 / 2^20 to five digits. */
+#define HD_TRACE_MB 9.5367e-7
+
 /* A printed number: its text, its value and the worth of one unit in its last digit. */
 typedef struct hd_figure {
     char text[32];

@@ -354,15 +354,15 @@ Test(product, haswell_kernels_with_the_small_matrix_path_differ_from_the_model) 
 Test(product, kernels_not_known_are_refused_and_others_later_too) {
     char chosen[32];
     hd_error error;
-    cr_expect(hd_product_start("sky", 1, chosen, &error) == HD_INVALID && strstr(error.message, "'sky'"),
-              "%s", error.message);
-    cr_assert(hd_product_start("generic", 1, chosen, &error) == HD_OK && !strcmp(chosen, "generic"));
-    cr_expect(hd_product_start("generic", 1, chosen, &error) == HD_OK);
-    cr_expect(hd_product_start("haswell", 1, chosen, &error) == HD_UNAVAILABLE &&
+    cr_expect(hd_product_start("sky", chosen, &error) == HD_INVALID && strstr(error.message, "'sky'"), "%s",
+              error.message);
+    cr_assert(hd_product_start("generic", chosen, &error) == HD_OK && !strcmp(chosen, "generic"));
+    cr_expect(hd_product_start("generic", chosen, &error) == HD_OK);
+    cr_expect(hd_product_start("haswell", chosen, &error) == HD_UNAVAILABLE &&
                   strstr(error.message, "already"),
               "%s", error.message);
-    cr_expect(hd_product_start("sky", 1, chosen, &error) == HD_INVALID);
-    cr_expect(hd_product_start(NULL, 1, chosen, &error) == HD_OK && !strcmp(chosen, "generic"));
+    cr_expect(hd_product_start("sky", chosen, &error) == HD_INVALID);
+    cr_expect(hd_product_start(NULL, chosen, &error) == HD_OK && !strcmp(chosen, "generic"));
     cr_expect(strlen(hd_product_library()) > 0);
 }
 
@@ -370,7 +370,7 @@ Test(product, the_self_test_sees_a_processor_that_flushes_subnormals) {
 #if defined(__x86_64__)
     const unsigned flush_to_zero = 0x8000, denormals_are_zero = 0x0040;
     char chosen[32];
-    cr_assert(hd_product_start(NULL, 1, chosen, NULL) == HD_OK);
+    cr_assert(hd_product_start(NULL, chosen, NULL) == HD_OK);
     if (!strcmp(chosen, "generic"))
         cr_skip_test("this processor has only BLIS's generic kernels, which always fail");
     cr_expect(hd_product_self_test(NULL));
