@@ -93,6 +93,10 @@ typedef struct hd_device_ops {
 
     void (*upload)(hd_device *, size_t count, const float *from, hd_real *to);
     void (*download)(hd_device *, size_t count, const hd_real *from, double *to);
+    /* The elements as the device holds them, float or double, where the host can read them: the array itself
+     * or `room`, which has room for count of them. replace puts such elements into an array. */
+    const void *(*view)(hd_device *, size_t count, const hd_real *, void *room);
+    void (*replace)(hd_device *, size_t count, const void *elements, hd_real *to);
     void (*zero)(hd_device *, size_t count, hd_real *);
     void (*copy)(hd_device *, size_t count, const hd_real *from, hd_real *to);
 

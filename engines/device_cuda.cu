@@ -175,6 +175,18 @@ void download(hd_device *device, size_t count, const hd_real *from, double *to) 
     }
 }
 
+const void *view(hd_device *device, size_t count, const hd_real *from, void *room) {
+    Cuda *cuda = of(device);
+    memset(room, 0, count * sizeof(float));
+    check(cuda, cudaMemcpyAsync(room, from, count * sizeof(float), cudaMemcpyDeviceToHost, cuda->stream), "downloading");
+    check(cuda, cudaStreamSynchronize(cuda->stream), "downloading");
+    return room;
+}
+
+void replace(hd_device *device, size_t count, const void *elements, hd_real *to) {
+    upload(device, count, static_cast<const float *>(elements), to);
+}
+
 void zero(hd_device *device, size_t count, hd_real *to) {
     Cuda *cuda = of(device);
     check(cuda, cudaMemsetAsync(to, 0, count * sizeof(float), cuda->stream), "zeroing");
@@ -448,6 +460,8 @@ const hd_device_ops ops = {
     .fetch_sums = fetch_sums,
     .upload = upload,
     .download = download,
+    .view = view,
+    .replace = replace,
     .zero = zero,
     .copy = copy,
     .place = place,

@@ -59,6 +59,15 @@ void hd_host_release_reals(hd_device *device, hd_real *reals) {
     hd_host_release(device, reals);
 }
 
+const void *hd_host_view(hd_device *device, size_t count, const hd_real *reals, void *room) {
+    (void)device, (void)count, (void)room;
+    return reals;
+}
+
+void hd_host_replace(hd_device *device, size_t count, const void *elements, hd_real *to) {
+    memcpy(to, elements, count * device->element);
+}
+
 void hd_host_zero(hd_device *device, size_t count, hd_real *to) {
     memset(to, 0, count * device->element);
 }

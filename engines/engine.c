@@ -145,36 +145,62 @@ void hd_engine_load_batch(hd_engine *engine, size_t t) {
     hd_engine_lap(engine, &mark, &engine->seconds.data);
 }
 
+static bool wanted(const hd_engine *engine, hd_tensor tensor) {
+    return engine->observer && engine->observer->wants & 1u << tensor && !engine->stopped;
+}
+
+/* Shows count elements of an array; first as in hd_view. */
+static hd_view show(hd_engine *engine, hd_tensor tensor, size_t index, size_t first, const hd_real *array,
+                    size_t count) {
+    hd_device *device = engine->device;
+    bool float32 = device->element == sizeof(float);
+    hd_view view = {tensor, index, device->step, engine->back, first, count, float32, NULL};
+    if (!wanted(engine, tensor)) return view;
+    view.values = device->ops->view(device, count, array, engine->shown);
+    engine->stopped = !engine->observer->seen(engine->observer->context, &view);
+    return view;
+}
+
 void hd_engine_show(hd_engine *engine, hd_tensor tensor, size_t index, const hd_real *values, size_t count) {
+    show(engine, tensor, index, 0, values, count);
+}
+
+void hd_engine_show_state(hd_engine *engine, hd_tensor tensor, size_t index, hd_real *values, size_t count) {
     const hd_observer *observer = engine->observer;
-    if (!observer || !(observer->wants & 1u << tensor) || engine->stopped) return;
-    engine->device->ops->download(engine->device, count, values, engine->shown);
-    engine->stopped =
-        !observer->seen(observer->context, tensor, index, engine->device->step, engine->shown, count);
+    hd_view view = show(engine, tensor, index, 0, values, count);
+    if (!observer || !(observer->guides & 1u << tensor) || engine->stopped) return;
+    engine->stopped = !observer->guide(observer->context, &view, engine->shown);
+    if (!engine->stopped) engine->device->ops->replace(engine->device, count, engine->shown, values);
 }
 
 static void show_batch(hd_engine *engine) {
-    const hd_observer *observer = engine->observer;
-    if (!observer || !(observer->wants & 1u << HD_BATCH) || engine->stopped) return;
+    size_t count = engine->problem->batch * engine->problem->dims[0];
+    hd_view view = {HD_BATCH, 0, engine->device->step, engine->back, 0, count, false, engine->shown};
+    if (!wanted(engine, HD_BATCH)) return;
     engine->device->ops->batch_download(engine->device, engine->batch, engine->shown);
-    engine->stopped = !observer->seen(observer->context, HD_BATCH, 0, engine->device->step, engine->shown,
-                                      engine->problem->batch * engine->problem->dims[0]);
+    engine->stopped = !engine->observer->seen(engine->observer->context, &view);
 }
 
 static void show_state(hd_engine *engine, size_t t) {
     hd_state state = hd_engine_state(engine, t);
-    hd_engine_show(engine, HD_WEIGHTS, 0, state.w, engine->model.weights);
-    hd_engine_show(engine, HD_MOMENTUM_BUFFER, 0, state.m, engine->model.weights);
+    hd_engine_show_state(engine, HD_WEIGHTS, 0, state.w, engine->model.weights);
+    hd_engine_show_state(engine, HD_MOMENTUM_BUFFER, 0, state.m, engine->model.weights);
 }
 
 /* What hd_model_differentiate left behind. */
 static void show_activations(hd_engine *engine, const hd_activations *act, const hd_real *errors,
-                             size_t rows) {
-    for (size_t l = 1; l <= engine->model.layers; l++) {
-        hd_engine_show(engine, HD_ACTIVATION, l, act->a[l], rows * engine->model.dims[l]);
-        hd_engine_show(engine, HD_DELTA, l, act->delta[l], rows * engine->model.dims[l]);
-    }
-    hd_engine_show(engine, HD_ERROR, 0, errors, rows);
+                             size_t first, size_t rows) {
+    const hd_model *model = &engine->model;
+    for (size_t l = 1; l <= model->layers; l++)
+        show(engine, HD_ACTIVATION, l, first, act->a[l], rows * model->dims[l]);
+    show(engine, HD_ERROR, 0, first, errors, rows);
+    for (size_t l = model->layers; l > 0; l--)
+        show(engine, HD_DELTA, l, first, act->delta[l], rows * model->dims[l]);
+}
+
+void hd_engine_show_step(hd_engine *engine) {
+    show_batch(engine);
+    show_activations(engine, &engine->act, engine->act.error, 0, engine->problem->batch);
 }
 
 double hd_engine_round(const hd_engine *engine, double sum) {
@@ -214,7 +240,7 @@ static void evaluate_set(hd_engine *engine, const hd_real *w, const hd_examples 
                                      .gradient = gradient,
                                      .accumulate = first > 0};
             hd_model_differentiate(model, w, engine->chunk, rows, &engine->evaluation, &wanted);
-            show_activations(engine, &engine->evaluation, wanted.error, rows);
+            show_activations(engine, &engine->evaluation, wanted.error, first, rows);
         } else {
             hd_model_predict(model, w, engine->chunk, rows, &engine->evaluation);
         }
@@ -274,10 +300,9 @@ static void train(void *context) {
     for (size_t t = 0; t < steps && !engine->stopped; t++) {
         engine->device->step = t;
         hd_engine_load_batch(engine, t);
-        show_batch(engine);
         show_state(engine, t);
         engine->method->step(engine, t);
-        show_activations(engine, &engine->act, engine->act.error, engine->problem->batch);
+        hd_engine_show_step(engine);
         hd_engine_show(engine, HD_GRADIENT, 0, engine->gradient, engine->model.weights);
     }
     engine->device->step = steps;
@@ -318,7 +343,7 @@ hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_obs
                        point->training_batch, steps);
     engine->seconds = (hd_timing){0};
     engine->observer = observer;
-    engine->stopped = false;
+    engine->stopped = engine->back = false;
     device->operations = 0;
     hd_dynamics_set(&engine->dynamics, point->hyper);
     hd_state state = hd_engine_state(engine, 0);

@@ -54,6 +54,7 @@ struct hd_engine {
     hd_timing seconds;
     const hd_observer *observer;
     bool stopped;                     /* by the observer */
+    bool back;                        /* see hd_view */
     double *shown;                    /* room for what it is shown */
     double *hypergradients, *weights; /* the result's */
 };
@@ -79,8 +80,13 @@ void hd_engine_load_batch(hd_engine *engine, size_t t);
 void hd_engine_plain_step(hd_engine *engine, size_t t);
 double hd_engine_all_primal(const hd_engine *engine); /* 1 */
 
-/* Shows count values of a tensor to the observer, if it wants them. */
+/* Shows count values of a tensor to the observer, if it wants them; hd_engine_show_state is for what carries
+ * the state, which the observer may replace. */
 void hd_engine_show(hd_engine *engine, hd_tensor tensor, size_t index, const hd_real *values, size_t count);
+void hd_engine_show_state(hd_engine *engine, hd_tensor tensor, size_t index, hd_real *values, size_t count);
+
+/* Shows the batch and what differentiating on it left behind. */
+void hd_engine_show_step(hd_engine *engine);
 
 /* The number a device computed in float64 sums, as its own precision has it. */
 double hd_engine_round(const hd_engine *engine, double sum);

@@ -106,21 +106,41 @@ typedef enum hd_tensor {
     HD_DELTA_TANGENT,       /* R{delta_l}                            (named in errors only) */
     HD_VALIDATION_GRADIENT, /* grad E(w_T)                          [weights] */
 } hd_tensor;
+enum { HD_TENSORS = HD_VALIDATION_GRADIENT + 1 };
 
 enum { HD_WEIGHT_NAME = 80 };
 /* "W_1[17,203]" or "b_0[4]" for element i of a weight vector, into name[HD_WEIGHT_NAME], which is returned.
  */
 const char *hd_weight_name(size_t layers, const size_t *dims, size_t i, char name[HD_WEIGHT_NAME]);
 
-/* Called with values[count], downloaded from the device and valid during the call. index: the layer of an
- * activation or delta, the hyperparameter's number of a tangent, else 0. A mode shows a tensor only if
- * `wants` has its bit (1u << tensor): downloading costs time. seen returns false to stop the run with
- * HD_INVALID. */
+/* A tensor as the device holds it. */
+typedef struct hd_view {
+    hd_tensor tensor;
+    size_t index;       /* layer of an activation or delta, number of a tangent's hyperparameter, else 0 */
+    size_t step;        /* t */
+    bool back;          /* in reverse mode's sweep back, where batch and activations are made again */
+    size_t first;       /* of activations, deltas and errors at t = steps: the validation example in row 0 */
+    size_t count;       /* elements */
+    bool float32;       /* they are float, else double; a batch is always double */
+    const void *values; /* [count], valid while it is looked at */
+} hd_view;
+
+/* Element i of a view. */
+static inline double hd_view_at(const hd_view *view, size_t i) {
+    return view->float32 ? (double)((const float *)view->values)[i] : ((const double *)view->values)[i];
+}
+
+/* Looks on, and may take a hand. A mode shows a tensor only if `wants` has its bit (1u << tensor): on a GPU
+ * it must be downloaded. seen returns false to stop the run with HD_INVALID. A tensor that carries the state
+ * from step to step (weights, momentum, tangents, adjoints) is then, if `guides` has its bit, replaced by
+ * what guide writes into values[view->count] (of the view's type): so a run can be led along another's
+ * trajectory, and what a single step adds be told from what it inherits. guide returns false to stop too. */
 typedef struct hd_observer {
     unsigned wants;
-    bool (*seen)(void *context, hd_tensor tensor, size_t index, size_t step, const double *values,
-                 size_t count);
+    bool (*seen)(void *context, const hd_view *view);
     void *context;
+    unsigned guides;
+    bool (*guide)(void *context, const hd_view *view, void *values);
 } hd_observer;
 
 typedef struct hd_engine hd_engine;

@@ -45,27 +45,29 @@ static bool penalised(const hd_problem *problem, size_t layer) {
     return false;
 }
 
-static void mix_signs(hd_sides *sides, const double *w) {
+static void mix_signs(hd_sides *sides, const hd_view *view) {
     const hd_problem *problem = sides->problem;
+    size_t at = 0;
     for (size_t l = 0; l < problem->layers; l++) {
         size_t count = problem->dims[l] * problem->dims[l + 1];
-        for (size_t i = 0; penalised(problem, l) && i < count; i++)
-            mix(sides, w[i] > 0 ? 2 : w[i] < 0 ? 0 : 1);
-        w += count;
+        for (size_t i = at; penalised(problem, l) && i < at + count; i++)
+            mix(sides, hd_view_at(view, i) > 0 ? 2 : hd_view_at(view, i) < 0 ? 0 : 1);
+        at += count;
     }
 }
 
-static bool see(void *context, hd_tensor tensor, size_t index, size_t step, const double *values,
-                size_t count) {
+static bool see(void *context, const hd_view *view) {
     hd_sides *sides = context;
-    (void)step;
-    if (tensor == HD_WEIGHTS) {
-        mix_signs(sides, values);
-    } else if (tensor == HD_ERROR) {
+    if (view->tensor == HD_WEIGHTS) {
+        mix_signs(sides, view);
+    } else if (view->tensor == HD_ERROR) {
         double low = log((double)HD_CLIP_LOW), high = log((double)HD_CLIP_HIGH);
-        for (size_t i = 0; i < count; i++) mix(sides, -values[i] <= low ? 0 : -values[i] >= high ? 2 : 1);
-    } else if (index < sides->problem->layers) { /* not the logits */
-        for (size_t i = 0; i < count; i++) mix(sides, values[i] > 0);
+        for (size_t i = 0; i < view->count; i++) {
+            double error = hd_view_at(view, i);
+            mix(sides, -error <= low ? 0 : -error >= high ? 2 : 1);
+        }
+    } else if (view->index < sides->problem->layers) { /* not the logits */
+        for (size_t i = 0; i < view->count; i++) mix(sides, hd_view_at(view, i) > 0);
     }
     return true;
 }
@@ -73,7 +75,8 @@ static bool see(void *context, hd_tensor tensor, size_t index, size_t step, cons
 static hd_status validation_error(hd_engine *engine, const hd_point *point, double *value,
                                   uint64_t *sides_hash, hd_error *error) {
     hd_sides sides = {engine->problem, 0xcbf29ce484222325u};
-    hd_observer observer = {1u << HD_WEIGHTS | 1u << HD_ACTIVATION | 1u << HD_ERROR, see, &sides};
+    hd_observer observer = {
+        .wants = 1u << HD_WEIGHTS | 1u << HD_ACTIVATION | 1u << HD_ERROR, .seen = see, .context = &sides};
     hd_result result = {0};
     hd_status status = hd_engine_train(engine, point, &observer, &result, error);
     *value = result.validation_error;

@@ -36,9 +36,10 @@ static void start(hd_engine *engine) {
 static void show_tangents(hd_engine *engine) {
     size_t weights = engine->model.weights;
     for (size_t j = 0; j < engine->problem->hypers; j++) {
-        hd_engine_show(engine, HD_TANGENT, j, hd_at(engine->device, engine->tangent.w, j * weights), weights);
-        hd_engine_show(engine, HD_TANGENT_MOMENTUM, j, hd_at(engine->device, engine->tangent.m, j * weights),
-                       weights);
+        hd_engine_show_state(engine, HD_TANGENT, j, hd_at(engine->device, engine->tangent.w, j * weights),
+                             weights);
+        hd_engine_show_state(engine, HD_TANGENT_MOMENTUM, j,
+                             hd_at(engine->device, engine->tangent.m, j * weights), weights);
     }
 }
 

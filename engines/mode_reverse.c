@@ -28,8 +28,8 @@ static bool prepare(hd_engine *engine) {
 }
 
 static void show_adjoint(hd_engine *engine) {
-    hd_engine_show(engine, HD_ADJOINT, 0, engine->adjoint.w, engine->model.weights);
-    hd_engine_show(engine, HD_ADJOINT_MOMENTUM, 0, engine->adjoint.m, engine->model.weights);
+    hd_engine_show_state(engine, HD_ADJOINT, 0, engine->adjoint.w, engine->model.weights);
+    hd_engine_show_state(engine, HD_ADJOINT_MOMENTUM, 0, engine->adjoint.m, engine->model.weights);
 }
 
 /* From the adjoint of state t + 1 to that of state t. */
@@ -56,10 +56,12 @@ static void finish(hd_engine *engine) {
     device->ops->copy(device, weights, engine->gradient, engine->adjoint.w);
     device->ops->zero(device, weights, engine->adjoint.m);
     show_adjoint(engine);
+    engine->back = true;
     for (size_t t = engine->problem->steps; t-- > 0 && !engine->stopped;) {
         device->step = t;
         hd_engine_load_batch(engine, t);
         step_back(engine, t);
+        hd_engine_show_step(engine);
         show_adjoint(engine);
     }
 }

@@ -156,14 +156,14 @@ typedef struct validation {
     double delta[2100 * 5], gradient[2000];
 } validation;
 
-static bool collect(void *context, hd_tensor tensor, size_t layer, size_t t, const double *values,
-                    size_t count) {
+static bool collect(void *context, const hd_view *view) {
     validation *v = context;
-    if (tensor == HD_VALIDATION_GRADIENT) memcpy(v->gradient, values, count * sizeof *values);
-    if (tensor != HD_DELTA || layer != v->last || t != small.steps) return true;
-    if (v->shown + count > sizeof v->delta / sizeof *v->delta) return false;
-    memcpy(v->delta + v->shown, values, count * sizeof *values);
-    v->shown += count;
+    for (size_t i = 0; view->tensor == HD_VALIDATION_GRADIENT && i < view->count; i++)
+        v->gradient[i] = hd_view_at(view, i);
+    if (view->tensor != HD_DELTA || view->index != v->last || view->step != small.steps) return true;
+    if (v->shown + view->count > sizeof v->delta / sizeof *v->delta) return false;
+    cr_expect_eq(view->first, v->shown / 5);
+    for (size_t i = 0; i < view->count; i++) v->delta[v->shown++] = hd_view_at(view, i);
     return true;
 }
 
@@ -174,7 +174,8 @@ Test(bits, the_validation_gradient_has_the_slices_of_one_product_over_all_rows) 
     validation *v = calloc(1, sizeof *v);
     cr_assert(v && p->weights <= sizeof v->gradient / sizeof *v->gradient);
     v->last = small.layers;
-    hd_observer observer = {1u << HD_DELTA | 1u << HD_VALIDATION_GRADIENT, collect, v};
+    hd_observer observer = {
+        .wants = 1u << HD_DELTA | 1u << HD_VALIDATION_GRADIENT, .seen = collect, .context = v};
     run_mode(device, p, HD_REVERSE, &observer, NULL);
     cr_assert(v->shown == ROWS * CLASSES);
     for (size_t c = 0; c < CLASSES; c++) { /* the output layer's biases are the last weights */

@@ -82,10 +82,8 @@ static void expect_same(const small_problem *p, outcome a, outcome b, const char
     free(b.weights);
 }
 
-static bool look_on(void *context, hd_tensor tensor, size_t index, size_t step, const double *values,
-                    size_t count) {
-    (void)tensor, (void)index, (void)step, (void)values;
-    *(size_t *)context += count;
+static bool look_on(void *context, const hd_view *view) {
+    *(size_t *)context += view->count;
     return true;
 }
 
@@ -96,7 +94,7 @@ static void compare(const recipe *r, hd_mode mode) {
     small_problem *p = make_problem(r);
     double moved[MOST_HYPERS];
     size_t seen = 0;
-    hd_observer observer = {1u << HD_WEIGHTS | 1u << HD_BATCH, look_on, &seen};
+    hd_observer observer = {.wants = 1u << HD_WEIGHTS | 1u << HD_BATCH, .seen = look_on, .context = &seen};
     for (size_t d = 0; d < 2; d++)
         cr_assert(hd_engine_create(on[d], &p->problem, mode, &engine[d], &error) == HD_OK, "%s",
                   error.message);

@@ -106,13 +106,15 @@ typedef struct witness {
     size_t calls;
 } witness;
 
-static bool watch(void *context, hd_tensor tensor, size_t index, size_t t, const double *values,
-                  size_t count) {
+static bool watch(void *context, const hd_view *view) {
     witness *w = context;
-    (void)tensor, (void)index, (void)values, (void)count;
-    if (w->calls++ == 0) w->first = t;
-    w->latest = t;
+    if (w->calls++ == 0) w->first = view->step;
+    w->latest = view->step;
     return w->left-- > 0;
+}
+
+static hd_observer witness_of(unsigned tensors, witness *w) {
+    return (hd_observer){.wants = tensors, .seen = watch, .context = w};
 }
 
 Test(engine, an_observer_stops_a_run_on_the_way_out_and_on_the_way_back) {
@@ -120,7 +122,8 @@ Test(engine, an_observer_stops_a_run_on_the_way_out_and_on_the_way_back) {
     hd_device *device = device_at(0);
     hd_error error;
     witness out = {.left = 3}, back = {.left = 2};
-    hd_observer of_weights = {1u << HD_WEIGHTS, watch, &out}, of_adjoints = {1u << HD_ADJOINT, watch, &back};
+    hd_observer of_weights = witness_of(1u << HD_WEIGHTS, &out),
+                of_adjoints = witness_of(1u << HD_ADJOINT, &back);
     cr_expect(attempt(device, p, HD_REVERSE, &of_weights, &error) == HD_INVALID &&
                   strstr(error.message, "observer"),
               "%s", error.message);
@@ -140,13 +143,106 @@ Test(engine, watching_changes_no_bit) {
     for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
         double plain[MOST_HYPERS], watched[MOST_HYPERS];
         witness w = {.left = SIZE_MAX};
-        hd_observer everything = {~0u, watch, &w};
+        hd_observer everything = witness_of(~0u, &w);
         run_mode(device, p, mode, NULL, plain);
         run_mode(device, p, mode, &everything, watched);
         cr_expect(w.calls > 10 * usual.steps && !memcmp(plain, watched, p->problem.hypers * sizeof *plain));
     }
     hd_device_close(device);
     free_problem(p);
+}
+
+/* What a run showed of each step, to be compared with or to lead another. */
+typedef struct memory {
+    const small_problem *p;
+    double *values[HD_TENSORS][64]; /* by tensor and index: [steps + 1][count] */
+    bool back;                      /* only what the sweep back shows, else only what the way out does */
+    size_t shown;
+} memory;
+
+static double *remembered(memory *m, const hd_view *view) {
+    double **values = &m->values[view->tensor][view->index];
+    if (!*values) cr_assert(*values = calloc((m->p->problem.steps + 1) * view->count, sizeof **values));
+    return *values + view->step * view->count;
+}
+
+static bool memorise(void *context, const hd_view *view) {
+    memory *m = context;
+    bool state =
+        view->tensor == HD_WEIGHTS || view->tensor == HD_MOMENTUM_BUFFER || view->tensor >= HD_TANGENT;
+    if (!state && (view->back != m->back || view->step == m->p->problem.steps)) return true;
+    for (size_t i = 0; i < view->count; i++) remembered(m, view)[i] = hd_view_at(view, i);
+    m->shown++;
+    return true;
+}
+
+static void forget(memory *m) {
+    for (size_t t = 0; t < HD_TENSORS; t++)
+        for (size_t i = 0; i < 64; i++) free(m->values[t][i]);
+}
+
+Test(engine, the_sweep_back_goes_over_the_way_out) {
+    static const unsigned made_again = 1u << HD_BATCH | 1u << HD_ACTIVATION | 1u << HD_ERROR | 1u << HD_DELTA;
+    small_problem *p = make_problem(&usual);
+    hd_device *device = device_at(0);
+    memory out = {.p = p}, back = {.p = p, .back = true};
+    hd_observer on_way_out = {.wants = made_again, .seen = memorise, .context = &out};
+    hd_observer on_way_back = {.wants = made_again, .seen = memorise, .context = &back};
+    run_mode(device, p, HD_REVERSE, &on_way_out, NULL);
+    run_mode(device, p, HD_REVERSE, &on_way_back, NULL);
+    size_t batch = usual.batch * usual.dims[0];
+    cr_expect_eq(back.shown, usual.steps * (2 + 2 * usual.layers));
+    cr_expect(
+        !memcmp(out.values[HD_BATCH][0], back.values[HD_BATCH][0], usual.steps * batch * sizeof(double)));
+    for (size_t l = 1; l <= usual.layers; l++) {
+        size_t bytes = usual.steps * usual.batch * usual.dims[l] * sizeof(double);
+        cr_expect(!memcmp(out.values[HD_ACTIVATION][l], back.values[HD_ACTIVATION][l], bytes), "layer %zu",
+                  l);
+    }
+    forget(&out);
+    forget(&back);
+    hd_device_close(device);
+    free_problem(p);
+}
+
+static bool lead(void *context, const hd_view *view, void *values) {
+    double *from = remembered(context, view);
+    for (size_t i = 0; i < view->count; i++)
+        if (view->float32)
+            ((float *)values)[i] = (float)from[i];
+        else
+            ((double *)values)[i] = from[i];
+    return true;
+}
+
+static bool ignore(void *context, const hd_view *view) {
+    (void)context, (void)view;
+    return true;
+}
+
+/* Whatever it starts from: what it ends with is made from the other's states alone. */
+Test(engine, a_run_led_along_another_s_states_ends_where_that_did) {
+    static const unsigned state = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_TANGENT |
+                                  1u << HD_TANGENT_MOMENTUM | 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM;
+    for (size_t which = 0; which < 2; which++) {
+        hd_device *device = device_at(which);
+        for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+            small_problem *p = make_problem(&usual);
+            double own[MOST_HYPERS], led[MOST_HYPERS], left[MOST_HYPERS];
+            memory m = {.p = p};
+            hd_observer look = {.wants = state, .seen = memorise, .context = &m};
+            hd_observer follow = {.wants = 0, .seen = ignore, .context = &m, .guides = state, .guide = lead};
+            run_mode(device, p, mode, &look, own);
+            p->initial[7] += 0.5f;
+            run_mode(device, p, mode, NULL, left);
+            run_mode(device, p, mode, &follow, led);
+            cr_expect(memcmp(own, left, p->problem.hypers * sizeof *own) != 0);
+            cr_expect(!memcmp(own, led, p->problem.hypers * sizeof *own));
+            forget(&m);
+            free_problem(p);
+        }
+        hd_device_close(device);
+    }
 }
 
 /* --- problems that are refused --- */

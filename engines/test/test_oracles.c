@@ -123,9 +123,10 @@ static double *entry(const history *h, double *values, size_t step_number, size_
     return values + (step_number * per_step + index) * h->p->weights;
 }
 
-static bool remember(void *context, hd_tensor tensor, size_t index, size_t t, const double *values,
-                     size_t count) {
+static bool remember(void *context, const hd_view *view) {
     history *h = context;
+    hd_tensor tensor = view->tensor;
+    size_t index = view->index, t = view->step;
     size_t hypers = h->p->problem.hypers;
     double *to = NULL;
     if (tensor == HD_WEIGHTS || tensor == HD_MOMENTUM_BUFFER)
@@ -135,7 +136,7 @@ static bool remember(void *context, hd_tensor tensor, size_t index, size_t t, co
     if (tensor == HD_ADJOINT || tensor == HD_ADJOINT_MOMENTUM)
         to = entry(h, h->adjoint[tensor == HD_ADJOINT_MOMENTUM], t, 1, 0);
     cr_assert_not_null(to);
-    if (to) memcpy(to, values, count * sizeof *to);
+    for (size_t i = 0; to && i < view->count; i++) to[i] = hd_view_at(view, i);
     return true;
 }
 
@@ -148,8 +149,10 @@ static history remembered(hd_device *device, const small_problem *p) {
         cr_assert((h.tangent[part] = calloc(states * p->problem.hypers, sizeof(double))));
     }
     unsigned state = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER;
-    hd_observer forward = {state | 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM, remember, &h};
-    hd_observer reverse = {1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM, remember, &h};
+    hd_observer forward = {
+        .wants = state | 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM, .seen = remember, .context = &h};
+    hd_observer reverse = {
+        .wants = 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM, .seen = remember, .context = &h};
     run_mode(device, p, HD_FORWARD, &forward, NULL);
     run_mode(device, p, HD_REVERSE, &reverse, NULL);
     return h;
