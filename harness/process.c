@@ -51,9 +51,11 @@ static hd_status ended(const char *what, int how, hd_error *error) {
                    number ? strsignal(number) : "no signal", number == SIGKILL ? ": out of memory?" : "");
 }
 
-hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
-                         hd_error *error) {
-    int ends[2], how = 0;
+hd_status hd_process_start(hd_process *process, const char *what,
+                           hd_status (*body)(void *context, hd_error *error), void *context,
+                           hd_error *error) {
+    int ends[2];
+    *process = (hd_process){.what = what};
     if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
     if (pipe(ends))
         return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
@@ -65,16 +67,47 @@ hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_e
     }
     int no_process = errno;
     close(ends[1]);
-    hd_error report;
-    hd_status status = child < 0 ? HD_UNAVAILABLE : read_report(ends[0], &report);
-    close(ends[0]);
-    if (child < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
-    if (interrupted) kill(child, SIGTERM);
-    while (waitpid(child, &how, 0) < 0 && errno == EINTR) {
+    if (child < 0) {
+        close(ends[0]);
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
     }
+    process->child = child;
+    process->report = ends[0];
+    return HD_OK;
+}
+
+/* How the child ended. */
+static int reap(hd_process *process) {
+    int how = 0;
+    close(process->report);
+    while (waitpid(process->child, &how, 0) < 0 && errno == EINTR) {
+    }
+    *process = (hd_process){.what = process->what};
+    return how;
+}
+
+hd_status hd_process_wait(hd_process *process, hd_error *error) {
+    if (!process->child) return HD_OK;
+    hd_error report;
+    hd_status status = read_report(process->report, &report);
+    if (interrupted) kill(process->child, SIGTERM);
+    int how = reap(process);
     if (interrupted)
-        return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted (%s)", what, strsignal(interrupted));
-    if (status != HD_OK) return ended(what, how, error);
+        return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted (%s)", process->what, strsignal(interrupted));
+    if (status != HD_OK) return ended(process->what, how, error);
     if (report.status != HD_OK && error) *error = report;
     return report.status;
+}
+
+void hd_process_end(hd_process *process) {
+    if (!process->child) return;
+    kill(process->child, SIGTERM);
+    reap(process);
+}
+
+hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
+                         hd_error *error) {
+    hd_process process;
+    hd_status status = hd_process_start(&process, what, body, context, error);
+    return status == HD_OK ? hd_process_wait(&process, error) : status;
 }

@@ -5,10 +5,26 @@
 
 #include "error.h"
 
-/* Calls body(context, error) in a child process and gives back its status and error. `what` names it in
- * messages. A child that ends without a result (killed, out of memory) is HD_UNAVAILABLE, with how it ended.
- * What body writes to stdout is flushed; what it changes in memory is lost. The calling process must not have
- * used OpenMP or BLIS. The child ends with its parent. */
+/* A child process that was started; its `what` must outlive it. */
+typedef struct hd_process {
+    const char *what;
+    int child, report; /* its number and the pipe it reports through; 0: none was started */
+} hd_process;
+
+/* Starts body(context, error) in a child process. `what` names it in messages. What body writes to stdout is
+ * flushed; what it changes in memory is lost. HD_UNAVAILABLE: no process, or interrupted. The calling process
+ * must not have used OpenMP or BLIS. The child ends with its parent. End with hd_process_wait. */
+hd_status hd_process_start(hd_process *process, const char *what,
+                           hd_status (*body)(void *context, hd_error *error), void *context, hd_error *error);
+
+/* Waits for its end and gives back its status and error. A child that ends without a result (killed, out of
+ * memory) is HD_UNAVAILABLE, with how it ended. HD_OK for one that was never started. */
+hd_status hd_process_wait(hd_process *process, hd_error *error);
+
+/* Ends a child whose result is no longer wanted, and waits for it. */
+void hd_process_end(hd_process *process);
+
+/* Starts and waits. */
 hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
                          hd_error *error);
 

@@ -82,38 +82,37 @@ static hd_status in_context(const hd_job *job, size_t step, hd_status status, hd
 static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, hd_engine *engine,
                          hd_hyperopt *hyperopt, const char *folder, hd_error *error) {
     const hd_experiment *e = job->experiment;
+    const hd_watch *watch = job->watch;
     double value[HD_MAX_HYPERS], rate = 0, best = 0;
     for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
     hd_status status = HD_OK;
     for (size_t k = 0; status == HD_OK && k < e->hyper_iterations; k++) {
         tell(job, k);
-        status = hd_device_product_rate(device, &rate, error);
+        if (folder) status = hd_device_product_rate(device, &rate, error);
         if (status != HD_OK) return status;
         if (rate > best) best = rate; /* the machine may have been busy for a while */
         hd_point point = {value, hd_setup_weights(setup, k), k % e->steps};
         hd_result result;
-        status = hd_engine_run(engine, &point, NULL, &result, error);
+        if (watch) watch->begin(watch->observer.context, k);
+        status = hd_engine_run(engine, &point, watch ? &watch->observer : NULL, &result, error);
         if (status != HD_OK) return in_context(job, k, status, error);
         hd_hyperopt_step(hyperopt, result.hypergradients, value);
-        status = save(job, setup, device, &result, value, best, k, folder, error);
+        if (watch && !watch->end(watch->observer.context, k, &result, value))
+            status = hd_fail(error, HD_INVALID, "stopped by who looked on");
+        if (status == HD_OK && folder)
+            status = save(job, setup, device, &result, value, best, k, folder, error);
     }
+    if (status == HD_OK && watch) status = watch->done(watch->observer.context, error);
     return status;
 }
 
-typedef struct hd_running {
-    const hd_job *job;
-    const char *folder;
-} hd_running;
-
-static hd_status run_here(void *context, hd_error *error) {
-    const hd_job *job = ((const hd_running *)context)->job;
-    const char *folder = ((const hd_running *)context)->folder;
+hd_status hd_run_here(const hd_job *job, const char *folder, hd_error *error) {
     const hd_experiment *e = job->experiment;
     hd_setup setup = {0};
     hd_hyperopt hyperopt = {0};
     hd_device *device = NULL;
     hd_engine *engine = NULL;
-    hd_status status = hd_directory_make(folder, error);
+    hd_status status = folder ? hd_directory_make(folder, error) : HD_OK;
     if (status == HD_OK && e->cublas)
         status = hd_fail(error, HD_UNAVAILABLE,
                          "%s: device.arithmetic = cublas: no device of this program has it yet", e->name);
@@ -129,6 +128,16 @@ static hd_status run_here(void *context, hd_error *error) {
     hd_setup_free(&setup);
     hd_device_close(device);
     return status;
+}
+
+typedef struct hd_running {
+    const hd_job *job;
+    const char *folder;
+} hd_running;
+
+static hd_status run_here(void *context, hd_error *error) {
+    const hd_running *running = context;
+    return hd_run_here(running->job, running->folder, error);
 }
 
 hd_status hd_run(const hd_job *job, const char *folder, hd_error *error) {

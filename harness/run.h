@@ -5,6 +5,16 @@
 #include "device.h"
 #include "problem.h"
 
+/* Looks on at a run: at every hyper-iteration's tensors, and its results. Called in the run's own process. */
+typedef struct hd_watch {
+    hd_observer observer;
+    void (*begin)(void *context, size_t iteration); /* context: the observer's, here and below */
+    /* values: the hyperparameters after the update. False stops the run. */
+    bool (*end)(void *context, size_t iteration, const hd_result *result, const double *values);
+    /* All hyper-iterations are done. */
+    hd_status (*done)(void *context, hd_error *error);
+} hd_watch;
+
 typedef struct hd_job {
     const hd_experiment *experiment;
     const hd_dataset *dataset; /* the experiment's, see hd_problem_data */
@@ -13,6 +23,7 @@ typedef struct hd_job {
     hd_device_options options;
     uint32_t disguise; /* 0, or the seed of a symmetry (symmetry.h): the results differ by rounding alone */
     bool progress;     /* a line on stderr that tells how far it is */
+    const hd_watch *watch; /* NULL: nobody looks on */
 } hd_job;
 
 /* Writes the folder of a job's records under `out`: OUT/<experiment>/<device>/<mode>. HD_INVALID: too long.
@@ -28,5 +39,9 @@ hd_status hd_run_record(const char *folder, size_t step, char path[PATH_MAX], hd
  * that is not finite; the records of the hyper-iterations before it are there. The calling process must not
  * have used OpenMP or BLIS. */
 hd_status hd_run(const hd_job *job, const char *folder, hd_error *error);
+
+/* The body of hd_run, in the calling process, for one that was made for it (hd_process_start); folder NULL:
+ * no records are kept. */
+hd_status hd_run_here(const hd_job *job, const char *folder, hd_error *error);
 
 #endif
