@@ -47,7 +47,7 @@ sanitizers := $(if $(SANITIZE),$(or $(sanitizer_$(SANITIZE)),$(error SANITIZE=$(
 hd_cflags := $(CFLAGS) -std=gnu11 -ffp-contract=off -fno-fast-math -fopenmp $(warnings) $(sanitizers)
 hd_cppflags := -D_GNU_SOURCE -Iengines -Iharness $(BLIS_CFLAGS) $(CPPFLAGS)
 hd_ldflags := -fopenmp $(sanitizers) $(LDFLAGS)
-libs := $(BLIS_LIBS) -ljansson -linih -lz -lcrypto -lm -lpthread
+libs := $(BLIS_LIBS) -ljansson -linih -lz -lcrypto -lxxhash -lm -lpthread
 test_libs := -lcriterion -lmpfr -lgmp
 
 # The hot loops are compiled for several instruction sets, and the program picks one when it starts.

@@ -175,10 +175,11 @@ typedef struct hd_device_ops {
 
 struct hd_device {
     const hd_device_ops *ops;
-    const char *name;       /* "cpu", "reference" */
-    const char *arithmetic; /* "exact", "float64" */
-    size_t element;         /* bytes of an element: 4 or 8 */
-    bool asynchronous;      /* operations are told now and done later: see settle */
+    struct hd_overlay *overlay; /* the topmost: overlay.h */
+    const char *name;           /* "cpu", "reference" */
+    const char *arithmetic;     /* "exact", "float64" */
+    size_t element;             /* bytes of an element: 4 or 8 */
+    bool asynchronous;          /* operations are told now and done later: see settle */
     size_t threads;
     char kernels[32];  /* what multiplies: "skx", "haswell", ... (BLIS), or "own" */
     char loops[16];    /* version of the other loops: "avx512", "avx2", "baseline", or "plain" */

@@ -11,5 +11,7 @@ hd_status hd_command_diff(const hd_options *options);
 hd_status hd_command_bless(const hd_options *options);
 hd_status hd_command_devices(const hd_options *options);
 hd_status hd_command_bench(const hd_options *options);
+hd_status hd_command_drift(const hd_options *options);
+hd_status hd_command_capture(const hd_options *options);
 
 #endif

@@ -9,7 +9,8 @@
 
 const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
-static const char *const command_names[HD_COMMANDS] = {"run", "check", "diff", "bless", "devices", "bench"};
+static const char *const command_names[HD_COMMANDS] = {"run",     "check", "diff",  "bless",
+                                                       "devices", "bench", "drift", "capture"};
 static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
 
 static const char doc[] =
@@ -23,6 +24,10 @@ static const char doc[] =
     "  bless EXPERIMENT      accept new results as golden; needs --reason\n"
     "  devices               what this machine offers\n"
     "  bench EXPERIMENT      time of both modes, and what their products alone would take\n"
+    "  drift EXPERIMENT --a KEY=VALUE... --b KEY=VALUE...\n"
+    "  drift CAPTURE CAPTURE where two runs part, by how much, and why\n"
+    "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
+    "                        keep a run's tensors, to be compared on another machine or night\n"
     "\n"
     "EXPERIMENT is the path of an INI file, or the name of one in fixtures/.\n"
     "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
@@ -36,7 +41,6 @@ enum {
     KEY_MODE = 256,
     KEY_DEVICE,
     KEY_REQUIRE,
-    KEY_OUT,
     KEY_SET,
     KEY_JSON,
     KEY_THREADS,
@@ -44,7 +48,8 @@ enum {
     KEY_REASON,
     KEY_REPLICAS,
     KEY_TOLERANCE,
-    KEY_REPEAT
+    KEY_REPEAT,
+    KEY_FULL
 };
 
 static const struct argp_option option_list[] = {
@@ -52,7 +57,8 @@ static const struct argp_option option_list[] = {
     {"device", KEY_DEVICE, "LIST", 0, "cpu, reference, cuda, or all: those that are there (default: cpu)", 0},
     {"require", KEY_REQUIRE, "DEVICE", 0, "under --device all, its absence is an error", 0},
     {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "override one setting of the experiments; may be repeated", 0},
-    {"out", KEY_OUT, "DIR", 0, "keep records and weights in DIR/<experiment>/<device>/<mode>/", 0},
+    {"out", 'o', "DIR", 0, "keep records and weights in DIR/<experiment>/<device>/<mode>/; capture: the file",
+     0},
     {"threads", KEY_THREADS, "N", 0, "threads (default: one a core); changes no bit", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output, nothing else there", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "check: also write a JUnit XML report", 0},
@@ -61,6 +67,12 @@ static const struct argp_option option_list[] = {
      "bless: disguised runs a mode that tolerances are measured from (default: 8)", 0},
     {"tolerance", KEY_TOLERANCE, "X", 0, "diff: allow this error in every quantity (default: 0)", 0},
     {"repeat", KEY_REPEAT, "N", 0, "bench: repetitions (default: 5)", 0},
+    {"a", 'a', "KEY=VALUE", 0,
+     "drift: one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, arithmetic, tf32, "
+     "fill, fill-race, powf, section.key",
+     0},
+    {"b", 'b', "KEY=VALUE", 0, "drift: the other side", 0},
+    {"full", KEY_FULL, NULL, 0, "capture: keep whole tensors, not digests of them", 0},
     {"quiet", 'q', NULL, 0, "verdicts only", 0},
     {"verbose", 'v', NULL, 0, "every quantity, passed ones too", 0},
     {0},
@@ -125,12 +137,12 @@ static const char *file_name(const char *option, const char *text, struct argp_s
     return text;
 }
 
-static void add_set(hd_options *options, const char *text, struct argp_state *state) {
-    const char **sets = realloc(options->sets, (options->set_count + 1) * sizeof *sets);
-    if (!sets)
+static void add_text(const char ***texts, size_t *count, const char *text, struct argp_state *state) {
+    const char **more = realloc(*texts, (*count + 1) * sizeof *more);
+    if (!more)
         argp_failure(state, HD_UNAVAILABLE, 0, "no memory");
     else
-        options->sets = sets, sets[options->set_count++] = text;
+        *texts = more, more[(*count)++] = text;
 }
 
 static void take_word(hd_options *options, char *word, struct argp_state *state) {
@@ -141,7 +153,9 @@ static void take_word(hd_options *options, char *word, struct argp_state *state)
     for (hd_command c = 0; c < HD_COMMANDS; c++)
         if (!strcmp(word, command_names[c])) options->command = c;
     if (options->command == HD_COMMANDS)
-        argp_error(state, "command %s: not known; allowed: run, check, diff, bless, devices, bench", word);
+        argp_error(state,
+                   "command %s: not known; allowed: run, check, diff, bless, devices, bench, drift, capture",
+                   word);
 }
 
 static void check_words(const hd_options *options, struct argp_state *state) {
@@ -163,10 +177,19 @@ static void check_words(const hd_options *options, struct argp_state *state) {
     case HD_COMMAND_DEVICES:
         if (count) argp_error(state, "devices: takes no words");
         break;
+    case HD_COMMAND_DRIFT:
+        if (count < 1 || count > 2) argp_error(state, "drift: name an experiment, or two captures");
+        if (count == 2 && (options->side_count[0] || options->side_count[1]))
+            argp_error(state, "drift: --a and --b go with an experiment, not with two captures");
+        break;
+    case HD_COMMAND_CAPTURE:
+        if (count == 0) argp_error(state, "capture: name an experiment");
+        if (!options->out) argp_error(state, "capture: --out FILE is missing");
+        break;
     case HD_COMMAND_CHECK:
         break;
     case HD_COMMANDS:
-        argp_error(state, "name a command: run, check, diff, bless, devices, bench");
+        argp_error(state, "name a command: run, check, diff, bless, devices, bench, drift, capture");
     }
 }
 
@@ -183,9 +206,16 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         options->required = device_named(argument, state);
         break;
     case KEY_SET:
-        add_set(options, argument, state);
+        add_text(&options->sets, &options->set_count, argument, state);
         break;
-    case KEY_OUT:
+    case 'a':
+    case 'b':
+        add_text(&options->side[key - 'a'], &options->side_count[key - 'a'], argument, state);
+        break;
+    case KEY_FULL:
+        options->full = true;
+        break;
+    case 'o':
         options->out = file_name("out", argument, state);
         break;
     case KEY_THREADS:
@@ -249,5 +279,7 @@ void hd_options_parse(int argc, char **argv, hd_options *options) {
 void hd_options_free(hd_options *options) {
     free(options->words);
     free(options->sets);
+    free(options->side[0]);
+    free(options->side[1]);
     *options = (hd_options){0};
 }

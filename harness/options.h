@@ -14,6 +14,8 @@ typedef enum hd_command {
     HD_COMMAND_BLESS,
     HD_COMMAND_DEVICES,
     HD_COMMAND_BENCH,
+    HD_COMMAND_DRIFT,
+    HD_COMMAND_CAPTURE,
     HD_COMMANDS
 } hd_command;
 
@@ -29,10 +31,12 @@ typedef struct hd_options {
     const char *required;                    /* a device whose absence is then an error, or NULL */
     const char **sets;                       /* [set_count], owned: section.key=value */
     size_t set_count;
+    const char **side[2]; /* [side_count], owned: drift's --a and --b, KEY=VALUE each */
+    size_t side_count[2];
     const char *out, *junit, *reason; /* NULL: not given */
     size_t replicas, repeat;
     double tolerance;
-    bool json, quiet, verbose;
+    bool json, quiet, verbose, full;
     hd_device_options device; /* threads; kernels and loops from the environment */
 } hd_options;
 

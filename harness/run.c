@@ -93,7 +93,7 @@ static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, 
         if (rate > best) best = rate; /* the machine may have been busy for a while */
         hd_point point = {value, hd_setup_weights(setup, k), k % e->steps};
         hd_result result;
-        if (watch) watch->begin(watch->observer.context, k);
+        if (watch) watch->begin(watch->observer.context, device, k);
         status = hd_engine_run(engine, &point, watch ? &watch->observer : NULL, &result, error);
         if (status != HD_OK) return in_context(job, k, status, error);
         hd_hyperopt_step(hyperopt, result.hypergradients, value);

@@ -8,7 +8,7 @@
 /* Looks on at a run: at every hyper-iteration's tensors, and its results. Called in the run's own process. */
 typedef struct hd_watch {
     hd_observer observer;
-    void (*begin)(void *context, size_t iteration); /* context: the observer's, here and below */
+    void (*begin)(void *context, const hd_device *device, size_t iteration); /* context: the observer's */
     /* values: the hyperparameters after the update. False stops the run. */
     bool (*end)(void *context, size_t iteration, const hd_result *result, const double *values);
     /* All hyper-iterations are done. */

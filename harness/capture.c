@@ -1,0 +1,458 @@
+#include "capture.h"
+
+#include "document.h"
+#include "machine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define MAGIC "hyperdrift-capture/1\n"
+enum { BYTE_ORDER_MARK = 0x01020304, LARGEST_INFO = 1 << 20, LANES = 16 };
+
+/* --- digests --- */
+
+size_t hd_block_length(size_t count) {
+    size_t length = (count + HD_BLOCKS - 1) / HD_BLOCKS;
+    return (length + LANES - 1) / LANES * LANES;
+}
+
+/* Steps of the golden ratio: they spread over the rows and columns of a matrix alike. */
+size_t hd_sample_place(size_t count, size_t i) {
+    double turn = 0.6180339887498949 * (double)(i + 1);
+    return (size_t)((turn - floor(turn)) * (double)count);
+}
+
+/* Sum of squares and greatest magnitude, in lanes that a compiler can keep in vectors. */
+#define NORMS(type)                                                                                          \
+    static void norms_of_##type(const type *x, size_t count, double *squares, double *largest) {             \
+        double sum[LANES] = {0}, most[LANES] = {0};                                                          \
+        for (size_t i = 0; i + LANES <= count; i += LANES)                                                   \
+            for (size_t j = 0; j < LANES; j++) {                                                             \
+                double value = fabs((double)x[i + j]);                                                       \
+                sum[j] += value * value;                                                                     \
+                most[j] = value > most[j] ? value : most[j];                                                 \
+            }                                                                                                \
+        for (size_t i = count / LANES * LANES; i < count; i++) {                                             \
+            double value = fabs((double)x[i]);                                                               \
+            sum[0] += value * value;                                                                         \
+            most[0] = value > most[0] ? value : most[0];                                                     \
+        }                                                                                                    \
+        *squares = *largest = 0;                                                                             \
+        for (size_t j = 0; j < LANES; j++) {                                                                 \
+            *squares += sum[j];                                                                              \
+            *largest = fmax(*largest, most[j]);                                                              \
+        }                                                                                                    \
+    }
+NORMS(float)
+NORMS(double)
+
+void hd_tensor_digest_make(const void *values, size_t count, bool float32, hd_tensor_digest *digest) {
+    size_t size = float32 ? sizeof(float) : sizeof(double), length = hd_block_length(count);
+    double squares;
+    *digest = (hd_tensor_digest){.l2 = 0};
+    for (size_t b = 0; b * length < count; b++) {
+        size_t block = count - b * length < length ? count - b * length : length;
+        digest->hash[b] = XXH3_64bits((const char *)values + b * length * size, block * size);
+    }
+    if (float32)
+        norms_of_float(values, count, &squares, &digest->largest);
+    else
+        norms_of_double(values, count, &squares, &digest->largest);
+    digest->l2 = sqrt(squares);
+    for (size_t i = 0; i < HD_SAMPLES && i < count; i++) {
+        size_t at = hd_sample_place(count, i);
+        digest->sample[i] = float32 ? (double)((const float *)values)[at] : ((const double *)values)[at];
+    }
+}
+
+/* --- what a capture says of itself --- */
+
+void hd_capture_info_free(hd_capture_info *info) {
+    json_decref(info->provenance);
+    *info = (hd_capture_info){.layers = 0};
+}
+
+static unsigned shown_in(hd_mode mode) {
+    unsigned both = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_BATCH | 1u << HD_ACTIVATION |
+                    1u << HD_DELTA | 1u << HD_ERROR | 1u << HD_GRADIENT | 1u << HD_VALIDATION_GRADIENT |
+                    1u << HD_EVALUATION | 1u << HD_HYPERGRADIENTS | 1u << HD_HYPERPARAMETERS;
+    return both | (mode == HD_FORWARD ? 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM
+                                      : 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM);
+}
+
+static json_t *info_json(const hd_capture_info *info, hd_builder *builder) {
+    json_t *root = json_object();
+    hd_build_text(builder, root, "experiment", info->experiment);
+    hd_build_text(builder, root, "variant", info->variant);
+    hd_build_text(builder, root, "experiment_sha256", info->experiment_sha256);
+    hd_build_text(builder, root, "data_sha256", info->data_sha256);
+    json_t *dims = hd_build(builder, root, "dims", json_array());
+    for (size_t l = 0; l <= info->layers; l++)
+        hd_build_element(builder, dims, json_integer((json_int_t)info->dims[l]));
+    const struct {
+        const char *key;
+        size_t value;
+    } sizes[] = {{"steps", info->steps},       {"batch", info->batch},
+                 {"training", info->training}, {"validation", info->validation},
+                 {"test", info->test},         {"hyper_iterations", info->hyper_iterations},
+                 {"tensors", info->tensors}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        hd_build_size(builder, root, sizes[i].key, sizes[i].value);
+    json_t *hypers = hd_build(builder, root, "hyperparameters", json_array());
+    for (size_t j = 0; j < info->hypers; j++) {
+        json_t *hyper = hd_build_element(builder, hypers, json_object());
+        hd_build_size(builder, hyper, "kind", (size_t)info->hyper[j].kind);
+        hd_build_size(builder, hyper, "layer", info->hyper[j].layer);
+    }
+    hd_build_text(builder, root, "mode", hd_mode_name(info->mode));
+    hd_build_text(builder, root, "device", info->device);
+    hd_build_text(builder, root, "arithmetic", info->arithmetic);
+    hd_build_text(builder, root, "keeps", info->full ? "full" : "digest");
+    hd_build(builder, root, "provenance", json_incref(info->provenance));
+    return root;
+}
+
+static void read_shapes(hd_capture_info *info, const hd_node *root) {
+    hd_node dims = hd_node_array(root, "dims"), hypers = hd_node_array(root, "hyperparameters");
+    size_t count = hd_node_length(&dims);
+    info->hypers = hd_node_length(&hypers);
+    if (count < 2 || count > HD_MAX_LAYERS + 1) hd_node_refuse(root, "dims", "has %zu numbers", count);
+    if (info->hypers > HD_MAX_HYPERS) hd_node_refuse(root, "hyperparameters", "are %zu", info->hypers);
+    if (root->document->status != HD_OK) return;
+    info->layers = count - 1;
+    for (size_t l = 0; l < count; l++) {
+        json_int_t units = json_integer_value(json_array_get(dims.json, l));
+        if (units < 1 || units > 1 << 24) hd_node_refuse(root, "dims", "has a number out of range");
+        info->dims[l] = (size_t)units;
+    }
+    for (size_t j = 0; j < info->hypers; j++) {
+        hd_node hyper = hd_node_element(&hypers, j);
+        size_t kind = hd_node_size(&hyper, "kind"), layer = hd_node_size(&hyper, "layer");
+        if (kind > HD_MU || layer >= info->layers) hd_node_refuse(&hyper, NULL, "is no hyperparameter");
+        info->hyper[j] = (hd_hyperparameter){(hd_hyper_kind)kind, layer};
+    }
+}
+
+static hd_status read_info(hd_capture_info *info, const char *name, json_t *json, hd_error *error) {
+    hd_document document = {.path = name, .root = json, .error = error};
+    hd_node root = {.document = &document, .json = json};
+    hd_node_copy(&root, "experiment", info->experiment, sizeof info->experiment);
+    hd_node_copy(&root, "variant", info->variant, sizeof info->variant);
+    hd_node_digest(&root, "experiment_sha256", info->experiment_sha256);
+    hd_node_digest(&root, "data_sha256", info->data_sha256);
+    read_shapes(info, &root);
+    info->steps = hd_node_size(&root, "steps");
+    info->batch = hd_node_size(&root, "batch");
+    info->training = hd_node_size(&root, "training");
+    info->validation = hd_node_size(&root, "validation");
+    info->test = hd_node_size(&root, "test");
+    info->hyper_iterations = hd_node_size(&root, "hyper_iterations");
+    info->tensors = (unsigned)hd_node_size(&root, "tensors");
+    info->mode = hd_node_second(&root, "mode", "forward", "reverse") ? HD_REVERSE : HD_FORWARD;
+    hd_node_copy(&root, "device", info->device, sizeof info->device);
+    hd_node_copy(&root, "arithmetic", info->arithmetic, sizeof info->arithmetic);
+    info->full = hd_node_second(&root, "keeps", "digest", "full");
+    hd_node provenance = hd_node_object(&root, "provenance");
+    info->provenance = json_incref(provenance.json);
+    return hd_document_close(&document);
+}
+
+/* --- shapes --- */
+
+size_t hd_place_count(const hd_capture_info *info, const hd_place *place) {
+    bool ended = place->step == info->steps;
+    size_t rows = ended && place->first < info->validation ? info->validation - place->first : info->batch;
+    if (place->step > info->steps || place->iteration >= info->hyper_iterations) return 0;
+    switch (place->tensor) {
+    case HD_WEIGHTS:
+    case HD_MOMENTUM_BUFFER:
+    case HD_GRADIENT:
+    case HD_VALIDATION_GRADIENT:
+    case HD_ADJOINT:
+    case HD_ADJOINT_MOMENTUM:
+        return hd_weight_count(info->layers, info->dims);
+    case HD_TANGENT:
+    case HD_TANGENT_MOMENTUM:
+        return place->index < info->hypers ? hd_weight_count(info->layers, info->dims) : 0;
+    case HD_BATCH:
+        return info->batch * info->dims[0];
+    case HD_ACTIVATION:
+    case HD_DELTA:
+        return place->index >= 1 && place->index <= info->layers ? rows * info->dims[place->index] : 0;
+    case HD_ERROR:
+        return rows;
+    case HD_EVALUATION:
+        return 4;
+    case HD_HYPERGRADIENTS:
+    case HD_HYPERPARAMETERS:
+        return info->hypers;
+    default:
+        return 0;
+    }
+}
+
+static size_t bytes_of(const hd_entry_head *head) {
+    return head->count * (head->float32 ? sizeof(float) : sizeof(double));
+}
+
+/* A chunk of the validation set holds fewer rows than are left of it. */
+static bool fits(const hd_capture_info *info, const hd_entry_head *head) {
+    size_t most = hd_place_count(info, &head->place);
+    bool part = head->place.step == info->steps && head->place.tensor >= HD_ACTIVATION &&
+                head->place.tensor <= HD_ERROR;
+    return head->count > 0 && (part ? head->count <= most : head->count == most);
+}
+
+/* --- writing --- */
+
+static bool put(hd_capture_writer *writer, const void *bytes, size_t count) {
+    if (!writer->failed) writer->failed = !writer->sink.write(writer->sink.context, bytes, count);
+    return !writer->failed;
+}
+
+static bool put_entry(hd_capture_writer *writer, hd_entry_head head, const void *values) {
+    head.full = writer->full || head.place.tensor >= HD_EVALUATION;
+    put(writer, &head, sizeof head);
+    writer->entries++;
+    if (head.full) return put(writer, values, head.count * (head.float32 ? sizeof(float) : sizeof(double)));
+    hd_tensor_digest digest;
+    hd_tensor_digest_make(values, head.count, head.float32, &digest);
+    return put(writer, &digest, sizeof digest);
+}
+
+static bool put_view(void *context, const hd_view *view) {
+    hd_capture_writer *writer = context;
+    hd_entry_head head = {.place = {.iteration = writer->iteration,
+                                    .tensor = (uint8_t)view->tensor,
+                                    .back = view->back,
+                                    .index = (uint32_t)view->index,
+                                    .step = (uint32_t)view->step,
+                                    .first = (uint32_t)view->first},
+                          .float32 = view->float32,
+                          .count = view->count};
+    return put_entry(writer, head, view->values);
+}
+
+static void put_info(hd_capture_writer *writer, const hd_device *device) {
+    const hd_experiment *e = &writer->variant->experiment;
+    hd_error error;
+    hd_builder builder = {.error = &error};
+    hd_capture_info info = {.layers = e->layers,
+                            .steps = e->steps,
+                            .batch = e->batch,
+                            .hyper_iterations = e->hyper_iterations,
+                            .training = e->training,
+                            .validation = e->validation,
+                            .test = e->test,
+                            .hypers = e->hypers,
+                            .mode = writer->variant->mode,
+                            .full = writer->full,
+                            .tensors = shown_in(writer->variant->mode),
+                            .provenance = json_object()};
+    memcpy(info.dims, e->dims, sizeof info.dims);
+    memcpy(info.hyper, e->hyper, sizeof info.hyper);
+    memcpy(info.experiment_sha256, e->sha256, sizeof info.experiment_sha256);
+    snprintf(info.data_sha256, sizeof info.data_sha256, "%s", writer->data_sha256);
+    snprintf(info.experiment, sizeof info.experiment, "%s", e->name);
+    snprintf(info.device, sizeof info.device, "%s", device->name);
+    snprintf(info.arithmetic, sizeof info.arithmetic, "%s", device->arithmetic);
+    hd_variant_text(writer->variant, info.variant, sizeof info.variant);
+    hd_status status = hd_machine_describe(device, info.provenance, &error);
+    json_t *json = info_json(&info, &builder);
+    char *text = status == HD_OK && builder.status == HD_OK ? json_dumps(json, JSON_COMPACT) : NULL;
+    uint32_t numbers[2] = {BYTE_ORDER_MARK, text ? (uint32_t)strlen(text) : 0};
+    writer->failed |= !text;
+    put(writer, MAGIC, sizeof MAGIC - 1);
+    put(writer, numbers, sizeof numbers);
+    put(writer, text, numbers[1]);
+    free(text);
+    json_decref(json);
+    hd_capture_info_free(&info);
+}
+
+static void begin(void *context, const hd_device *device, size_t iteration) {
+    hd_capture_writer *writer = context;
+    writer->iteration = (uint16_t)iteration;
+    if (!writer->begun) put_info(writer, device);
+    writer->begun = true;
+}
+
+static void put_results(hd_capture_writer *writer, uint8_t tensor, const double *values, size_t count) {
+    uint32_t steps = (uint32_t)writer->variant->experiment.steps;
+    hd_entry_head head = {.place = {.iteration = writer->iteration, .tensor = tensor, .step = steps},
+                          .count = count};
+    put_entry(writer, head, values);
+}
+
+static bool end(void *context, size_t iteration, const hd_result *result, const double *values) {
+    hd_capture_writer *writer = context;
+    size_t hypers = writer->variant->experiment.hypers;
+    double evaluation[] = {result->validation_error, (double)result->test.correct,
+                           (double)result->validation.correct, (double)result->training.correct};
+    (void)iteration;
+    put_results(writer, HD_EVALUATION, evaluation, 4);
+    put_results(writer, HD_HYPERGRADIENTS, result->hypergradients, hypers);
+    put_results(writer, HD_HYPERPARAMETERS, values, hypers);
+    return !writer->failed;
+}
+
+static hd_status done(void *context, hd_error *error) {
+    hd_capture_writer *writer = context;
+    hd_entry_head head = {.place = {.tensor = HD_CAPTURE_END}, .count = writer->entries};
+    if (put(writer, &head, sizeof head)) return HD_OK;
+    return hd_fail(error, HD_UNAVAILABLE, "%s: its capture could not be written",
+                   writer->variant->experiment.name);
+}
+
+/* The tensor as the leading run had it. */
+static bool follow(void *context, const hd_view *view, void *values) {
+    hd_capture_writer *writer = context;
+    hd_entry_head head;
+    hd_error error;
+    hd_stream *lead = &writer->lead;
+    if (lead->read(lead->context, &head, sizeof head, &error) != HD_OK) return false;
+    if (head.place.tensor != view->tensor || head.place.step != view->step || head.count != view->count)
+        return false;
+    size_t size = head.float32 ? sizeof(float) : sizeof(double);
+    if (head.float32 == view->float32)
+        return lead->read(lead->context, values, head.count * size, &error) == HD_OK;
+    void *theirs = malloc(head.count * size);
+    bool got = theirs && lead->read(lead->context, theirs, head.count * size, &error) == HD_OK;
+    for (size_t i = 0; got && i < view->count; i++)
+        if (view->float32)
+            ((float *)values)[i] = (float)((double *)theirs)[i];
+        else
+            ((double *)values)[i] = (double)((float *)theirs)[i];
+    free(theirs);
+    return got;
+}
+
+void hd_capture_writer_start(hd_capture_writer *writer) {
+    hd_observer observer = {.wants = shown_in(writer->variant->mode),
+                            .seen = put_view,
+                            .context = writer,
+                            .guides = writer->leads,
+                            .guide = follow};
+    writer->watch = (hd_watch){observer, begin, end, done};
+}
+
+/* --- reading --- */
+
+static hd_status get(hd_capture_reader *reader, void *bytes, size_t count, hd_error *error) {
+    return reader->stream.read(reader->stream.context, bytes, count, error);
+}
+
+hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, hd_error *error) {
+    char magic[sizeof MAGIC] = "";
+    uint32_t numbers[2];
+    *reader = (hd_capture_reader){.stream = stream};
+    hd_status status = get(reader, magic, sizeof MAGIC - 1, error);
+    if (status == HD_OK && memcmp(magic, MAGIC, sizeof MAGIC - 1) != 0)
+        status = !strncmp(magic, MAGIC, strlen("hyperdrift-capture/"))
+                     ? hd_fail(error, HD_INVALID, "%s: a capture of another version; allowed: %.*s",
+                               stream.name, (int)sizeof MAGIC - 2, MAGIC)
+                     : hd_fail(error, HD_INVALID, "%s: not a capture", stream.name);
+    if (status == HD_OK) status = get(reader, numbers, sizeof numbers, error);
+    if (status != HD_OK) return status;
+    if (numbers[0] != BYTE_ORDER_MARK)
+        return hd_fail(error, HD_INVALID, "%s: a capture from a machine of another byte order", stream.name);
+    if (numbers[1] > LARGEST_INFO)
+        return hd_fail(error, HD_INVALID, "%s: its heading is too long", stream.name);
+    char *text = malloc(numbers[1] + 1);
+    if (!text) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", stream.name);
+    status = get(reader, text, numbers[1], error);
+    json_error_t where;
+    json_t *json = status == HD_OK ? json_loadb(text, numbers[1], JSON_REJECT_DUPLICATES, &where) : NULL;
+    free(text);
+    if (status != HD_OK) return status;
+    if (!json) return hd_fail(error, HD_INVALID, "%s: its heading is broken: %s", stream.name, where.text);
+    return read_info(&reader->info, stream.name, json, error);
+}
+
+static hd_status get_values(hd_capture_reader *reader, hd_error *error) {
+    size_t bytes = bytes_of(&reader->head);
+    if (bytes > reader->capacity) {
+        void *values = realloc(reader->values, bytes);
+        if (!values) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", reader->stream.name);
+        reader->values = values;
+        reader->capacity = bytes;
+    }
+    return get(reader, reader->values, bytes, error);
+}
+
+/* Which of a step's tensors that the sweep back makes again; SIZE_MAX: none of them. */
+static size_t made_again(const hd_capture_info *info, const hd_place *place) {
+    if (place->step == info->steps) return SIZE_MAX;
+    switch (place->tensor) {
+    case HD_BATCH:
+        return 0;
+    case HD_ACTIVATION:
+        return place->index;
+    case HD_DELTA:
+        return info->layers + place->index;
+    case HD_ERROR:
+        return 2 * info->layers + 1;
+    default:
+        return SIZE_MAX;
+    }
+}
+
+static hd_status attest(hd_capture_reader *reader, hd_error *error) {
+    const hd_entry_head *head = &reader->head;
+    size_t each = 2 * reader->info.layers + 2, which = made_again(&reader->info, &head->place);
+    if (which == SIZE_MAX) return HD_OK;
+    if (!reader->way_out && !(reader->way_out = calloc(reader->info.steps * each, sizeof *reader->way_out)))
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", reader->stream.name);
+    uint64_t hash = head->full ? XXH3_64bits(reader->values, bytes_of(head))
+                               : XXH3_64bits(reader->digest.hash, sizeof reader->digest.hash);
+    uint64_t *way_out = &reader->way_out[head->place.step * each + which];
+    hd_attest *attest = &reader->attest;
+    if (!head->place.back) {
+        *way_out = hash;
+        return HD_OK;
+    }
+    attest->compared++;
+    if (*way_out != hash && attest->differing++ == 0) attest->first = head->place;
+    return HD_OK;
+}
+
+hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error) {
+    hd_entry_head *head = &reader->head;
+    for (;;) {
+        hd_status status = get(reader, head, sizeof *head, error);
+        if (status != HD_OK) return status;
+        if (head->place.tensor == HD_CAPTURE_END) {
+            reader->ended = true;
+            if (head->count == reader->entries) return HD_OK;
+            return hd_fail(error, HD_INVALID, "%s: holds %llu entries and says %llu", reader->stream.name,
+                           (unsigned long long)reader->entries, (unsigned long long)head->count);
+        }
+        if (!fits(&reader->info, head) ||
+            head->full != (reader->info.full || head->place.tensor >= HD_EVALUATION) || head->float32 > 1)
+            return hd_fail(error, HD_INVALID, "%s: entry %llu is broken", reader->stream.name,
+                           (unsigned long long)reader->entries);
+        reader->entries++;
+        status = head->full ? get_values(reader, error)
+                            : get(reader, &reader->digest, sizeof reader->digest, error);
+        if (status == HD_OK) status = attest(reader, error);
+        if (status != HD_OK) return status;
+        if (tensors >> head->place.tensor & 1 && (back || !head->place.back)) return HD_OK;
+    }
+}
+
+void hd_capture_reader_free(hd_capture_reader *reader) {
+    free(reader->values);
+    free(reader->way_out);
+    hd_capture_info_free(&reader->info);
+    *reader = (hd_capture_reader){.values = NULL};
+}
+
+void hd_capture_digest(const hd_capture_reader *reader, hd_tensor_digest *digest) {
+    if (reader->head.full)
+        hd_tensor_digest_make(reader->values, reader->head.count, reader->head.float32, digest);
+    else
+        *digest = reader->digest;
+}

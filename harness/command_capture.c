@@ -1,0 +1,13 @@
+/* hyperdrift capture: a run's tensors to a file. */
+#include "commands.h"
+#include "lockstep.h"
+#include "subject.h"
+
+hd_status hd_command_capture(const hd_options *options) {
+    hd_variant variant;
+    hd_error error;
+    hd_status status = hd_variant_make(options->words[0], (const char *const *)options->words + 1,
+                                       options->word_count - 1, &variant, &error);
+    if (status == HD_OK) status = hd_lockstep_capture(&variant, options->full, options->out, &error);
+    return status == HD_OK ? HD_OK : hd_complain(HD_OK, &error);
+}

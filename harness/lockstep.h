@@ -1,0 +1,17 @@
+/* Variants run in lock step: a process each, their tensors compared as they come to be. */
+#ifndef HD_LOCKSTEP_H
+#define HD_LOCKSTEP_H
+
+#include "drift.h"
+#include "variant.h"
+
+/* Runs a and b, and with `follow` two more led along a's states (see drift.h), and compares them. progress: a
+ * line on stderr that tells how far it is. Errors as hd_run's and hd_drift_compare's; HD_DIFFERENT where a
+ * side has a value that is not finite. End with hd_drift_free, also after a failure. */
+hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, bool follow, hd_drift *drift,
+                      hd_error *error);
+
+/* Captures one run of a variant into the file `path`, whole or not at all. Errors as hd_run's. */
+hd_status hd_lockstep_capture(const hd_variant *variant, bool full, const char *path, hd_error *error);
+
+#endif
