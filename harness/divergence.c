@@ -66,8 +66,8 @@ static void add_range(hd_divergence *d, size_t from, size_t to) {
 
 /* Results are kept as doubles, whatever they were rounded to. */
 static bool in_float32(const hd_capture_reader *reader) {
-    return reader->head.float32 || (reader->head.place.tensor >= HD_EVALUATION &&
-                                    strcmp(reader->info.arithmetic, "float64") != 0);
+    return reader->head.float32 ||
+           (reader->head.place.tensor >= HD_EVALUATION && strcmp(reader->info.arithmetic, "float64") != 0);
 }
 
 static void diverge_elements(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,

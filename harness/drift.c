@@ -145,14 +145,14 @@ static void keep_results(hd_comparison *c) {
     const hd_place *place = &c->a->head.place;
     const hd_capture_reader *sides[2] = {c->a, c->b};
     if (place->iteration >= c->drift->iterations || place->tensor < HD_EVALUATION) return;
-    hd_outcome *outcome = &c->drift->outcome[place->iteration];
+    hd_ending *ending = &c->drift->ending[place->iteration];
     for (size_t s = 0; s < 2; s++) {
-        double *to = place->tensor == HD_EVALUATION       ? outcome->evaluation[s]
-                     : place->tensor == HD_HYPERGRADIENTS ? outcome->hypergradient[s]
-                                                          : outcome->hyperparameter[s];
+        double *to = place->tensor == HD_EVALUATION       ? ending->evaluation[s]
+                     : place->tensor == HD_HYPERGRADIENTS ? ending->hypergradient[s]
+                                                          : ending->hyperparameter[s];
         memcpy(to, sides[s]->values, sides[s]->head.count * sizeof *to);
     }
-    if (place->tensor == HD_HYPERGRADIENTS) outcome->differs = hd_differs(c->a, c->b);
+    if (place->tensor == HD_HYPERGRADIENTS) ending->differs = hd_differs(c->a, c->b);
 }
 
 static hd_status compare_place(hd_comparison *c, unsigned tensors, bool back) {
@@ -190,8 +190,8 @@ hd_status hd_drift_compare(hd_capture_reader *a, hd_capture_reader *b, const hd_
     hd_status status = comparable(a, b, error);
     if (status != HD_OK) return status;
     for (size_t f = 0; followers && f < HD_FOLLOWERS; f++) drift->followed[f] = followers[f].reader != NULL;
-    drift->outcome = calloc(drift->iterations, sizeof *drift->outcome);
-    if (!drift->outcome) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
+    drift->ending = calloc(drift->iterations, sizeof *drift->ending);
+    if (!drift->ending) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
     unsigned tensors = a->info.tensors & b->info.tensors;
     bool back = a->info.mode == HD_REVERSE && b->info.mode == HD_REVERSE;
     for (;;) {
@@ -219,7 +219,7 @@ hd_status hd_drift_compare(hd_capture_reader *a, hd_capture_reader *b, const hd_
 void hd_drift_free(hd_drift *drift) {
     for (size_t s = 0; s < 2; s++) hd_capture_info_free(&drift->info[s]);
     free(drift->growth);
-    free(drift->outcome);
+    free(drift->ending);
     free(drift->heat[0]);
     free(drift->heat[1]);
     hd_events_free(&drift->events);

@@ -37,11 +37,11 @@ typedef struct hd_site {
 } hd_site;
 
 /* An iteration's results on both sides. */
-typedef struct hd_outcome {
+typedef struct hd_ending {
     double hypergradient[2][HD_MAX_HYPERS], hyperparameter[2][HD_MAX_HYPERS];
     double evaluation[2][4];
     bool differs; /* in any hypergradient */
-} hd_outcome;
+} hd_ending;
 
 typedef struct hd_drift {
     hd_capture_info info[2]; /* of both sides, owned */
@@ -54,7 +54,7 @@ typedef struct hd_drift {
     hd_events events;
     bool full; /* both sides were: else events and counts are not known */
     bool followed[HD_FOLLOWERS];
-    hd_outcome *outcome; /* [iterations], owned */
+    hd_ending *ending; /* [iterations], owned */
     size_t iterations;
     /* Of W_0 at the start and the end of the first hyper-iteration that differs: for each input the root of
      * the sum over its units of (b - a)^2. Owned, [dims[0]]; NULL where it is not known. */

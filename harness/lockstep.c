@@ -93,7 +93,8 @@ static hd_status run_lane(void *context, hd_error *error) {
     hd_capture_writer_start(&writer);
     hd_job job = hd_variant_job(&lane->variant, &lane->dataset);
     job.watch = &writer.watch;
-    if (!job.options.threads) job.options.threads = 1; /* the lanes share the processors; no bit depends on it */
+    if (!job.options.threads)
+        job.options.threads = 1; /* the lanes share the processors; no bit depends on it */
     return hd_run_here(&job, NULL, error);
 }
 

@@ -1,0 +1,264 @@
+#include "diagnosis.h"
+
+#include "scratch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A component that carries more than this of the difference in some hypergradient, and more than any other,
+ * is what the verdict names. */
+#define MOST 0.5
+
+/* Without followers to tell: what a single float32 operation over a few hundred terms may do, relatively. */
+#define PLAIN_ROUNDING 0x1p-18
+
+double hd_cause_share(const hd_cause *cause, size_t hyper) {
+    double mean = (cause->into_a[hyper] + cause->out_of_b[hyper]) / 2;
+    return isnan(mean) ? mean : fmin(fmax(mean, 0), 1);
+}
+
+/* --- running variants to their hypergradients --- */
+
+static hd_status hypergradients_of(const hd_variant *variant, size_t iteration, double *hypergradients,
+                                   hd_error *error) {
+    char folder[PATH_MAX] = "", path[PATH_MAX];
+    hd_dataset dataset = {0};
+    hd_record record = {0};
+    hd_status status = hd_scratch_create(folder, error);
+    if (status == HD_OK) status = hd_problem_data(&variant->experiment, &dataset, error);
+    hd_job job = hd_variant_job(variant, &dataset);
+    if (status == HD_OK) status = hd_run(&job, folder, error);
+    if (status == HD_OK) status = hd_run_record(folder, iteration, path, error);
+    if (status == HD_OK) status = hd_record_load(path, false, &record, error);
+    for (size_t j = 0; status == HD_OK && j < record.hypers; j++)
+        hypergradients[j] = record.hyper[j].hypergradient;
+    hd_record_free(&record);
+    hd_dataset_free(&dataset);
+    hd_scratch_remove(folder);
+    return status;
+}
+
+/* --- causes --- */
+
+/* The keys of either variant whose swapping changes a. */
+static hd_status list_components(const hd_variant *a, const hd_variant *b, hd_diagnosis *d, hd_error *error) {
+    const hd_variant *sides[2] = {a, b};
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; i < sides[s]->count; i++) {
+            const char *key = sides[s]->words[i].key;
+            hd_variant swapped;
+            bool known = false;
+            for (size_t c = 0; c < d->cause_count; c++) known |= !strcmp(d->causes[c].component, key);
+            if (known || d->cause_count == HD_VARIANT_WORDS) continue;
+            hd_status status = hd_variant_swap(a, b, key, &swapped, error);
+            if (status == HD_INVALID) continue; /* does not go alone: a race without its fill */
+            if (status != HD_OK) return status;
+            if (hd_variant_same(a, &swapped)) continue;
+            strcpy(d->causes[d->cause_count++].component, key);
+        }
+    return HD_OK;
+}
+
+/* (with - without) / (b - a) for each hypergradient. */
+static void shares(const double *from, const double *to, const hd_ending *ending, size_t count,
+                   double *share) {
+    for (size_t j = 0; j < count; j++) {
+        double whole = ending->hypergradient[1][j] - ending->hypergradient[0][j];
+        share[j] = whole == 0 ? NAN : (to[j] - from[j]) / whole;
+    }
+}
+
+/* Runs `variant` with `other`'s word; share is NaN where that combination cannot be run. */
+static hd_status swap_in(const hd_variant *variant, const hd_variant *other, const char *component,
+                         size_t iteration, double *hypergradients, bool *possible, hd_error *error) {
+    hd_variant swapped;
+    hd_status status = hd_variant_swap(variant, other, component, &swapped, error);
+    *possible = status == HD_OK;
+    if (status == HD_OK) status = hypergradients_of(&swapped, iteration, hypergradients, error);
+    return status == HD_INVALID && !*possible ? HD_OK : status;
+}
+
+static hd_status measure_cause(const hd_drift *drift, const hd_variant *a, const hd_variant *b,
+                               hd_cause *cause, size_t iteration, hd_error *error) {
+    const hd_ending *ending = &drift->ending[iteration];
+    size_t count = drift->info[0].hypers;
+    double changed[HD_MAX_HYPERS];
+    bool possible;
+    for (size_t j = 0; j < count; j++) cause->into_a[j] = cause->out_of_b[j] = NAN;
+    hd_status status = swap_in(a, b, cause->component, iteration, changed, &possible, error);
+    if (status == HD_OK && possible) shares(ending->hypergradient[0], changed, ending, count, cause->into_a);
+    if (status == HD_OK) status = swap_in(b, a, cause->component, iteration, changed, &possible, error);
+    if (status == HD_OK && possible)
+        shares(changed, ending->hypergradient[1], ending, count, cause->out_of_b);
+    for (size_t j = 0; j < count; j++) { /* one way is better than none */
+        if (isnan(cause->into_a[j])) cause->into_a[j] = cause->out_of_b[j];
+        if (isnan(cause->out_of_b[j])) cause->out_of_b[j] = cause->into_a[j];
+    }
+    return status;
+}
+
+static hd_status measure_causes(const hd_drift *drift, const hd_variant *a, const hd_variant *b,
+                                hd_diagnosis *d, hd_error *error) {
+    hd_status status = list_components(a, b, d, error);
+    size_t count = drift->info[0].hypers;
+    if (d->cause_count == 1) { /* a with b's only component is b */
+        shares(drift->ending[d->iteration].hypergradient[0], drift->ending[d->iteration].hypergradient[1],
+               &drift->ending[d->iteration], count, d->causes[0].into_a);
+        memcpy(d->causes[0].out_of_b, d->causes[0].into_a, sizeof d->causes[0].out_of_b);
+        return status;
+    }
+    for (size_t c = 0; status == HD_OK && c < d->cause_count; c++)
+        status = measure_cause(drift, a, b, &d->causes[c], d->iteration, error);
+    return status;
+}
+
+/* --- the reference --- */
+
+static hd_status on_reference(const hd_variant *variant, hd_variant *out, hd_error *error) {
+    static const char *const own[] = {"threads", "blis-kernels", "loops",    "arithmetic",
+                                      "tf32",    "math",         "rounding", "device"};
+    hd_variant none = {.count = 0}, now = *variant;
+    hd_status status = HD_OK;
+    for (size_t i = 0; status == HD_OK && i < sizeof own / sizeof *own; i++) {
+        status = hd_variant_swap(&now, &none, own[i], out, error);
+        now = *out;
+    }
+    hd_variant device = {.words = {{"device", "reference"}}, .count = 1};
+    return status == HD_OK ? hd_variant_swap(&now, &device, "device", out, error) : status;
+}
+
+static hd_status ask_reference(const hd_drift *drift, const hd_variant *const sides[2], hd_diagnosis *d,
+                               hd_error *error) {
+    hd_variant reference[2];
+    double expected[HD_MAX_HYPERS];
+    hd_status status = HD_OK;
+    for (size_t s = 0; status == HD_OK && s < 2; s++) {
+        status = on_reference(sides[s], &reference[s], error);
+        bool known = s == 1 && status == HD_OK && hd_variant_same(&reference[0], &reference[1]);
+        if (status == HD_OK && !known)
+            status = hypergradients_of(&reference[s], d->iteration, expected, error);
+        if (status != HD_OK) return status;
+        const double *is = drift->ending[d->iteration].hypergradient[s];
+        double worst = 0;
+        for (size_t j = 0; j < drift->info[s].hypers; j++) {
+            double size = fabs(expected[j]), off = fabs(is[j] - expected[j]);
+            if (size > 0 && off / size > worst) worst = off / size;
+        }
+        d->reference_error[s] = worst;
+    }
+    return status;
+}
+
+char hd_nearer_reference(const hd_diagnosis *diagnosis) {
+    double a = diagnosis->reference_error[0], b = diagnosis->reference_error[1];
+    return isnan(a) || isnan(b) ? '?' : a < b ? 'a' : b < a ? 'b' : '=';
+}
+
+/* --- the verdict --- */
+
+/* The component with the largest share in any hypergradient; NULL where none has most of one. */
+static const hd_cause *main_cause(const hd_drift *drift, const hd_diagnosis *d) {
+    const hd_cause *best = NULL;
+    double most = MOST;
+    for (size_t c = 0; c < d->cause_count; c++)
+        for (size_t j = 0; j < drift->info[0].hypers; j++) {
+            double share = hd_cause_share(&d->causes[c], j);
+            if (share > most) most = share, best = &d->causes[c];
+        }
+    return best ? best : d->cause_count == 1 ? &d->causes[0] : NULL;
+}
+
+/* Data and initial weights are made without rounding that could differ. */
+static bool of_no_rounding(const hd_site *site) {
+    return !strcmp(site->part.phase, "initial weights") || !strcmp(site->part.phase, "batch");
+}
+
+static bool more_than_rounding(const hd_drift *drift) {
+    if (of_no_rounding(&drift->first)) return true;
+    if (drift->followed[HD_FOLLOW_ROUNDING]) return drift->beyond.found;
+    return !(drift->first.divergence.relative <= PLAIN_ROUNDING);
+}
+
+static void describe_site(const hd_site *site, char text[256]) {
+    size_t used = (size_t)snprintf(text, 256, "%s at step %u of hyper-iteration %u (%s)", site->part.name,
+                                   site->place.step, site->place.iteration, site->part.phase);
+    const hd_divergence *d = &site->divergence;
+    if (d->range_count == 1)
+        snprintf(text + used, 256 - used, ", elements %zu..%zu", d->ranges[0].from, d->ranges[0].to);
+}
+
+static double worst_difference(const hd_drift *drift, size_t iteration) {
+    const hd_ending *o = &drift->ending[iteration];
+    double worst = 0;
+    for (size_t j = 0; j < drift->info[0].hypers; j++)
+        if (o->hypergradient[0][j] != 0)
+            worst = fmax(worst, fabs(o->hypergradient[1][j] / o->hypergradient[0][j] - 1));
+    return worst;
+}
+
+static void conclude(const hd_drift *drift, hd_diagnosis *d) {
+    char where[256] = "", beyond[256] = "";
+    const hd_cause *cause = main_cause(drift, d);
+    double worst = worst_difference(drift, d->iteration);
+    if (drift->differing == 0) {
+        d->finding = HD_IDENTICAL;
+        snprintf(d->evidence, sizeof d->evidence, "All %zu tensors compared have the same bits.",
+                 drift->compared);
+        return;
+    }
+    describe_site(&drift->first, where);
+    if (drift->beyond.found) describe_site(&drift->beyond, beyond);
+    if (!more_than_rounding(drift)) {
+        d->finding = HD_BY_ROUNDING;
+        snprintf(d->evidence, sizeof d->evidence,
+                 "The first difference is in %s. %s The hypergradients end up to %.2g apart, relatively.",
+                 where,
+                 drift->followed[HD_FOLLOW_ROUNDING]
+                     ? "Led along a's states, no step of b adds more than rounding at random does."
+                     : "It is of the size of rounding; nothing was led along, so later steps are not judged.",
+                 worst);
+        return;
+    }
+    d->finding = cause ? HD_BY_COMPONENT : HD_UNEXPLAINED;
+    if (cause) strcpy(d->component, cause->component);
+    size_t used =
+        (size_t)snprintf(d->evidence, sizeof d->evidence, "The first difference is in %s%s. ", where,
+                         of_no_rounding(&drift->first) ? ", which no rounding can touch" : "");
+    if (drift->beyond.found && used < sizeof d->evidence)
+        used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
+                                 "The first step that adds more than rounding can is that of %s. ", beyond);
+    if (used < sizeof d->evidence)
+        used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
+                                 "The hypergradients end up to %.2g apart, relatively. ", worst);
+    if (used < sizeof d->evidence && cause && d->cause_count > 1)
+        snprintf(d->evidence + used, sizeof d->evidence - used,
+                 "Most of that goes with %s when it alone is swapped.", cause->component);
+    else if (used < sizeof d->evidence && cause)
+        snprintf(d->evidence + used, sizeof d->evidence - used, "The two differ in %s alone.",
+                 cause->component);
+    else if (used < sizeof d->evidence)
+        snprintf(d->evidence + used, sizeof d->evidence - used,
+                 "No component that was swapped explains it: a bug is likely.");
+}
+
+const char *hd_finding_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]) {
+    static const char *const names[] = {"identical", "rounding", "kink", "component", "unexplained"};
+    snprintf(text, HD_VARIANT_KEY + 16, "%s%s%s", names[diagnosis->finding],
+             diagnosis->finding == HD_BY_COMPONENT ? " " : "", diagnosis->component);
+    return text;
+}
+
+hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b, hd_diagnosis *d,
+                      hd_error *error) {
+    const hd_variant *sides[2] = {a, b};
+    hd_status status = HD_OK;
+    *d = (hd_diagnosis){.reference_error = {NAN, NAN}};
+    while (d->iteration + 1 < drift->iterations && !drift->ending[d->iteration].differs) d->iteration++;
+    if (a && b && drift->differing) {
+        status = measure_causes(drift, a, b, d, error);
+        if (status == HD_OK) status = ask_reference(drift, sides, d, error);
+    }
+    if (status == HD_OK) conclude(drift, d);
+    return status;
+}

@@ -1,0 +1,49 @@
+/* Why two runs differ: one component swapped at a time, the float64 reference asked, and a verdict. */
+#ifndef HD_DIAGNOSIS_H
+#define HD_DIAGNOSIS_H
+
+#include "drift.h"
+#include "variant.h"
+
+typedef enum hd_finding {
+    HD_IDENTICAL,   /* every tensor has the same bits */
+    HD_BY_ROUNDING, /* no step adds more than rounding can */
+    HD_BY_KINK,     /* rounding, but what carries most of the difference is where it crossed a kink */
+    HD_BY_COMPONENT,
+    HD_UNEXPLAINED
+} hd_finding;
+
+/* A word in which the variants differ, and the share of the difference in each hypergradient that goes with
+ * it: (h(a with b's word) - h(a)) / (h(b) - h(a)), and the other way about. NaN where a hypergradient does
+ * not differ. */
+typedef struct hd_cause {
+    char component[HD_VARIANT_KEY];
+    double into_a[HD_MAX_HYPERS], out_of_b[HD_MAX_HYPERS];
+} hd_cause;
+
+/* The mean of the two, within 0 and 1. */
+double hd_cause_share(const hd_cause *cause, size_t hyper);
+
+typedef struct hd_diagnosis {
+    hd_finding finding;
+    char component[HD_VARIANT_KEY]; /* of HD_BY_COMPONENT */
+    char evidence[1024];            /* one paragraph */
+    size_t iteration; /* the hyper-iteration that causes and errors are about: the first that differs */
+    hd_cause causes[HD_VARIANT_WORDS];
+    size_t cause_count;
+    double reference_error[2]; /* worst relative error of a's and b's hypergradients against the reference's
+                                  for the same problem; NaN: not asked */
+} hd_diagnosis;
+
+/* Concludes from a drift. With both variants given, they are run again with components swapped, and on the
+ * reference; without (two captures) that is left open. Errors as hd_run's. */
+hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b,
+                      hd_diagnosis *diagnosis, hd_error *error);
+
+/* "identical", "rounding", "kink", "component fill", "unexplained", into text, which is returned. */
+const char *hd_finding_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]);
+
+/* 'a', 'b', '=' (equally near) or '?' (not known). */
+char hd_nearer_reference(const hd_diagnosis *diagnosis);
+
+#endif

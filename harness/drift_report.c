@@ -1,0 +1,382 @@
+#include "drift_report.h"
+
+#include "report.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- JSON --- */
+
+static json_t *number(double value) {
+    if (isnan(value)) return json_null();
+    return isinf(value) ? json_string(value > 0 ? "inf" : "-inf") : json_real(value);
+}
+
+static json_t *count(size_t value) {
+    return value == SIZE_MAX ? json_null() : json_integer((json_int_t)value);
+}
+
+static void put(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+
+/* Phase and tensor as one, without its parts: "tangent eta". */
+static void whole_name(const hd_capture_info *info, const hd_place *place, hd_part *part) {
+    hd_part parts[HD_PARTS];
+    size_t elements = hd_place_count(info, place), many = hd_place_parts(info, place, elements, parts);
+    *part = parts[0];
+    if (many > 1) { /* "gradient W_0" -> "gradient"; "W_0" -> "weights" */
+        size_t length = strlen(part->name), tail = strlen("W_0");
+        part->name[length > tail ? length - tail - 1 : 0] = '\0';
+        if (!part->name[0]) strcpy(part->name, "weights");
+    }
+}
+
+static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
+    hd_part part;
+    whole_name(info, place, &part);
+    json_t *json =
+        json_pack("{sisiss}", "iteration", place->iteration, "step", place->step, "phase", part.phase);
+    put(json, "tensor", json_string(part.name));
+    if (place->back) put(json, "back", json_true());
+    if (place->first) put(json, "first_row", json_integer(place->first));
+    return json;
+}
+
+static json_t *site_json(const hd_site *site) {
+    const hd_divergence *d = &site->divergence;
+    if (!site->found) return json_null();
+    json_t *ranges = json_array();
+    for (size_t r = 0; r < d->range_count; r++)
+        json_array_append_new(ranges,
+                              json_pack("[II]", (json_int_t)d->ranges[r].from, (json_int_t)d->ranges[r].to));
+    json_t *json = json_pack("{sisissss}", "iteration", site->place.iteration, "step", site->place.step,
+                             "phase", site->part.phase, "tensor", site->part.name);
+    if (site->place.back) put(json, "back", json_true());
+    put(json, "elements", ranges);
+    put(json, "gap", count(d->gap));
+    put(json, "of", count(d->elements));
+    put(json, "differing", count(d->differing));
+    put(json, "relative", number(d->relative));
+    if (d->sampled) put(json, "sampled", json_true());
+    put(json, "worst_ulps", number(d->worst_ulps));
+    if (!isnan(d->worst_ulps)) {
+        put(json, "worst",
+            json_pack("{sIsfsf}", "element", (json_int_t)d->worst, "a", d->worst_a, "b", d->worst_b));
+        if (site->part.shape.to)
+            put(json, "worst_at",
+                json_pack("[II]", (json_int_t)(d->worst / site->part.shape.to),
+                          (json_int_t)(d->worst % site->part.shape.to)));
+    }
+    return json;
+}
+
+static json_t *growth_json(const hd_drift *drift) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->grown; i++) {
+        const hd_growth *g = &drift->growth[i];
+        json_t *json = place_json(&drift->info[0], &g->place);
+        put(json, "relative", number(g->relative));
+        put(json, "added", number(g->added[HD_FOLLOW_B]));
+        put(json, "inherited", number(fmax(0, g->relative - g->added[HD_FOLLOW_B])));
+        put(json, "rounding", number(g->added[HD_FOLLOW_ROUNDING]));
+        put(json, "worst_ulps", number(g->worst_ulps));
+        put(json, "differing", count(g->differing));
+        put(json, "of", count(g->elements));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *events_json(const hd_drift *drift) {
+    if (!drift->full) return json_null();
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->events.kept; i++) {
+        const hd_event *e = &drift->events.of[i];
+        json_array_append_new(list, json_pack("{ss si si si si si sf sf}", "kind", hd_event_name(e->kind),
+                                              "iteration", e->iteration, "step", e->step, "layer", e->layer,
+                                              "row", e->row, "unit", e->unit, "a", e->a, "b", e->b));
+    }
+    return list;
+}
+
+static json_t *event_counts_json(const hd_drift *drift) {
+    json_t *json = json_object();
+    if (!drift->full) {
+        json_decref(json);
+        return json_null();
+    }
+    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
+        put(json, hd_event_name((hd_event_kind)k), count(drift->events.counts[k]));
+    return json;
+}
+
+static json_t *by_name(const hd_capture_info *info, const double *values) {
+    json_t *json = json_object();
+    char name[HD_NAME];
+    for (size_t j = 0; j < info->hypers; j++)
+        put(json, hd_hyperparameter_name(info->hyper[j], name), number(values[j]));
+    return json;
+}
+
+static json_t *causes_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    json_t *list = json_array();
+    const hd_capture_info *info = &drift->info[0];
+    for (size_t c = 0; c < diagnosis->cause_count; c++) {
+        const hd_cause *cause = &diagnosis->causes[c];
+        double share[HD_MAX_HYPERS];
+        for (size_t j = 0; j < info->hypers; j++) share[j] = hd_cause_share(cause, j);
+        json_t *json = json_pack("{ss}", "component", cause->component);
+        put(json, "share", by_name(info, share));
+        put(json, "into_a", by_name(info, cause->into_a));
+        put(json, "out_of_b", by_name(info, cause->out_of_b));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *outcomes_json(const hd_drift *drift) {
+    json_t *list = json_array();
+    for (size_t k = 0; k < drift->iterations; k++) {
+        const hd_ending *o = &drift->ending[k];
+        json_t *json = json_pack("{si}", "iteration", (int)k), *sides[2];
+        for (size_t s = 0; s < 2; s++) {
+            sides[s] = json_object();
+            put(sides[s], "hypergradients", by_name(&drift->info[0], o->hypergradient[s]));
+            put(sides[s], "hyperparameters", by_name(&drift->info[0], o->hyperparameter[s]));
+            put(sides[s], "validation_error", number(o->evaluation[s][0]));
+            put(sides[s], "correct",
+                json_pack("{sisisi}", "test", (int)o->evaluation[s][1], "validation",
+                          (int)o->evaluation[s][2], "training", (int)o->evaluation[s][3]));
+        }
+        put(json, "a", sides[0]);
+        put(json, "b", sides[1]);
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *attest_json(const hd_capture_info *info, const hd_attest *attest) {
+    if (!attest->compared) return json_null();
+    json_t *json = json_pack("{sIsI}", "compared", (json_int_t)attest->compared, "differing",
+                             (json_int_t)attest->differing);
+    put(json, "first", attest->differing ? place_json(info, &attest->first) : json_null());
+    return json;
+}
+
+/* A picture's sides: 28 x 28 for 784 inputs, else a row. */
+static json_t *heat_json(const hd_drift *drift) {
+    size_t inputs = drift->info[0].dims[0], side = (size_t)(sqrt((double)inputs) + 0.5);
+    bool square = side * side == inputs;
+    if (!drift->heat[0] || !drift->heat[1]) return json_null();
+    json_t *json =
+        json_pack("{sIsIsI}", "iteration", (json_int_t)drift->heat_iteration, "rows",
+                  (json_int_t)(square ? side : 1), "columns", (json_int_t)(square ? side : inputs));
+    static const char *const keys[2] = {"start", "end"};
+    for (size_t w = 0; w < 2; w++) {
+        json_t *values = json_array();
+        for (size_t i = 0; i < inputs; i++) json_array_append_new(values, json_real(drift->heat[w][i]));
+        put(json, keys[w], values);
+    }
+    return json;
+}
+
+static json_t *side_json(const hd_capture_info *info) {
+    json_t *json = json_pack("{ssssssss}", "variant", info->variant, "mode", hd_mode_name(info->mode),
+                             "device", info->device, "arithmetic", info->arithmetic);
+    put(json, "experiment_sha256", json_string(info->experiment_sha256));
+    put(json, "data_sha256", json_string(info->data_sha256));
+    put(json, "keeps", json_string(info->full ? "full" : "digest"));
+    put(json, "provenance", json_incref(info->provenance));
+    return json;
+}
+
+json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    char finding[HD_VARIANT_KEY + 16];
+    const hd_capture_info *info = &drift->info[0];
+    json_t *json = json_pack("{ssssss}", "format", "hyperdrift-drift/1", "verdict",
+                             hd_finding_text(diagnosis, finding), "evidence", diagnosis->evidence);
+    char nearer = hd_nearer_reference(diagnosis);
+    put(json, "experiment", json_string(info->experiment));
+    json_t *dims = json_array();
+    for (size_t l = 0; l <= info->layers; l++) json_array_append_new(dims, count(info->dims[l]));
+    put(json, "dims", dims);
+    put(json, "steps", count(info->steps));
+    put(json, "a", side_json(&drift->info[0]));
+    put(json, "b", side_json(&drift->info[1]));
+    put(json, "compared", count(drift->compared));
+    put(json, "differing", count(drift->differing));
+    put(json, "first", site_json(&drift->first));
+    put(json, "beyond", site_json(&drift->beyond));
+    put(json, "growth", growth_json(drift));
+    put(json, "events", events_json(drift));
+    put(json, "event_counts", event_counts_json(drift));
+    put(json, "causes", causes_json(drift, diagnosis));
+    put(json, "causes_iteration", count(diagnosis->iteration));
+    put(json, "nearer_reference",
+        nearer == '?'   ? json_null()
+        : nearer == '=' ? json_string("equal")
+                        : json_stringn(&nearer, 1));
+    put(json, "reference_error",
+        json_pack("{soso}", "a", number(diagnosis->reference_error[0]), "b",
+                  number(diagnosis->reference_error[1])));
+    put(json, "outcomes", outcomes_json(drift));
+    put(json, "attest",
+        json_pack("{soso}", "a", attest_json(info, &drift->attest[0]), "b",
+                  attest_json(info, &drift->attest[1])));
+    put(json, "heat", heat_json(drift));
+    return json;
+}
+
+/* --- text --- */
+
+static void print_site(FILE *to, const char *what, const hd_site *site) {
+    const hd_divergence *d = &site->divergence;
+    if (!site->found) return;
+    fprintf(to, "  %-18s hyper-iteration %u, step %u, %s: %s%s\n", what, site->place.iteration,
+            site->place.step, site->part.phase, site->part.name, site->place.back ? " (sweep back)" : "");
+    fprintf(to, "  %-18s", "");
+    if (d->range_count) fprintf(to, " elements");
+    for (size_t r = 0; r < d->range_count && r < 6; r++)
+        fprintf(to, "%s %zu..%zu", r ? "," : "", d->ranges[r].from, d->ranges[r].to);
+    if (d->range_count > 6) fprintf(to, ", %zu ranges more", d->range_count - 6);
+    if (d->differing != SIZE_MAX) fprintf(to, "; %zu of %zu differ", d->differing, d->elements);
+    fprintf(to, "; relative %.2g%s", d->relative, d->sampled ? " (by its sample)" : "");
+    if (!isnan(d->worst_ulps)) {
+        fprintf(to, ", at most %.3g ulp, at ", d->worst_ulps);
+        if (site->part.shape.to)
+            fprintf(to, "[%zu,%zu]", d->worst / site->part.shape.to, d->worst % site->part.shape.to);
+        else
+            fprintf(to, "[%zu]", d->worst);
+        fprintf(to, ": %.9g and %.9g", d->worst_a, d->worst_b);
+    }
+    fputc('\n', to);
+}
+
+/* Steps a reader wants to see of a curve: the first few, then ever fewer. */
+static bool selected(size_t step, size_t steps) {
+    size_t apart = step < 4 ? 1 : step < 16 ? 4 : step < 64 ? 16 : 64;
+    return step % apart == 0 || step == steps;
+}
+
+static bool shown_in_curve(const hd_growth *g) {
+    return !g->place.back &&
+           (g->place.tensor == HD_WEIGHTS || g->place.tensor == HD_GRADIENT ||
+            g->place.tensor == HD_TANGENT || g->place.tensor == HD_ADJOINT ||
+            g->place.tensor == HD_VALIDATION_GRADIENT || g->place.tensor == HD_HYPERGRADIENTS);
+}
+
+static void print_number(FILE *to, double value) {
+    if (isnan(value))
+        fprintf(to, "%12s", "-");
+    else
+        fprintf(to, "%12.2g", value);
+}
+
+static void print_growth(FILE *to, const hd_drift *drift, bool all) {
+    if (!drift->grown) return;
+    fprintf(to,
+            "\n  growth: |b - a| / |a|, what the step adds itself when done from a's state, and what random "
+            "rounding adds there\n");
+    fprintf(to, "  %4s %5s  %-32s%12s%12s%12s\n", "iter", "step", "tensor", "relative", "added", "rounding");
+    size_t left_out = 0;
+    for (size_t i = 0; i < drift->grown; i++) {
+        const hd_growth *g = &drift->growth[i];
+        hd_part part;
+        if (!all && !(shown_in_curve(g) && selected(g->place.step, drift->info[0].steps) &&
+                      g->place.iteration == drift->growth[0].place.iteration)) {
+            left_out++;
+            continue;
+        }
+        whole_name(&drift->info[0], &g->place, &part);
+        fprintf(to, "  %4u %5u  %-32s", g->place.iteration, g->place.step, part.name);
+        print_number(to, g->relative);
+        print_number(to, g->added[HD_FOLLOW_B]);
+        print_number(to, g->added[HD_FOLLOW_ROUNDING]);
+        fputc('\n', to);
+    }
+    if (left_out) fprintf(to, "  (%zu tensors more differ: --verbose, or --json)\n", left_out);
+}
+
+static void print_events(FILE *to, const hd_drift *drift, bool all) {
+    const hd_events *events = &drift->events;
+    if (!drift->full) {
+        fprintf(to, "\n  events: not known from digests\n");
+        return;
+    }
+    if (!hd_events_total(events)) return;
+    fprintf(to, "\n  events:");
+    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
+        if (events->counts[k]) fprintf(to, " %zu %s", events->counts[k], hd_event_name((hd_event_kind)k));
+    fputc('\n', to);
+    size_t shown = all ? events->kept : events->kept < 8 ? events->kept : 8;
+    for (size_t i = 0; i < shown; i++) {
+        const hd_event *e = &events->of[i];
+        fprintf(to, "  %4u %5u  %-6s layer %u, %s %u, unit %u: %.3g and %.3g\n", e->iteration, e->step,
+                hd_event_name(e->kind), e->layer, e->kind == HD_EVENT_SIGN ? "row" : "example", e->row,
+                e->unit, e->a, e->b);
+    }
+    if (hd_events_total(events) > shown) fprintf(to, "  (%zu more)\n", hd_events_total(events) - shown);
+}
+
+static void print_hypergradients(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    const hd_capture_info *info = &drift->info[0];
+    const hd_ending *o = &drift->ending[diagnosis->iteration];
+    char name[HD_NAME];
+    fprintf(to, "\n  hypergradients of hyper-iteration %zu\n  %-12s%18s%18s%12s", diagnosis->iteration, "",
+            "a", "b", "relative");
+    for (size_t c = 0; c < diagnosis->cause_count; c++)
+        fprintf(to, "  %.14s", diagnosis->causes[c].component);
+    fputc('\n', to);
+    for (size_t j = 0; j < info->hypers; j++) {
+        double a = o->hypergradient[0][j], b = o->hypergradient[1][j];
+        fprintf(to, "  %-12s%18.9g%18.9g%12.2g", hd_hyperparameter_name(info->hyper[j], name), a, b,
+                a == b ? 0 : fabs(b - a) / fabs(a));
+        for (size_t c = 0; c < diagnosis->cause_count; c++) {
+            double share = hd_cause_share(&diagnosis->causes[c], j);
+            int width = (int)strlen(diagnosis->causes[c].component);
+            if (isnan(share))
+                fprintf(to, "  %*s", width > 14 ? 14 : width, "-");
+            else
+                fprintf(to, "  %*.0f%%", (width > 14 ? 14 : width) - 1, 100 * share);
+        }
+        fputc('\n', to);
+    }
+}
+
+static void print_attest(FILE *to, const hd_drift *drift) {
+    for (size_t s = 0; s < 2; s++) {
+        const hd_attest *attest = &drift->attest[s];
+        hd_part part;
+        if (!attest->differing) continue;
+        whole_name(&drift->info[s], &attest->first, &part);
+        fprintf(
+            to,
+            "  %c's sweep back did not go over its way out: %zu of %zu tensors differ, first %s of step %u, "
+            "hyper-iteration %u\n",
+            s ? 'b' : 'a', attest->differing, attest->compared, part.name, attest->first.step,
+            attest->first.iteration);
+    }
+}
+
+void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
+    char finding[HD_VARIANT_KEY + 16];
+    const char *colour = diagnosis->finding == HD_IDENTICAL     ? "green"
+                         : diagnosis->finding == HD_UNEXPLAINED ? "red"
+                                                                : "yellow";
+    fprintf(to, "%s, a: %s (%s, %s), b: %s (%s, %s)\n", drift->info[0].experiment, drift->info[0].variant,
+            drift->info[0].device, hd_mode_name(drift->info[0].mode), drift->info[1].variant,
+            drift->info[1].device, hd_mode_name(drift->info[1].mode));
+    fprintf(to, "%s%s%s: %s\n", hd_report_colour(to, colour), hd_finding_text(diagnosis, finding),
+            hd_report_plain(to), diagnosis->evidence);
+    fprintf(to, "  %zu of %zu tensors differ\n", drift->differing, drift->compared);
+    print_site(to, "first", &drift->first);
+    print_site(to, "beyond rounding", &drift->beyond);
+    print_attest(to, drift);
+    print_growth(to, drift, all);
+    print_events(to, drift, all);
+    if (drift->differing) print_hypergradients(to, drift, diagnosis);
+    if (hd_nearer_reference(diagnosis) != '?')
+        fprintf(to, "  worst relative error against the float64 reference: a %.2g, b %.2g\n",
+                diagnosis->reference_error[0], diagnosis->reference_error[1]);
+}

@@ -1,0 +1,21 @@
+/* What `drift` says, on a screen and as JSON. */
+#ifndef HD_DRIFT_REPORT_H
+#define HD_DRIFT_REPORT_H
+
+#include "diagnosis.h"
+
+#include <stdio.h>
+
+/* For people: verdict and evidence, where, growth, events, causes, hypergradients of both sides. all: every
+ * tensor's growth and every event, not a selection. */
+void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all);
+
+/* {"format": "hyperdrift-drift/1", "verdict", "evidence", "a": {"variant", "mode", "device", "arithmetic"},
+ * "b", "experiment", "compared", "differing", "first": {"iteration", "step", "phase", "tensor", "elements":
+ * [[from, to], ...], ...} or null, "beyond": likewise, "growth": [...], "events": [...] or null,
+ * "event_counts", "causes": [{"component", "share": {hyperparameter: 0..1}, ...}], "nearer_reference": "a" |
+ * "b" | "equal" | null, "outcomes": [...], "attest", "heat"}. What is not known is null; an infinite number
+ * is the text "inf". The caller's to json_decref; NULL: no memory. */
+json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis);
+
+#endif
