@@ -208,6 +208,11 @@ static bool fits(const hd_capture_info *info, const hd_entry_head *head) {
 
 /* --- writing --- */
 
+static unsigned captured(const hd_capture_writer *writer) {
+    unsigned shown = shown_in(writer->variant->mode);
+    return writer->tensors ? writer->tensors & shown : shown;
+}
+
 static bool put(hd_capture_writer *writer, const void *bytes, size_t count) {
     if (!writer->failed) writer->failed = !writer->sink.write(writer->sink.context, bytes, count);
     return !writer->failed;
@@ -250,7 +255,7 @@ static void put_info(hd_capture_writer *writer, const hd_device *device) {
                             .hypers = e->hypers,
                             .mode = writer->variant->mode,
                             .full = writer->full,
-                            .tensors = shown_in(writer->variant->mode),
+                            .tensors = captured(writer),
                             .provenance = json_object()};
     memcpy(info.dims, e->dims, sizeof info.dims);
     memcpy(info.hyper, e->hyper, sizeof info.hyper);
@@ -284,6 +289,7 @@ static void put_results(hd_capture_writer *writer, uint8_t tensor, const double 
     uint32_t steps = (uint32_t)writer->variant->experiment.steps;
     hd_entry_head head = {.place = {.iteration = writer->iteration, .tensor = tensor, .step = steps},
                           .count = count};
+    if (!(captured(writer) >> tensor & 1)) return;
     put_entry(writer, head, values);
 }
 
@@ -331,7 +337,7 @@ static bool follow(void *context, const hd_view *view, void *values) {
 }
 
 void hd_capture_writer_start(hd_capture_writer *writer) {
-    hd_observer observer = {.wants = shown_in(writer->variant->mode),
+    hd_observer observer = {.wants = captured(writer),
                             .seen = put_view,
                             .context = writer,
                             .guides = writer->leads,

@@ -89,8 +89,9 @@ typedef struct hd_capture_writer {
     const char *data_sha256;
     hd_sink sink;
     bool full;
-    hd_stream lead; /* if it reads: states to lead the run along, as full entries; see hd_observer */
-    unsigned leads; /* bits of the kinds that come */
+    unsigned tensors; /* bits of the kinds to capture; 0: all */
+    hd_stream lead;   /* if it reads: states to lead the run along, as full entries; see hd_observer */
+    unsigned leads;   /* bits of the kinds that come */
     /* its own: */
     bool begun, failed;
     uint16_t iteration;

@@ -60,16 +60,17 @@ static hd_status print(const hd_options *options, const hd_drift *drift, const h
 hd_status hd_command_drift(const hd_options *options) {
     static hd_variant variant[2];
     hd_drift drift = {.compared = 0};
-    hd_diagnosis diagnosis;
+    static hd_diagnosis diagnosis;
     hd_error error;
     bool captures = options->word_count == 2;
     hd_status status =
         captures ? compare_captures(options->words, &drift, &error) : make_variants(options, variant, &error);
     if (status == HD_OK && !captures) status = hd_lockstep(&variant[0], &variant[1], true, &drift, &error);
     if (status == HD_OK)
-        status = hd_diagnose(&drift, captures ? NULL : &variant[0], captures ? NULL : &variant[1], &diagnosis,
-                             &error);
+        status = hd_diagnose(&drift, captures ? NULL : &variant[0], captures ? NULL : &variant[1],
+                             options->pairing, &diagnosis, &error);
     status = status == HD_OK ? print(options, &drift, &diagnosis) : hd_complain(HD_OK, &error);
+    hd_diagnosis_free(&diagnosis);
     hd_drift_free(&drift);
     return status;
 }

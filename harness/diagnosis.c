@@ -198,7 +198,7 @@ static double worst_difference(const hd_drift *drift, size_t iteration) {
 }
 
 static void conclude(const hd_drift *drift, hd_diagnosis *d) {
-    char where[256] = "", beyond[256] = "";
+    char where[256] = "", beyond[256] = "", name[HD_NAME];
     const hd_cause *cause = main_cause(drift, d);
     double worst = worst_difference(drift, d->iteration);
     if (drift->differing == 0) {
@@ -209,7 +209,8 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
     }
     describe_site(&drift->first, where);
     if (drift->beyond.found) describe_site(&drift->beyond, beyond);
-    if (!more_than_rounding(drift)) {
+    bool jumps = d->pairing.values && hd_pairing_jumps(&d->pairing);
+    if (!more_than_rounding(drift) && !jumps) {
         d->finding = HD_BY_ROUNDING;
         snprintf(d->evidence, sizeof d->evidence,
                  "The first difference is in %s. %s The hypergradients end up to %.2g apart, relatively.",
@@ -228,6 +229,11 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
     if (drift->beyond.found && used < sizeof d->evidence)
         used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
                                  "The first step that adds more than rounding can is that of %s. ", beyond);
+    if (jumps && used < sizeof d->evidence)
+        used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
+                                 "Tangents paired with adjoints jump between t = %zu and %zu, for %s. ",
+                                 d->pairing.jump_step, d->pairing.jump_step + 1,
+                                 hd_hyperparameter_name(drift->info[0].hyper[d->pairing.jump_hyper], name));
     if (used < sizeof d->evidence)
         used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
                                  "The hypergradients end up to %.2g apart, relatively. ", worst);
@@ -249,16 +255,30 @@ const char *hd_finding_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_
     return text;
 }
 
-hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b, hd_diagnosis *d,
+static hd_status pair(const hd_variant *a, const hd_variant *b, bool wanted, hd_diagnosis *d,
                       hd_error *error) {
+    if (a->mode == b->mode && !wanted) return HD_OK;
+    const hd_variant *forward = a->mode != b->mode && a->mode == HD_FORWARD ? a : b;
+    const hd_variant *reverse = a->mode != b->mode && a->mode == HD_REVERSE ? a : b;
+    return hd_pairing_measure(forward, reverse, d->iteration, &d->pairing, error);
+}
+
+hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b, bool pairing,
+                      hd_diagnosis *d, hd_error *error) {
     const hd_variant *sides[2] = {a, b};
     hd_status status = HD_OK;
     *d = (hd_diagnosis){.reference_error = {NAN, NAN}};
     while (d->iteration + 1 < drift->iterations && !drift->ending[d->iteration].differs) d->iteration++;
+    if (!drift->ending[d->iteration].differs) d->iteration = 0;
     if (a && b && drift->differing) {
         status = measure_causes(drift, a, b, d, error);
         if (status == HD_OK) status = ask_reference(drift, sides, d, error);
     }
+    if (status == HD_OK && a && b) status = pair(a, b, pairing, d, error);
     if (status == HD_OK) conclude(drift, d);
     return status;
+}
+
+void hd_diagnosis_free(hd_diagnosis *diagnosis) {
+    hd_pairing_free(&diagnosis->pairing);
 }

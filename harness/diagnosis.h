@@ -3,6 +3,7 @@
 #define HD_DIAGNOSIS_H
 
 #include "drift.h"
+#include "pairing.h"
 #include "variant.h"
 
 typedef enum hd_finding {
@@ -31,14 +32,19 @@ typedef struct hd_diagnosis {
     size_t iteration; /* the hyper-iteration that causes and errors are about: the first that differs */
     hd_cause causes[HD_VARIANT_WORDS];
     size_t cause_count;
+    hd_pairing pairing;        /* values NULL: not measured */
     double reference_error[2]; /* worst relative error of a's and b's hypergradients against the reference's
                                   for the same problem; NaN: not asked */
 } hd_diagnosis;
 
 /* Concludes from a drift. With both variants given, they are run again with components swapped, and on the
- * reference; without (two captures) that is left open. Errors as hd_run's. */
-hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b,
+ * reference; without (two captures) that is left open. Where they differ in mode tangents and adjoints are
+ * paired, with `pairing` also b's own. Errors as hd_run's. End with hd_diagnosis_free, also after a failure.
+ */
+hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b, bool pairing,
                       hd_diagnosis *diagnosis, hd_error *error);
+
+void hd_diagnosis_free(hd_diagnosis *diagnosis);
 
 /* "identical", "rounding", "kink", "component fill", "unexplained", into text, which is returned. */
 const char *hd_finding_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]);

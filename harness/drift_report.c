@@ -164,6 +164,26 @@ static json_t *attest_json(const hd_capture_info *info, const hd_attest *attest)
     return json;
 }
 
+static json_t *pairing_json(const hd_capture_info *info, const hd_pairing *pairing) {
+    char name[HD_NAME];
+    if (!pairing->values) return json_null();
+    json_t *json = json_object(), *values = json_object();
+    put(json, "iteration", count(pairing->iteration));
+    put(json, "jumps", json_boolean(hd_pairing_jumps(pairing)));
+    put(json, "jump", number(pairing->jump));
+    put(json, "tremble", number(pairing->tremble));
+    put(json, "step", count(pairing->jump_step));
+    put(json, "hyperparameter", json_string(hd_hyperparameter_name(info->hyper[pairing->jump_hyper], name)));
+    for (size_t j = 0; j < pairing->hypers; j++) {
+        json_t *list = json_array();
+        for (size_t t = 0; t <= pairing->steps; t++)
+            json_array_append_new(list, number(pairing->values[t * pairing->hypers + j]));
+        put(values, hd_hyperparameter_name(info->hyper[j], name), list);
+    }
+    put(json, "values", values);
+    return json;
+}
+
 /* A picture's sides: 28 x 28 for 784 inputs, else a row. */
 static json_t *heat_json(const hd_drift *drift) {
     size_t inputs = drift->info[0].dims[0], side = (size_t)(sqrt((double)inputs) + 0.5);
@@ -211,6 +231,7 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     put(json, "growth", growth_json(drift));
     put(json, "events", events_json(drift));
     put(json, "event_counts", event_counts_json(drift));
+    put(json, "pairing", pairing_json(info, &diagnosis->pairing));
     put(json, "causes", causes_json(drift, diagnosis));
     put(json, "causes_iteration", count(diagnosis->iteration));
     put(json, "nearer_reference",
@@ -359,6 +380,20 @@ static void print_attest(FILE *to, const hd_drift *drift) {
     }
 }
 
+static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairing *p) {
+    char name[HD_NAME];
+    if (!p->values) return;
+    fprintf(to, "\n  pairing: p_t . Z_t + sum of p_{s+1} . B_s for s >= t, of hyper-iteration %zu, ",
+            p->iteration);
+    if (hd_pairing_jumps(p))
+        fprintf(to, "jumps between t = %zu and %zu\n", p->jump_step, p->jump_step + 1);
+    else
+        fprintf(to, "is the same for every t, up to rounding\n");
+    fprintf(to, "  largest change %.2g of its size, %s from t = %zu to %zu; the median change is %.2g\n",
+            p->jump, hd_hyperparameter_name(info->hyper[p->jump_hyper], name), p->jump_step, p->jump_step + 1,
+            p->tremble);
+}
+
 void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
     char finding[HD_VARIANT_KEY + 16];
     const char *colour = diagnosis->finding == HD_IDENTICAL     ? "green"
@@ -375,6 +410,7 @@ void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnos
     print_attest(to, drift);
     print_growth(to, drift, all);
     print_events(to, drift, all);
+    print_pairing(to, &drift->info[0], &diagnosis->pairing);
     if (drift->differing) print_hypergradients(to, drift, diagnosis);
     if (hd_nearer_reference(diagnosis) != '?')
         fprintf(to, "  worst relative error against the float64 reference: a %.2g, b %.2g\n",

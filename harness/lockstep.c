@@ -16,7 +16,7 @@ typedef struct hd_lane {
     hd_variant variant;
     hd_dataset dataset;
     const char *what;
-    unsigned leads;
+    unsigned shows, leads; /* kinds it is to show, 0: all; kinds it is led by */
     bool used;
     int out[2], lead[2]; /* 0: not open */
     hd_process process;
@@ -88,6 +88,7 @@ static hd_status run_lane(void *context, hd_error *error) {
                                 .data_sha256 = lane->dataset.sha256,
                                 .sink = {write_all, &lane->out[1]},
                                 .full = true,
+                                .tensors = lane->shows,
                                 .lead = {read_all, &lane->lead[0], lane->what},
                                 .leads = lane->leads};
     hd_capture_writer_start(&writer);
@@ -186,6 +187,30 @@ hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, bool follow, hd_
         hd_capture_reader_free(&lanes.of[i].reader);
         hd_dataset_free(&lanes.of[i].dataset);
     }
+    return status;
+}
+
+/* --- one run --- */
+
+hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
+                           bool (*look)(void *context, const hd_capture_reader *reader), void *context,
+                           hd_error *error) {
+    static hd_lanes lanes;
+    memset(&lanes, 0, sizeof lanes);
+    hd_lane *lane = &lanes.of[LANE_A];
+    *lane = (hd_lane){.variant = *variant, .what = variant->experiment.name, .shows = tensors, .used = true};
+    hd_status status = hd_problem_data(&variant->experiment, &lane->dataset, error);
+    if (status == HD_OK) status = start_lanes(&lanes, error);
+    hd_stream stream = {read_all, &lane->out[0], lane->what};
+    if (status == HD_OK) status = hd_capture_reader_start(&lane->reader, stream, error);
+    while (status == HD_OK) {
+        status = hd_capture_read(&lane->reader, tensors, true, error);
+        if (status != HD_OK || lane->reader.ended) break;
+        if (!look(context, &lane->reader)) status = hd_fail(error, HD_INVALID, "%s: stopped", lane->what);
+    }
+    status = wait_for_lanes(&lanes, status, error);
+    hd_capture_reader_free(&lane->reader);
+    hd_dataset_free(&lane->dataset);
     return status;
 }
 

@@ -11,6 +11,12 @@
 hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, bool follow, hd_drift *drift,
                       hd_error *error);
 
+/* Runs one variant and shows each of its tensors of the kinds in `tensors` to look, until that says no
+ * (HD_INVALID). Errors as hd_run's. */
+hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
+                           bool (*look)(void *context, const hd_capture_reader *reader), void *context,
+                           hd_error *error);
+
 /* Captures one run of a variant into the file `path`, whole or not at all. Errors as hd_run's. */
 hd_status hd_lockstep_capture(const hd_variant *variant, bool full, const char *path, hd_error *error);
 

@@ -49,7 +49,8 @@ enum {
     KEY_REPLICAS,
     KEY_TOLERANCE,
     KEY_REPEAT,
-    KEY_FULL
+    KEY_FULL,
+    KEY_PAIRING
 };
 
 static const struct argp_option option_list[] = {
@@ -72,6 +73,9 @@ static const struct argp_option option_list[] = {
      "fill, fill-race, powf, section.key",
      0},
     {"b", 'b', "KEY=VALUE", 0, "drift: the other side", 0},
+    {"pairing", KEY_PAIRING, NULL, 0,
+     "drift: pair b's tangents with its adjoints, step by step (always done where a and b differ in mode)",
+     0},
     {"full", KEY_FULL, NULL, 0, "capture: keep whole tensors, not digests of them", 0},
     {"quiet", 'q', NULL, 0, "verdicts only", 0},
     {"verbose", 'v', NULL, 0, "every quantity, passed ones too", 0},
@@ -211,6 +215,9 @@ static error_t take(int key, char *argument, struct argp_state *state) {
     case 'a':
     case 'b':
         add_text(&options->side[key - 'a'], &options->side_count[key - 'a'], argument, state);
+        break;
+    case KEY_PAIRING:
+        options->pairing = true;
         break;
     case KEY_FULL:
         options->full = true;

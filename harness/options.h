@@ -36,7 +36,7 @@ typedef struct hd_options {
     const char *out, *junit, *reason; /* NULL: not given */
     size_t replicas, repeat;
     double tolerance;
-    bool json, quiet, verbose, full;
+    bool json, quiet, verbose, full, pairing;
     hd_device_options device; /* threads; kernels and loops from the environment */
 } hd_options;
 

@@ -1,0 +1,163 @@
+#include "pairing.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* States and adjoints of the reverse run, as floats or doubles widened to double would be too many: floats.
+ */
+typedef struct hd_pairer {
+    hd_pairing *pairing;
+    const hd_experiment *experiment;
+    size_t weights;
+    float *w, *m, *p_w, *p_m; /* [steps + 1][weights] */
+    double *direct;           /* [steps][hypers]: p_{s+1} . B_s */
+    double values[HD_MAX_HYPERS];
+    hd_error *error;
+} hd_pairer;
+
+static double element(const hd_capture_reader *reader, size_t i) {
+    return reader->head.float32 ? (double)((const float *)reader->values)[i]
+                                : ((const double *)reader->values)[i];
+}
+
+/* --- the reverse run --- */
+
+static double sign(double x) {
+    return x > 0 ? 1 : x < 0 ? -1 : 0;
+}
+
+/* p_{s+1} . B_s of every hyperparameter; value holds the hyperparameters' values. */
+static void pair_directly(hd_pairer *r, size_t s) {
+    const hd_experiment *e = r->experiment;
+    size_t n = r->weights;
+    const float *w = r->w + s * n, *m = r->m + s * n, *m_next = r->m + (s + 1) * n;
+    const float *p_w = r->p_w + (s + 1) * n, *p_m = r->p_m + (s + 1) * n;
+    double eta = 0, by_layer[2][HD_MAX_LAYERS] = {{0}}, by_eta = 0, by_mu = 0;
+    for (size_t j = 0; j < e->hypers; j++)
+        if (e->hyper[j].kind == HD_ETA) eta = r->values[j];
+    for (size_t i = 0, layer = 0, end = e->dims[0] * e->dims[1]; i < n; i++) {
+        double q = (double)p_m[i] - eta * (double)p_w[i];
+        while (layer < e->layers && i == end)
+            layer++, end += layer < e->layers ? e->dims[layer] * e->dims[layer + 1] : n;
+        if (layer < e->layers) {
+            by_layer[0][layer] += q * sign((double)w[i]);
+            by_layer[1][layer] += q * 2 * (double)w[i];
+        }
+        by_eta -= (double)p_w[i] * (double)m_next[i];
+        by_mu += q * (double)m[i];
+    }
+    for (size_t j = 0; j < e->hypers; j++) {
+        hd_hyperparameter h = e->hyper[j];
+        r->direct[s * e->hypers + j] = h.kind == HD_ETA  ? by_eta
+                                       : h.kind == HD_MU ? by_mu
+                                                         : by_layer[h.kind == HD_RHO_L2][h.layer];
+    }
+}
+
+static bool keep(void *context, const hd_capture_reader *reader) {
+    hd_pairer *r = context;
+    const hd_place *place = &reader->head.place;
+    if (place->tensor == HD_HYPERPARAMETERS && place->iteration + 1u == r->pairing->iteration)
+        for (size_t j = 0; j < r->pairing->hypers; j++) r->values[j] = element(reader, j);
+    if (place->iteration != r->pairing->iteration || place->tensor > HD_ADJOINT_MOMENTUM) return true;
+    float *of = place->tensor == HD_WEIGHTS           ? r->w
+                : place->tensor == HD_MOMENTUM_BUFFER ? r->m
+                : place->tensor == HD_ADJOINT         ? r->p_w
+                                                      : r->p_m;
+    for (size_t i = 0; i < r->weights; i++) of[place->step * r->weights + i] = (float)element(reader, i);
+    if (place->tensor == HD_ADJOINT_MOMENTUM && place->step > 0) pair_directly(r, place->step - 1);
+    return true;
+}
+
+/* --- the forward run --- */
+
+static bool pair(void *context, const hd_capture_reader *reader) {
+    hd_pairer *r = context;
+    const hd_place *place = &reader->head.place;
+    if (place->iteration != r->pairing->iteration || place->index >= r->pairing->hypers) return true;
+    const float *p = (place->tensor == HD_TANGENT ? r->p_w : r->p_m) + place->step * r->weights;
+    double sum = 0;
+    for (size_t i = 0; i < r->weights; i++) sum += (double)p[i] * element(reader, i);
+    r->pairing->values[place->step * r->pairing->hypers + place->index] += sum;
+    return true;
+}
+
+/* --- the whole --- */
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Adds what is still to come to every p_t . Z_t, and looks for the largest jump. */
+static hd_status conclude(hd_pairer *r) {
+    hd_pairing *p = r->pairing;
+    double largest[HD_MAX_HYPERS] = {0}, after[HD_MAX_HYPERS] = {0};
+    for (size_t t = p->steps + 1; t-- > 0;)
+        for (size_t j = 0; j < p->hypers; j++) {
+            if (t < p->steps) after[j] += r->direct[t * p->hypers + j];
+            double *value = &p->values[t * p->hypers + j];
+            *value += after[j];
+            largest[j] = fmax(largest[j], fabs(*value));
+        }
+    size_t count = p->steps * p->hypers;
+    double *jumps = malloc(count * sizeof *jumps);
+    if (!jumps) return hd_fail(r->error, HD_UNAVAILABLE, "no memory for a pairing");
+    for (size_t t = 0; t < p->steps; t++)
+        for (size_t j = 0; j < p->hypers; j++) {
+            size_t i = t * p->hypers + j;
+            jumps[i] = largest[j] > 0 ? fabs(p->values[i + p->hypers] - p->values[i]) / largest[j] : 0;
+            if (jumps[i] > p->jump) p->jump = jumps[i], p->jump_step = t, p->jump_hyper = j;
+        }
+    qsort(jumps, count, sizeof *jumps, ascending);
+    p->tremble = jumps[count / 2];
+    free(jumps);
+    return HD_OK;
+}
+
+static hd_status in_mode(const hd_variant *variant, const char *mode, hd_variant *out, hd_error *error) {
+    hd_variant word = {.count = 1};
+    strcpy(word.words[0].key, "mode");
+    strcpy(word.words[0].value, mode);
+    return hd_variant_swap(variant, &word, "mode", out, error);
+}
+
+hd_status hd_pairing_measure(const hd_variant *forward, const hd_variant *reverse, size_t iteration,
+                             hd_pairing *pairing, hd_error *error) {
+    static hd_variant out, back;
+    const hd_experiment *e = &reverse->experiment;
+    size_t weights = hd_weight_count(e->layers, e->dims), all = (e->steps + 1) * weights;
+    *pairing = (hd_pairing){.iteration = iteration, .steps = e->steps, .hypers = e->hypers};
+    hd_pairer r = {.pairing = pairing, .experiment = e, .weights = weights, .error = error};
+    for (size_t j = 0; j < e->hypers; j++) r.values[j] = (double)e->value[j];
+    float **arrays[] = {&r.w, &r.m, &r.p_w, &r.p_m};
+    hd_status status = HD_OK;
+    for (size_t i = 0; i < 4; i++)
+        if (!(*arrays[i] = malloc(all * sizeof **arrays[i]))) status = HD_UNAVAILABLE;
+    r.direct = calloc(e->steps * e->hypers, sizeof *r.direct);
+    pairing->values = calloc((e->steps + 1) * e->hypers, sizeof *pairing->values);
+    if (status != HD_OK || !r.direct || !pairing->values)
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for two trajectories", e->name);
+    if (status == HD_OK) status = hd_variant_comparable(forward, reverse, error);
+    if (status == HD_OK) status = in_mode(reverse, "reverse", &back, error);
+    if (status == HD_OK) status = in_mode(forward, "forward", &out, error);
+    unsigned kept = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_ADJOINT |
+                    1u << HD_ADJOINT_MOMENTUM | 1u << HD_HYPERPARAMETERS;
+    if (status == HD_OK) status = hd_lockstep_read(&back, kept, keep, &r, error);
+    if (status == HD_OK)
+        status = hd_lockstep_read(&out, 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM, pair, &r, error);
+    if (status == HD_OK) status = conclude(&r);
+    for (size_t i = 0; i < 4; i++) free(*arrays[i]);
+    free(r.direct);
+    return status;
+}
+
+bool hd_pairing_jumps(const hd_pairing *pairing) {
+    return !(pairing->jump <= HD_JUMP * pairing->tremble);
+}
+
+void hd_pairing_free(hd_pairing *pairing) {
+    free(pairing->values);
+    *pairing = (hd_pairing){.values = NULL};
+}
