@@ -115,97 +115,150 @@ static __global__ void count_correct_kernel(size_t rows, size_t classes, const u
     if (threadIdx.x == 0) *sum += (double)correct;
 }
 
-/* --- sums: a slice of 4096 terms is 16 threads, one chain each --- */
+/* --- sums: a block makes a slice of 4096 terms --- */
 
-/* Lane j takes lane j + 8, then j + 4, j + 2, j + 1, among the 16 threads of a slice. */
-__device__ __forceinline__ float fold(float lane) {
-    for (int half = HD_SUM_LANES / 2; half > 0; half /= 2) {
-        float other = __shfl_down_sync(0xffffffffu, lane, half, HD_SUM_LANES);
-        if ((int)(threadIdx.x % HD_SUM_LANES) < half) lane += other;
-    }
+HD_INLINE size_t sum_slices(size_t n) { return (n + HD_SUM_SLICE - 1) / HD_SUM_SLICE; }
+HD_INLINE size_t length_of(const hd_stretches &stretches, size_t s) { return stretches.start[s + 1] - stretches.start[s]; }
+
+/* Slices of all stretches are numbered through: number `slice` is elements from .. to - 1, in this stretch. */
+struct Slice {
+    size_t stretch, from, to;
+};
+__device__ __forceinline__ Slice slice_at(const hd_stretches &stretches, size_t slice) {
+    size_t s = 0;
+    for (; slice >= sum_slices(length_of(stretches, s)); s++) slice -= sum_slices(length_of(stretches, s));
+    size_t from = stretches.start[s] + slice * HD_SUM_SLICE, end = stretches.start[s + 1];
+    return Slice{s, from, from + HD_SUM_SLICE < end ? from + HD_SUM_SLICE : end};
+}
+
+/* Terms x y of SUMS sums on their way through shared memory: all threads of a block fetch them, then 16 threads a sum add them
+ * to their chains. (The rows' padding puts the two sums of a warp into different banks.) */
+enum { STAGE = 1024 };
+template <int SUMS> struct Terms {
+    float x[SUMS][STAGE + HD_SUM_LANES], y[SUMS][STAGE + HD_SUM_LANES];
+};
+
+template <int SUMS> __device__ __forceinline__ float chain(const Terms<SUMS> &terms, int count, float lane) {
+    int sum = threadIdx.x / HD_SUM_LANES;
+    if (sum < SUMS)
+        for (int i = threadIdx.x % HD_SUM_LANES; i < count; i += HD_SUM_LANES) lane = fmaf(terms.x[sum][i], terms.y[sum][i], lane);
     return lane;
 }
 
-__device__ __forceinline__ size_t slice_index() { return (blockIdx.x * (size_t)blockDim.x + threadIdx.x) / HD_SUM_LANES; }
-
-static __global__ void dot_kernel(size_t n, const float *x, const float *y, float *parts) {
-    size_t s = slice_index(), from = s * HD_SUM_SLICE, to = from + HD_SUM_SLICE < n ? from + HD_SUM_SLICE : n;
-    float lane = 0;
-    for (size_t i = from + threadIdx.x % HD_SUM_LANES; i < to; i += HD_SUM_LANES) lane = fmaf(x[i], y ? y[i] : 1.0f, lane);
-    lane = fold(lane);
-    if (threadIdx.x % HD_SUM_LANES == 0 && from < n) parts[s] = lane;
+/* Lane j takes lane j + 8, then j + 4, j + 2, j + 1, among the 16 threads of a sum; the first writes it to part[sum]. */
+template <int SUMS> __device__ __forceinline__ void fold(float lane, float *part) {
+    int sum = threadIdx.x / HD_SUM_LANES, j = threadIdx.x % HD_SUM_LANES;
+    for (int half = HD_SUM_LANES / 2; half > 0; half /= 2) {
+        float other = __shfl_down_sync(0xffffffffu, lane, half, HD_SUM_LANES);
+        if (j < half) lane += other;
+    }
+    if (j == 0 && sum < SUMS) part[sum] = lane;
 }
 
-/* Adds parts[slices][sums] to sum[sums], each in order, in float64: a thread a sum. */
-static __global__ void add_parts_kernel(size_t slices, size_t sums, const float *parts, double *sum) {
-    size_t j = threadIdx.x;
-    if (j >= sums) return;
-    double s = sum[j];
-    for (size_t i = 0; i < slices; i++) s += (double)parts[i * sums + j];
-    sum[j] = s;
+/* y null: ones. blockIdx.x is the slice, counted from `first`, here and below. */
+static __global__ void dot_kernel(const __grid_constant__ hd_stretches stretches, size_t first, const float *x, const float *y,
+                                  float *parts) {
+    __shared__ Terms<1> terms;
+    const Slice slice = slice_at(stretches, first + blockIdx.x);
+    float lane = 0;
+    for (size_t at = slice.from; at < slice.to; at += STAGE) {
+        int count = slice.to - at < STAGE ? (int)(slice.to - at) : (int)STAGE;
+        __syncthreads();
+        for (int i = threadIdx.x; i < count; i += blockDim.x) terms.x[0][i] = x[at + i], terms.y[0][i] = y ? y[at + i] : 1.0f;
+        __syncthreads();
+        lane = chain(terms, count, lane);
+    }
+    fold<1>(lane, parts + blockIdx.x);
+}
+
+/* Adds the parts [slices][sums] of slices first .. first + slices - 1 to sum[stretches][sums], each in order, in float64: a thread
+ * a sum. */
+static __global__ void add_parts_kernel(const __grid_constant__ hd_stretches stretches, size_t first, size_t slices, size_t sums,
+                                        const float *parts, double *sum) {
+    size_t stretch = threadIdx.x / sums, own = 0;
+    if (stretch >= stretches.count) return;
+    for (size_t s = 0; s < stretch; s++) own += sum_slices(length_of(stretches, s));
+    size_t end = own + sum_slices(length_of(stretches, stretch));
+    double total = sum[threadIdx.x];
+    for (size_t i = own < first ? first : own; i < end && i < first + slices; i++)
+        total += (double)parts[(i - first) * sums + threadIdx.x % sums];
+    sum[threadIdx.x] = total;
 }
 
 /* --- momentum --- */
 
-static __global__ void momentum_step_kernel(size_t n, const hd_coefficients *k, const float *w, const float *m, const float *g,
-                                            float *w_next, float *m_next, Latch *latch, unsigned long long what) {
-    const float l1 = (float)k->rho_l1, l2 = (float)k->rho_l2, eta = (float)k->eta, mu = (float)k->mu;
+__device__ __forceinline__ size_t stretch_of(const hd_stretches &stretches, size_t i) {
+    size_t s = 0;
+    while (i >= stretches.start[s + 1]) s++;
+    return s;
+}
+
+static __global__ void momentum_step_kernel(size_t n, const __grid_constant__ hd_stretches stretches, const float *w, const float *m,
+                                            const float *g, float *w_next, float *m_next, Latch *latch, unsigned long long what) {
     EACH_ELEMENT(i, n) {
-        float m1 = hd_momentum_m(mu, m[i], hd_regularized(g[i], w[i], l1, l2)), w1 = hd_momentum_w(eta, m1, w[i]);
+        const hd_coefficients &k = stretches.coefficients[stretch_of(stretches, i)];
+        float m1 = hd_momentum_m((float)k.mu, m[i], hd_regularized(g[i], w[i], (float)k.rho_l1, (float)k.rho_l2));
+        float w1 = hd_momentum_w((float)k.eta, m1, w[i]);
         m_next[i] = m1;
         w_next[i] = w1;
         latch_if(not_finite(w1) || not_finite(m1), latch, what);
     }
 }
 
-struct Sources {
-    unsigned char of[2 * HD_MAX_LAYERS + 2];
+struct Sources { /* [tangents][stretches] */
+    unsigned char of[HD_MAX_HYPERS * HD_MAX_STRETCHES];
 };
 
-static __global__ void momentum_tangent_kernel(size_t n, const hd_coefficients *k, size_t stride, Sources sources, const float *w,
-                                               const float *m, const float *m_next, const float *h, float *z_w, float *z_m,
-                                               Latch *latch, unsigned long long what) {
-    const float l2 = (float)k->rho_l2, eta = (float)k->eta, mu = (float)k->mu;
-    const int source = sources.of[blockIdx.y];
-    const size_t at = blockIdx.y * stride;
+static __global__ void momentum_tangent_kernel(size_t n, const __grid_constant__ hd_stretches stretches, size_t stride,
+                                               const __grid_constant__ Sources sources, const float *w, const float *m,
+                                               const float *m_next, const float *h, float *z_w, float *z_m, Latch *latch,
+                                               unsigned long long what) {
     EACH_ELEMENT(i, n) {
-        float zm = hd_momentum_m(mu, z_m[at + i], hd_regularized_hvp(h[at + i], z_w[at + i], l2));
+        const size_t stretch = stretch_of(stretches, i), at = blockIdx.y * stride + i;
+        const hd_coefficients &k = stretches.coefficients[stretch];
+        const int source = sources.of[blockIdx.y * stretches.count + stretch];
+        float zm = hd_momentum_m((float)k.mu, z_m[at], hd_regularized_hvp(h[at], z_w[at], (float)k.rho_l2));
         if (source == HD_SOURCE_SIGN) zm += hd_sign(w[i]);
         if (source == HD_SOURCE_TWICE) zm += 2.0f * w[i];
         if (source == HD_SOURCE_MOMENTUM) zm += m[i];
-        float zw = hd_momentum_w(eta, zm, z_w[at + i]);
+        float zw = hd_momentum_w((float)k.eta, zm, z_w[at]);
         if (source == HD_SOURCE_STEP) zw -= m_next[i];
-        z_m[at + i] = zm;
-        z_w[at + i] = zw;
+        z_m[at] = zm;
+        z_w[at] = zw;
         latch_if(not_finite(zm) || not_finite(zw), latch, what + blockIdx.y);
     }
 }
 
-static __global__ void momentum_adjoint_kernel(size_t n, const hd_coefficients *k, const float *w, const float *m, const float *m_next,
-                                               const float *p_w, const float *p_m, float *q, float *parts) {
-    const float eta = (float)k->eta;
-    size_t s = slice_index(), from = s * HD_SUM_SLICE, to = from + HD_SUM_SLICE < n ? from + HD_SUM_SLICE : n;
-    float l1 = 0, l2 = 0, step = 0, momentum = 0;
-    for (size_t i = from + threadIdx.x % HD_SUM_LANES; i < to; i += HD_SUM_LANES) {
-        float r = hd_momentum_w(eta, p_w[i], p_m[i]);
-        q[i] = r;
-        l1 = fmaf(r, hd_sign(w[i]), l1);
-        l2 = fmaf(r, 2.0f * w[i], l2);
-        step = fmaf(-p_w[i], m_next[i], step);
-        momentum = fmaf(r, m[i], momentum);
+static __global__ void momentum_adjoint_kernel(const __grid_constant__ hd_stretches stretches, size_t first,
+                                               const float *__restrict__ w, const float *__restrict__ m,
+                                               const float *__restrict__ m_next, const float *__restrict__ p_w,
+                                               const float *__restrict__ p_m, float *__restrict__ q, float *parts) {
+    __shared__ Terms<4> terms;
+    const Slice slice = slice_at(stretches, first + blockIdx.x);
+    const float eta = (float)stretches.coefficients[slice.stretch].eta;
+    float lane = 0;
+    for (size_t at = slice.from; at < slice.to; at += STAGE) {
+        int count = slice.to - at < STAGE ? (int)(slice.to - at) : (int)STAGE;
+        __syncthreads();
+        for (int i = threadIdx.x; i < count; i += blockDim.x) {
+            float r = hd_momentum_w(eta, p_w[at + i], p_m[at + i]);
+            q[at + i] = r;
+            terms.x[0][i] = r, terms.y[0][i] = hd_sign(w[at + i]);
+            terms.x[1][i] = r, terms.y[1][i] = 2.0f * w[at + i];
+            terms.x[2][i] = -p_w[at + i], terms.y[2][i] = m_next[at + i];
+            terms.x[3][i] = r, terms.y[3][i] = m[at + i];
+        }
+        __syncthreads();
+        lane = chain(terms, count, lane);
     }
-    l1 = fold(l1), l2 = fold(l2), step = fold(step), momentum = fold(momentum);
-    if (threadIdx.x % HD_SUM_LANES == 0 && from < n) {
-        float *part = parts + 4 * s;
-        part[0] = l1, part[1] = l2, part[2] = step, part[3] = momentum;
-    }
+    fold<4>(lane, parts + 4 * (size_t)blockIdx.x);
 }
 
-static __global__ void momentum_pull_back_kernel(size_t n, const hd_coefficients *k, const float *q, const float *h, float *p_w,
-                                                 float *p_m, Latch *latch, unsigned long long what) {
-    const float l2 = (float)k->rho_l2, mu = (float)k->mu;
+static __global__ void momentum_pull_back_kernel(size_t n, const __grid_constant__ hd_stretches stretches, const float *q,
+                                                 const float *h, float *p_w, float *p_m, Latch *latch, unsigned long long what) {
     EACH_ELEMENT(i, n) {
-        float w = p_w[i] + hd_regularized_hvp(h[i], q[i], l2), m = mu * q[i];
+        const hd_coefficients &k = stretches.coefficients[stretch_of(stretches, i)];
+        float w = p_w[i] + hd_regularized_hvp(h[i], q[i], (float)k.rho_l2), m = (float)k.mu * q[i];
         p_w[i] = w;
         p_m[i] = m;
         latch_if(not_finite(w) || not_finite(m), latch, what);

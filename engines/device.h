@@ -57,6 +57,15 @@ typedef struct hd_coefficients {
     double rho_l1, rho_l2, eta, mu;
 } hd_coefficients;
 
+enum { HD_MAX_STRETCHES = HD_MAX_LAYERS + 1 };
+
+/* A weight vector cut into stretches with coefficients of their own: stretch s is the elements from start[s]
+ * to before start[s + 1]; start[0] is 0, start[count] the vector's length. */
+typedef struct hd_stretches {
+    size_t count, start[HD_MAX_STRETCHES + 1];
+    const hd_coefficients *coefficients; /* [count], on the device */
+} hd_stretches;
+
 /* What a latched error is called. */
 typedef struct hd_label {
     hd_tensor tensor;
@@ -153,24 +162,26 @@ typedef struct hd_device_ops {
     /* Waits for everything told so far, and puts a fault latched on the device into device->fault. */
     void (*settle)(hd_device *);
 
-    /* Momentum on a stretch of n weights with one set of coefficients, G = g + rho_l1 sign(w) + 2 rho_l2 w:
+    /* Momentum on a weight vector, with each stretch's coefficients, G = g + rho_l1 sign(w) + 2 rho_l2 w:
      *   m' = mu m + G,  w' = w - eta m'. */
-    void (*momentum_step)(hd_device *, size_t n, const hd_coefficients *, const hd_real *w, const hd_real *m,
+    void (*momentum_step)(hd_device *, const hd_stretches *, const hd_real *w, const hd_real *m,
                           const hd_real *g, hd_real *w_next, hd_real *m_next, hd_label);
-    /* Its tangent for each of count hyperparameters, in place, given h = (Hessian of the plain error) z_w:
-     *   z_m' = mu z_m + h + 2 rho_l2 z_w + [sign(w) | 2 w | m],  z_w' = z_w - eta z_m' [- m'] by source. */
-    void (*momentum_tangent)(hd_device *, size_t n, const hd_coefficients *, size_t count, size_t stride,
+    /* Its tangent for each of count hyperparameters (at most HD_MAX_HYPERS), in place, given h = (Hessian of
+     * the plain error) z_w:
+     *   z_m' = mu z_m + h + 2 rho_l2 z_w + [sign(w) | 2 w | m],  z_w' = z_w - eta z_m' [- m'],
+     * the direct part in stretch s being source[j * stretches + s]. */
+    void (*momentum_tangent)(hd_device *, const hd_stretches *, size_t count, size_t stride,
                              const hd_source *source, const hd_real *w, const hd_real *m,
                              const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m, hd_label);
-    /* First half of its adjoint: q = p_m - eta p_w, and sums[0..3] += q . sign(w), q . 2 w, -p_w . m', q . m.
-     */
-    void (*momentum_adjoint)(hd_device *, size_t n, const hd_coefficients *, const hd_real *w,
-                             const hd_real *m, const hd_real *m_next, const hd_real *p_w, const hd_real *p_m,
-                             hd_real *q, double sums[4]);
+    /* First half of its adjoint: q = p_m - eta p_w, and for each stretch sums[stretch][0..3] += q . sign(w),
+     * q . 2 w, -p_w . m', q . m. */
+    void (*momentum_adjoint)(hd_device *, const hd_stretches *, const hd_real *w, const hd_real *m,
+                             const hd_real *m_next, const hd_real *p_w, const hd_real *p_m, hd_real *q,
+                             double *sums);
     /* Second half, given h = (Hessian of the plain error) q:  p_w += h + 2 rho_l2 q,  p_m = mu q, in place.
      */
-    void (*momentum_pull_back)(hd_device *, size_t n, const hd_coefficients *, const hd_real *q,
-                               const hd_real *h, hd_real *p_w, hd_real *p_m, hd_label);
+    void (*momentum_pull_back)(hd_device *, const hd_stretches *, const hd_real *q, const hd_real *h,
+                               hd_real *p_w, hd_real *p_m, hd_label);
 } hd_device_ops;
 
 struct hd_device {

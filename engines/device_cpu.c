@@ -147,69 +147,81 @@ static void dot(hd_device *device, size_t count, const hd_real *x, const hd_real
 
 enum { GRAIN = 1024 }; /* weights in the smallest share of a thread */
 
-static void momentum_step(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *w,
+static void momentum_step(hd_device *device, const hd_stretches *stretches, const hd_real *w,
                           const hd_real *m, const hd_real *g, hd_real *w_next, hd_real *m_next,
                           hd_label label) {
-    const hd_coefficients k = *at_point;
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
-#pragma omp parallel num_threads(team(cpu, 5 * n)) reduction(| : bad)
-    {
-        hd_range r = SHARE(n, GRAIN);
-        bad |= cpu->loops->momentum_step(r.to - r.from, k, in(w) + r.from, in(m) + r.from, in(g) + r.from,
-                                         out_of(w_next) + r.from, out_of(m_next) + r.from);
+    for (size_t s = 0; s < stretches->count; s++) {
+        const hd_stretch part = hd_stretch_of(stretches, s);
+#pragma omp parallel num_threads(team(cpu, 5 * part.count)) reduction(| : bad)
+        {
+            hd_range r = SHARE(part.count, GRAIN);
+            size_t at = part.at + r.from;
+            bad |= cpu->loops->momentum_step(r.to - r.from, part.k, in(w) + at, in(m) + at, in(g) + at,
+                                             out_of(w_next) + at, out_of(m_next) + at);
+        }
     }
     if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
 }
 
-static void momentum_tangent(hd_device *device, size_t n, const hd_coefficients *at_point, size_t count,
-                             size_t stride, const hd_source *source, const hd_real *w, const hd_real *m,
+static void momentum_tangent(hd_device *device, const hd_stretches *stretches, size_t count, size_t stride,
+                             const hd_source *source, const hd_real *w, const hd_real *m,
                              const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m,
                              hd_label label) {
-    const hd_coefficients k = *at_point;
     const hd_cpu *cpu = (const hd_cpu *)device;
     size_t first_bad = count;
-#pragma omp parallel num_threads(team(cpu, 5 * count * n)) reduction(min : first_bad)
-    for (size_t j = 0; j < count; j++) {
-        hd_range r = SHARE(n, GRAIN);
-        size_t at = j * stride + r.from;
-        bool bad =
-            cpu->loops->momentum_tangent(r.to - r.from, k, source[j], in(w) + r.from, in(m) + r.from,
-                                         in(m_next) + r.from, in(h) + at, out_of(z_w) + at, out_of(z_m) + at);
-        if (bad && j < first_bad) first_bad = j;
+    for (size_t s = 0; s < stretches->count; s++) {
+        const hd_stretch part = hd_stretch_of(stretches, s);
+#pragma omp parallel num_threads(team(cpu, 5 * count * part.count)) reduction(min : first_bad)
+        for (size_t j = 0; j < count; j++) {
+            hd_range r = SHARE(part.count, GRAIN);
+            size_t at = part.at + r.from, z = j * stride + at;
+            bool bad = cpu->loops->momentum_tangent(r.to - r.from, part.k, source[j * stretches->count + s],
+                                                    in(w) + at, in(m) + at, in(m_next) + at, in(h) + z,
+                                                    out_of(z_w) + z, out_of(z_m) + z);
+            if (bad && j < first_bad) first_bad = j;
+        }
     }
     if (first_bad < count) hd_device_latch(device, HD_NOT_FINITE, (hd_label){label.tensor, first_bad});
 }
 
-static void momentum_adjoint(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *w,
+static void momentum_adjoint(hd_device *device, const hd_stretches *stretches, const hd_real *w,
                              const hd_real *m, const hd_real *m_next, const hd_real *p_w, const hd_real *p_m,
-                             hd_real *q, double sums[4]) {
-    const hd_coefficients k = *at_point;
+                             hd_real *q, double *sums) {
     hd_cpu *cpu = (hd_cpu *)device;
-    float *part = slice_sums(cpu, sum_slices(n));
-    if (!part) return;
-#pragma omp parallel num_threads(team(cpu, 6 * n))
-    {
-        hd_range r = SHARE(n, HD_SUM_SLICE);
-        for (size_t i = r.from; i < r.to; i += HD_SUM_SLICE)
-            cpu->loops->momentum_adjoint_slice(slice_length(n, i), k, in(w) + i, in(m) + i, in(m_next) + i,
-                                               in(p_w) + i, in(p_m) + i, out_of(q) + i,
-                                               part + i / HD_SUM_SLICE * 4);
+    for (size_t s = 0; s < stretches->count; s++, sums += 4) {
+        const hd_stretch part = hd_stretch_of(stretches, s);
+        float *slice = slice_sums(cpu, sum_slices(part.count));
+        if (!slice) return;
+#pragma omp parallel num_threads(team(cpu, 6 * part.count))
+        {
+            hd_range r = SHARE(part.count, HD_SUM_SLICE);
+            for (size_t i = r.from; i < r.to; i += HD_SUM_SLICE) {
+                size_t at = part.at + i;
+                cpu->loops->momentum_adjoint_slice(slice_length(part.count, i), part.k, in(w) + at,
+                                                   in(m) + at, in(m_next) + at, in(p_w) + at, in(p_m) + at,
+                                                   out_of(q) + at, slice + i / HD_SUM_SLICE * 4);
+            }
+        }
+        for (size_t i = 0; i < sum_slices(part.count); i++)
+            for (size_t j = 0; j < 4; j++) sums[j] += (double)slice[4 * i + j];
     }
-    for (size_t s = 0; s < sum_slices(n); s++)
-        for (size_t j = 0; j < 4; j++) sums[j] += (double)part[4 * s + j];
 }
 
-static void momentum_pull_back(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *q,
+static void momentum_pull_back(hd_device *device, const hd_stretches *stretches, const hd_real *q,
                                const hd_real *h, hd_real *p_w, hd_real *p_m, hd_label label) {
-    const hd_coefficients k = *at_point;
     const hd_cpu *cpu = (const hd_cpu *)device;
     int bad = 0;
-#pragma omp parallel num_threads(team(cpu, 6 * n)) reduction(| : bad)
-    {
-        hd_range r = SHARE(n, GRAIN);
-        bad |= cpu->loops->momentum_pull_back(r.to - r.from, k, in(q) + r.from, in(h) + r.from,
-                                              out_of(p_w) + r.from, out_of(p_m) + r.from);
+    for (size_t s = 0; s < stretches->count; s++) {
+        const hd_stretch part = hd_stretch_of(stretches, s);
+#pragma omp parallel num_threads(team(cpu, 6 * part.count)) reduction(| : bad)
+        {
+            hd_range r = SHARE(part.count, GRAIN);
+            size_t at = part.at + r.from;
+            bad |= cpu->loops->momentum_pull_back(r.to - r.from, part.k, in(q) + at, in(h) + at,
+                                                  out_of(p_w) + at, out_of(p_m) + at);
+        }
     }
     if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
 }

@@ -355,57 +355,68 @@ void count_correct(hd_device *device, const hd_batch *batch, size_t classes, con
 
 /* --- sums --- */
 
-size_t sum_slices(size_t n) { return (n + HD_SUM_SLICE - 1) / HD_SUM_SLICE; }
-
-/* Whole groups of 16 threads, and whole warps. */
-dim3 slice_blocks(size_t slices) { return dim3((unsigned)((slices * HD_SUM_LANES + 63) / 64)); }
-
 /* Longer sums than `parts` holds go in several launches, in order. */
 enum { SLICES_AT_ONCE = PARTS / 4 };
 
+size_t all_slices(const hd_stretches &stretches) {
+    size_t slices = 0;
+    for (size_t s = 0; s < stretches.count; s++) slices += sum_slices(length_of(stretches, s));
+    return slices;
+}
+
+void add_parts(Cuda *cuda, const hd_stretches &stretches, size_t first, unsigned slices, size_t sums, double *sum) {
+    LAUNCH(add_parts_kernel, 1, (unsigned)(stretches.count * sums), stretches, first, (size_t)slices, sums, cuda->parts, sum);
+}
+
 void dot(hd_device *device, size_t n, const hd_real *x, const hd_real *y, double *sum) {
     Cuda *cuda = of(device);
-    for (size_t from = 0; from < n; from += (size_t)SLICES_AT_ONCE * HD_SUM_SLICE) {
-        size_t length = n - from < (size_t)SLICES_AT_ONCE * HD_SUM_SLICE ? n - from : (size_t)SLICES_AT_ONCE * HD_SUM_SLICE;
-        LAUNCH(dot_kernel, slice_blocks(sum_slices(length)), 64, length, real(x) + from, y ? real(y) + from : nullptr, cuda->parts);
-        LAUNCH(add_parts_kernel, 1, 32, sum_slices(length), (size_t)1, cuda->parts, sum);
+    const hd_stretches whole = {1, {0, n}, nullptr};
+    for (size_t first = 0, all = sum_slices(n); first < all; first += SLICES_AT_ONCE) {
+        unsigned slices = (unsigned)(all - first < SLICES_AT_ONCE ? all - first : (size_t)SLICES_AT_ONCE);
+        LAUNCH(dot_kernel, slices, THREADS, whole, first, real(x), real(y), cuda->parts);
+        add_parts(cuda, whole, first, slices, 1, sum);
     }
 }
 
 /* --- momentum --- */
 
-void momentum_step(hd_device *device, size_t n, const hd_coefficients *k, const hd_real *w, const hd_real *m, const hd_real *g,
+size_t length(const hd_stretches *stretches) { return stretches->start[stretches->count]; }
+
+void momentum_step(hd_device *device, const hd_stretches *stretches, const hd_real *w, const hd_real *m, const hd_real *g,
                    hd_real *w_next, hd_real *m_next, hd_label label) {
     Cuda *cuda = of(device);
-    LAUNCH(momentum_step_kernel, blocks_for(n), THREADS, n, k, real(w), real(m), real(g), real(w_next), real(m_next), cuda->latch,
-           what(device, label));
+    size_t n = length(stretches);
+    LAUNCH(momentum_step_kernel, blocks_for(n), THREADS, n, *stretches, real(w), real(m), real(g), real(w_next), real(m_next),
+           cuda->latch, what(device, label));
 }
 
-void momentum_tangent(hd_device *device, size_t n, const hd_coefficients *k, size_t count, size_t stride, const hd_source *source,
+void momentum_tangent(hd_device *device, const hd_stretches *stretches, size_t count, size_t stride, const hd_source *source,
                       const hd_real *w, const hd_real *m, const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m,
                       hd_label label) {
     Cuda *cuda = of(device);
+    size_t n = length(stretches);
     Sources sources = {};
-    for (size_t j = 0; j < count && j < sizeof sources.of; j++) sources.of[j] = (unsigned char)source[j];
-    LAUNCH(momentum_tangent_kernel, blocks_for(n, count), THREADS, n, k, stride, sources, real(w), real(m), real(m_next), real(h),
-           real(z_w), real(z_m), cuda->latch, what(device, label));
+    for (size_t j = 0; j < count * stretches->count && j < sizeof sources.of; j++) sources.of[j] = (unsigned char)source[j];
+    LAUNCH(momentum_tangent_kernel, blocks_for(n, count), THREADS, n, *stretches, stride, sources, real(w), real(m), real(m_next),
+           real(h), real(z_w), real(z_m), cuda->latch, what(device, label));
 }
 
-void momentum_adjoint(hd_device *device, size_t n, const hd_coefficients *k, const hd_real *w, const hd_real *m,
-                      const hd_real *m_next, const hd_real *p_w, const hd_real *p_m, hd_real *q, double sums[4]) {
+void momentum_adjoint(hd_device *device, const hd_stretches *stretches, const hd_real *w, const hd_real *m, const hd_real *m_next,
+                      const hd_real *p_w, const hd_real *p_m, hd_real *q, double *sums) {
     Cuda *cuda = of(device);
-    for (size_t from = 0; from < n; from += (size_t)SLICES_AT_ONCE * HD_SUM_SLICE) {
-        size_t length = n - from < (size_t)SLICES_AT_ONCE * HD_SUM_SLICE ? n - from : (size_t)SLICES_AT_ONCE * HD_SUM_SLICE;
-        LAUNCH(momentum_adjoint_kernel, slice_blocks(sum_slices(length)), 64, length, k, real(w) + from, real(m) + from,
-               real(m_next) + from, real(p_w) + from, real(p_m) + from, real(q) + from, cuda->parts);
-        LAUNCH(add_parts_kernel, 1, 32, sum_slices(length), (size_t)4, cuda->parts, sums);
+    for (size_t first = 0, all = all_slices(*stretches); first < all; first += SLICES_AT_ONCE) {
+        unsigned slices = (unsigned)(all - first < SLICES_AT_ONCE ? all - first : (size_t)SLICES_AT_ONCE);
+        LAUNCH(momentum_adjoint_kernel, slices, THREADS, *stretches, first, real(w), real(m), real(m_next), real(p_w), real(p_m),
+               real(q), cuda->parts);
+        add_parts(cuda, *stretches, first, slices, 4, sums);
     }
 }
 
-void momentum_pull_back(hd_device *device, size_t n, const hd_coefficients *k, const hd_real *q, const hd_real *h, hd_real *p_w,
+void momentum_pull_back(hd_device *device, const hd_stretches *stretches, const hd_real *q, const hd_real *h, hd_real *p_w,
                         hd_real *p_m, hd_label label) {
     Cuda *cuda = of(device);
-    LAUNCH(momentum_pull_back_kernel, blocks_for(n), THREADS, n, k, real(q), real(h), real(p_w), real(p_m), cuda->latch,
+    size_t n = length(stretches);
+    LAUNCH(momentum_pull_back_kernel, blocks_for(n), THREADS, n, *stretches, real(q), real(h), real(p_w), real(p_m), cuda->latch,
            what(device, label));
 }
 

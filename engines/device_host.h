@@ -43,6 +43,16 @@ typedef struct hd_range {
 } hd_range;
 hd_range hd_host_share(size_t count, size_t grain, size_t thread, size_t threads);
 
+/* Stretch s: count elements from `at`, and its coefficients. */
+typedef struct hd_stretch {
+    size_t at, count;
+    hd_coefficients k;
+} hd_stretch;
+static inline hd_stretch hd_stretch_of(const hd_stretches *stretches, size_t s) {
+    size_t at = stretches->start[s];
+    return (hd_stretch){at, stretches->start[s + 1] - at, stretches->coefficients[s]};
+}
+
 /* Number of the example in row r of a batch. */
 static inline size_t hd_batch_example(const uint32_t *index, size_t first, size_t r) {
     return index ? index[r] : first + r;

@@ -201,71 +201,88 @@ static double sign(double w) {
     return (w > 0) - (w < 0);
 }
 
-static void momentum_step(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *w_,
+static void momentum_step(hd_device *device, const hd_stretches *stretches, const hd_real *w_,
                           const hd_real *m_, const hd_real *g_, hd_real *w_next, hd_real *m_next,
                           hd_label label) {
-    const hd_coefficients k = *at_point;
     const double *w = in(w_), *m = in(m_), *g = in(g_);
     int bad = 0;
+    for (size_t s = 0; s < stretches->count; s++) {
+        const hd_stretch part = hd_stretch_of(stretches, s);
+        const hd_coefficients k = part.k;
 #pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
-    for (size_t i = 0; i < n; i++) {
-        double m1 = k.mu * m[i] + g[i] + k.rho_l1 * sign(w[i]) + 2 * k.rho_l2 * w[i];
-        out_of(m_next)[i] = m1;
-        out_of(w_next)[i] = w[i] - k.eta * m1;
-        bad |= !isfinite(out_of(w_next)[i]);
+        for (size_t i = part.at; i < part.at + part.count; i++) {
+            double m1 = k.mu * m[i] + g[i] + k.rho_l1 * sign(w[i]) + 2 * k.rho_l2 * w[i];
+            out_of(m_next)[i] = m1;
+            out_of(w_next)[i] = w[i] - k.eta * m1;
+            bad |= !isfinite(out_of(w_next)[i]);
+        }
     }
     if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
 }
 
-static void momentum_tangent(hd_device *device, size_t n, const hd_coefficients *at_point, size_t count,
-                             size_t stride, const hd_source *source, const hd_real *w_, const hd_real *m_,
-                             const hd_real *m_next_, const hd_real *h, hd_real *z_w, hd_real *z_m,
-                             hd_label label) {
-    const hd_coefficients k = *at_point;
-    const double *w = in(w_), *m = in(m_), *m_next = in(m_next_);
-    for (size_t j = 0; j < count; j++) {
-        int bad = 0;
+/* One tangent on one stretch; true if a value is not finite. */
+static bool tangent_of(const hd_device *device, hd_stretch part, hd_source source, const double *w,
+                       const double *m, const double *m_next, const double *h, double *z_w, double *z_m) {
+    const hd_coefficients k = part.k;
+    int bad = 0;
 #pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
-        for (size_t i = 0; i < n; i++) {
-            double *zw = out_of(z_w) + j * stride + i, *zm = out_of(z_m) + j * stride + i;
-            double direct_m = source[j] == HD_SOURCE_SIGN       ? sign(w[i])
-                              : source[j] == HD_SOURCE_TWICE    ? 2 * w[i]
-                              : source[j] == HD_SOURCE_MOMENTUM ? m[i]
-                                                                : 0;
-            *zm = k.mu * *zm + in(h)[j * stride + i] + 2 * k.rho_l2 * *zw + direct_m;
-            *zw -= k.eta * *zm + (source[j] == HD_SOURCE_STEP ? m_next[i] : 0);
-            bad |= !isfinite(*zw);
-        }
+    for (size_t i = part.at; i < part.at + part.count; i++) {
+        double direct_m = source == HD_SOURCE_SIGN       ? sign(w[i])
+                          : source == HD_SOURCE_TWICE    ? 2 * w[i]
+                          : source == HD_SOURCE_MOMENTUM ? m[i]
+                                                         : 0;
+        z_m[i] = k.mu * z_m[i] + h[i] + 2 * k.rho_l2 * z_w[i] + direct_m;
+        z_w[i] -= k.eta * z_m[i] + (source == HD_SOURCE_STEP ? m_next[i] : 0);
+        bad |= !isfinite(z_w[i]);
+    }
+    return bad;
+}
+
+static void momentum_tangent(hd_device *device, const hd_stretches *stretches, size_t count, size_t stride,
+                             const hd_source *source, const hd_real *w, const hd_real *m,
+                             const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m,
+                             hd_label label) {
+    for (size_t j = 0; j < count; j++) {
+        bool bad = false;
+        for (size_t s = 0; s < stretches->count; s++)
+            bad |= tangent_of(device, hd_stretch_of(stretches, s), source[j * stretches->count + s], in(w),
+                              in(m), in(m_next), in(h) + j * stride, out_of(z_w) + j * stride,
+                              out_of(z_m) + j * stride);
         if (bad) hd_device_latch(device, HD_NOT_FINITE, (hd_label){label.tensor, j});
     }
 }
 
-static void momentum_adjoint(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *w_,
+static void momentum_adjoint(hd_device *device, const hd_stretches *stretches, const hd_real *w_,
                              const hd_real *m_, const hd_real *m_next_, const hd_real *p_w,
-                             const hd_real *p_m, hd_real *q_, double sums[4]) {
-    const hd_coefficients k = *at_point;
+                             const hd_real *p_m, hd_real *q_, double *sums) {
     const double *w = in(w_), *m = in(m_), *m_next = in(m_next_);
-    double *q = out_of(q_), l1 = 0, l2 = 0, step = 0, momentum = 0;
+    double *q = out_of(q_);
     (void)device;
-    for (size_t i = 0; i < n; i++) {
-        q[i] = in(p_m)[i] - k.eta * in(p_w)[i];
-        l1 += q[i] * sign(w[i]);
-        l2 += q[i] * 2 * w[i];
-        step -= in(p_w)[i] * m_next[i];
-        momentum += q[i] * m[i];
+    for (size_t s = 0; s < stretches->count; s++, sums += 4) {
+        const hd_stretch part = hd_stretch_of(stretches, s);
+        double l1 = 0, l2 = 0, step = 0, momentum = 0;
+        for (size_t i = part.at; i < part.at + part.count; i++) {
+            q[i] = in(p_m)[i] - part.k.eta * in(p_w)[i];
+            l1 += q[i] * sign(w[i]);
+            l2 += q[i] * 2 * w[i];
+            step -= in(p_w)[i] * m_next[i];
+            momentum += q[i] * m[i];
+        }
+        sums[0] += l1, sums[1] += l2, sums[2] += step, sums[3] += momentum;
     }
-    sums[0] += l1, sums[1] += l2, sums[2] += step, sums[3] += momentum;
 }
 
-static void momentum_pull_back(hd_device *device, size_t n, const hd_coefficients *at_point, const hd_real *q,
+static void momentum_pull_back(hd_device *device, const hd_stretches *stretches, const hd_real *q,
                                const hd_real *h, hd_real *p_w, hd_real *p_m, hd_label label) {
-    const hd_coefficients k = *at_point;
     int bad = 0;
+    for (size_t s = 0; s < stretches->count; s++) {
+        const hd_stretch part = hd_stretch_of(stretches, s);
 #pragma omp parallel for reduction(| : bad) num_threads((int)device->threads)
-    for (size_t i = 0; i < n; i++) {
-        out_of(p_w)[i] += in(h)[i] + 2 * k.rho_l2 * in(q)[i];
-        out_of(p_m)[i] = k.mu * in(q)[i];
-        bad |= !isfinite(in(p_w)[i]);
+        for (size_t i = part.at; i < part.at + part.count; i++) {
+            out_of(p_w)[i] += in(h)[i] + 2 * part.k.rho_l2 * in(q)[i];
+            out_of(p_m)[i] = part.k.mu * in(q)[i];
+            bad |= !isfinite(in(p_w)[i]);
+        }
     }
     if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
 }

@@ -13,18 +13,12 @@ typedef struct hd_state {
     hd_real *w, *m; /* [weights] each */
 } hd_state;
 
-/* A stretch of the weight vector with its own coefficients: W_0, W_1, ..., then all biases. */
-typedef struct hd_stretch {
-    size_t at, count;
-    const hd_coefficients *at_point; /* on the device */
-} hd_stretch;
-
 typedef struct hd_dynamics {
     const hd_model *model;
     const hd_problem *problem;
-    hd_stretch stretch[HD_MAX_LAYERS + 1];
-    size_t stretches;
-    double *coefficients; /* [stretches] of hd_coefficients, on the device */
+    hd_stretches stretches;                             /* W_0, W_1, ..., then all biases */
+    hd_source source[HD_MAX_HYPERS * HD_MAX_STRETCHES]; /* [hypers][stretches] */
+    double *coefficients;                               /* [stretches] of hd_coefficients, on the device */
 } hd_dynamics;
 
 enum { HD_ADJOINT_SUMS = 4 }; /* sums a stretch: see hd_dynamics_adjoint */

@@ -43,6 +43,8 @@ const char *hd_hyperparameter_name(hd_hyperparameter h, char name[HD_NAME]);
 
 /* Most weight matrices: 16 hidden layers and the output. */
 enum { HD_MAX_LAYERS = 17 };
+/* Most hyperparameters: rho_l1 and rho_l2 of every layer, eta, mu. */
+enum { HD_MAX_HYPERS = 2 * HD_MAX_LAYERS + 2 };
 
 /* What stays the same over the hyper-iterations. Nothing is owned; all must outlive the engine. */
 typedef struct hd_problem {

@@ -24,7 +24,8 @@ static bool prepare(hd_engine *engine) {
            (engine->adjoint.m = device->ops->allocate(device, weights)) &&
            (engine->direction = device->ops->allocate(device, weights)) &&
            (engine->hvp = device->ops->allocate(device, weights)) &&
-           (engine->sums = device->ops->allocate_sums(device, engine->dynamics.stretches * HD_ADJOINT_SUMS));
+           (engine->sums =
+                device->ops->allocate_sums(device, engine->dynamics.stretches.count * HD_ADJOINT_SUMS));
 }
 
 static void show_adjoint(hd_engine *engine) {
@@ -46,7 +47,7 @@ static void step_back(hd_engine *engine, size_t t) {
 }
 
 static size_t sum_count(const hd_engine *engine) {
-    return engine->dynamics.stretches * HD_ADJOINT_SUMS;
+    return engine->dynamics.stretches.count * HD_ADJOINT_SUMS;
 }
 
 static void finish(hd_engine *engine) {
@@ -67,7 +68,7 @@ static void finish(hd_engine *engine) {
 }
 
 static void collect(hd_engine *engine, double *hypergradients) {
-    double sums[(HD_MAX_LAYERS + 1) * HD_ADJOINT_SUMS];
+    double sums[HD_MAX_STRETCHES * HD_ADJOINT_SUMS];
     engine->device->ops->fetch_sums(engine->device, sum_count(engine), engine->sums, sums);
     hd_dynamics_collect(&engine->dynamics, sums, hypergradients);
 }

@@ -14,7 +14,6 @@
 #include <stdint.h>
 
 enum {
-    HD_MAX_HYPERS = 2 * HD_MAX_LAYERS + 2, /* rho_l1 and rho_l2 of every layer, eta, mu */
     HD_MAX_HYPER_ITERATIONS = 1000,
     HD_EXPERIMENT_NAME = 64,
 };

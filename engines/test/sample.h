@@ -56,4 +56,9 @@ static inline hd_real *uploaded(hd_device *device, size_t count, const float *va
     return array;
 }
 
+/* A vector of n elements as one stretch, with coefficients on the device. */
+static inline hd_stretches one_stretch(size_t n, const hd_coefficients *k) {
+    return (hd_stretches){.count = 1, .start = {0, n}, .coefficients = k};
+}
+
 #endif

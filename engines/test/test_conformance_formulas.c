@@ -156,7 +156,8 @@ static void check_momentum_step(hd_device *device, size_t n) {
     w.sent[n / 2] = 0;
     resend(&w);
     const hd_coefficients *k = device->ops->place(device, &point, sizeof point);
-    device->ops->momentum_step(device, n, k, w.at, m.at, g.at, w_next.at, m_next.at,
+    const hd_stretches whole = one_stretch(n, k);
+    device->ops->momentum_step(device, &whole, w.at, m.at, g.at, w_next.at, m_next.at,
                                (hd_label){HD_WEIGHTS, 0});
     fetch(&w), fetch(&m), fetch(&g), fetch(&w_next), fetch(&m_next);
     for (size_t i = 0; i < n; i++) {
@@ -233,7 +234,8 @@ static void carry_tangents(calculus *c, bool from_zero) {
         }
     resend(&c->z_w), resend(&c->z_m), resend(&c->h_z);
     const hd_coefficients *k = c->device->ops->place(c->device, &point, sizeof point);
-    c->device->ops->momentum_tangent(c->device, c->n, k, TANGENTS, c->stride, sources, c->w.at, c->m.at,
+    const hd_stretches whole = one_stretch(c->n, k);
+    c->device->ops->momentum_tangent(c->device, &whole, TANGENTS, c->stride, sources, c->w.at, c->m.at,
                                      c->m_next.at, c->h_z.at, c->z_w.at, c->z_m.at,
                                      (hd_label){HD_TANGENT, 0});
     fetch(&c->z_w), fetch(&c->z_m);
@@ -244,13 +246,14 @@ static void carry_tangents(calculus *c, bool from_zero) {
 static void carry_adjoint(calculus *c, double sums[4]) {
     const hd_device_ops *ops = c->device->ops;
     const hd_coefficients *k = ops->place(c->device, &point, sizeof point);
-    ops->momentum_adjoint(c->device, c->n, k, c->w.at, c->m.at, c->m_next.at, c->p_w.at, c->p_m.at, c->q.at,
+    const hd_stretches whole = one_stretch(c->n, k);
+    ops->momentum_adjoint(c->device, &whole, c->w.at, c->m.at, c->m_next.at, c->p_w.at, c->p_m.at, c->q.at,
                           c->sums);
     ops->fetch_sums(c->device, 4, c->sums, sums);
     fetch(&c->q);
     for (size_t i = 0; i < c->n; i++) c->h_q.sent[i] = c->diagonal[i] * (float)c->q.got[i];
     resend(&c->h_q);
-    ops->momentum_pull_back(c->device, c->n, k, c->q.at, c->h_q.at, c->p_w.at, c->p_m.at,
+    ops->momentum_pull_back(c->device, &whole, c->q.at, c->h_q.at, c->p_w.at, c->p_m.at,
                             (hd_label){HD_ADJOINT, 0});
     fetch(&c->p_w), fetch(&c->p_m);
     ops->unplace(c->device, k);
@@ -322,4 +325,58 @@ static void check_adjoint(hd_device *device) {
 
 Test(conformance, momentum_s_adjoint_is_its_tangent_s_transpose) {
     on_every_device(check_adjoint);
+}
+
+/* --- several stretches --- */
+
+enum { STRETCHES = 3, LENGTH = 4097 + 5 + 9000 };
+static const size_t starts[STRETCHES + 1] = {0, 4097, 4097 + 5, LENGTH};
+static const hd_coefficients points[STRETCHES] = {
+    {0.03125, 0.0625, 0.125, 0.75}, {0, 0, 0.0625, 0.5}, {0.5, 0.25, 0.25, 0.875}};
+static const hd_source mixed[2 * STRETCHES] = {HD_SOURCE_NONE, HD_SOURCE_TWICE,    HD_SOURCE_SIGN,
+                                               HD_SOURCE_STEP, HD_SOURCE_MOMENTUM, HD_SOURCE_NONE};
+
+/* All of momentum's operations on the stretches given, the first of which begins at `at` of the vectors. */
+static void carry_all(calculus *c, const hd_stretches *stretches, const hd_source *source, size_t at,
+                      double *sums) {
+    hd_device *device = c->device;
+    const hd_device_ops *ops = device->ops;
+    array *arrays[] = {&c->w, &c->m, &c->m_next, &c->p_w, &c->p_m, &c->q, &c->h_q, &c->z_w, &c->z_m, &c->h_z};
+    hd_real *on[10];
+    for (size_t i = 0; i < 10; i++) on[i] = hd_at(device, arrays[i]->at, at);
+    hd_label label = {HD_WEIGHTS, 0};
+    ops->momentum_tangent(device, stretches, 2, c->stride, source, on[0], on[1], on[2], on[9], on[7], on[8],
+                          label);
+    ops->momentum_adjoint(device, stretches, on[0], on[1], on[2], on[3], on[4], on[5], sums);
+    ops->momentum_pull_back(device, stretches, on[5], on[6], on[3], on[4], label);
+    ops->momentum_step(device, stretches, on[0], on[1], on[5], on[2], on[6], label);
+}
+
+static void check_stretches(hd_device *device) {
+    const hd_device_ops *ops = device->ops;
+    calculus c = prepare(device, LENGTH), d = prepare(device, LENGTH);
+    const hd_coefficients *k = ops->place(device, points, sizeof points);
+    double *sums[2] = {ops->allocate_sums(device, 4 * STRETCHES), ops->allocate_sums(device, 4 * STRETCHES)};
+    hd_stretches all = {.count = STRETCHES, .coefficients = k};
+    memcpy(all.start, starts, sizeof starts);
+    carry_all(&c, &all, mixed, 0, sums[0]);
+    for (size_t s = 0; s < STRETCHES; s++) {
+        const hd_stretches alone = one_stretch(starts[s + 1] - starts[s], k + s);
+        carry_all(&d, &alone, (hd_source[]){mixed[s], mixed[STRETCHES + s]}, starts[s], sums[1] + 4 * s);
+    }
+    double got[2][4 * STRETCHES];
+    for (size_t i = 0; i < 2; i++) ops->fetch_sums(device, 4 * STRETCHES, sums[i], got[i]);
+    cr_expect(!memcmp(got[0], got[1], sizeof got[0]), "%s: sums", device->name);
+    array *of_c[] = {&c.w, &c.m, &c.m_next, &c.p_w, &c.p_m, &c.q, &c.h_q, &c.z_w, &c.z_m, &c.h_z};
+    array *of_d[] = {&d.w, &d.m, &d.m_next, &d.p_w, &d.p_m, &d.q, &d.h_q, &d.z_w, &d.z_m, &d.h_z};
+    for (size_t i = 0; i < 10; i++)
+        cr_expect(!memcmp(fetch(of_c[i]), fetch(of_d[i]), of_c[i]->count * sizeof(double)), "%s: array %zu",
+                  device->name, i);
+    for (size_t i = 0; i < 2; i++) ops->release_sums(device, sums[i]);
+    ops->unplace(device, k);
+    end(&c), end(&d);
+}
+
+Test(conformance, stretches_together_are_stretches_alone) {
+    on_every_device(check_stretches);
 }

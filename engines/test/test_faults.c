@@ -75,19 +75,21 @@ static void check_momentum_faults(hd_device *device) {
     array h = spoilt(device, 3 * N, 2 * N - 1, (float)NAN), z = spoilt(device, 3 * N, 0, 0),
           z_2 = spoilt(device, 3 * N, 0, 0);
     const hd_coefficients *k = device->ops->place(device, &point, sizeof point);
+    const hd_stretches whole = one_stretch(N, k);
     device->step = 0;
-    device->ops->momentum_step(device, N, k, good.at, good.at, bad.at, to.at, to_2.at,
+    device->ops->momentum_step(device, &whole, good.at, good.at, bad.at, to.at, to_2.at,
                                (hd_label){HD_WEIGHTS, 0});
     device->step = 3; /* the first one is kept */
-    device->ops->momentum_tangent(device, N, k, 3, N, none, good.at, good.at, good.at, h.at, z.at, z_2.at,
+    device->ops->momentum_tangent(device, &whole, 3, N, none, good.at, good.at, good.at, h.at, z.at, z_2.at,
                                   (hd_label){HD_TANGENT, 0});
     expect_fault(device, "weights", "step 0");
     resend(&z), resend(&z_2);
-    device->ops->momentum_tangent(device, N, k, 3, N, none, good.at, good.at, good.at, h.at, z.at, z_2.at,
+    device->ops->momentum_tangent(device, &whole, 3, N, none, good.at, good.at, good.at, h.at, z.at, z_2.at,
                                   (hd_label){HD_TANGENT, 0});
     expect_fault(device, "tangent of eta", "step 3");
     device->step = 4;
-    device->ops->momentum_pull_back(device, N, k, good.at, bad.at, to.at, to_2.at, (hd_label){HD_ADJOINT, 0});
+    device->ops->momentum_pull_back(device, &whole, good.at, bad.at, to.at, to_2.at,
+                                    (hd_label){HD_ADJOINT, 0});
     expect_fault(device, "adjoint", "step 4");
     device->ops->unplace(device, k);
     array *arrays[] = {&good, &bad, &to, &to_2, &h, &z, &z_2};

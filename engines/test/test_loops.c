@@ -82,6 +82,7 @@ WITH_EACH_VERSION(loops_add_in_sixteen_lanes, check_sums)
 /* --- momentum --- */
 
 static const hd_coefficients point = {.rho_l1 = 0.0007, .rho_l2 = 0.0013, .eta = 0.011, .mu = 0.503};
+static const hd_stretches whole = {.count = 1, .start = {0, MOST}, .coefficients = &point};
 static float model_sign(float w) {
     return (float)((w > 0) - (w < 0));
 }
@@ -127,7 +128,7 @@ static void check_step(hd_device *device) {
         m_next[i] = fmaf(mu, v->m[i], g);
         w_next[i] = fmaf(-eta, m_next[i], v->w[i]);
     }
-    device->ops->momentum_step(device, MOST, &point, v->on_w, v->on_m, v->on_g, v->a, v->b,
+    device->ops->momentum_step(device, &whole, v->on_w, v->on_m, v->on_g, v->a, v->b,
                                (hd_label){HD_WEIGHTS, 0});
     expect_floats(device, v->a, MOST, w_next, "w'");
     expect_floats(device, v->b, MOST, m_next, "m'");
@@ -150,8 +151,8 @@ static void check_tangents(hd_device *device) {
         }
         device->ops->upload(device, MOST, v->z_w, v->a);
         device->ops->upload(device, MOST, v->z_m, v->b);
-        device->ops->momentum_tangent(device, MOST, &point, 1, MOST, &source, v->on_w, v->on_m, v->on_g,
-                                      v->on_g, v->a, v->b, (hd_label){HD_TANGENT, 0});
+        device->ops->momentum_tangent(device, &whole, 1, MOST, &source, v->on_w, v->on_m, v->on_g, v->on_g,
+                                      v->a, v->b, (hd_label){HD_TANGENT, 0});
         expect_floats(device, v->a, MOST, zw, "z_w");
         expect_floats(device, v->b, MOST, zm, "z_m");
     }
@@ -173,12 +174,12 @@ static void check_adjoints(hd_device *device) {
     }
     double sums[4] = {0}, expected[4] = {model_sum(0, MOST, q, term[0]), model_sum(0, MOST, q, term[1]),
                                          model_sum(0, MOST, minus_p_w, term[2]), model_sum(0, MOST, q, v->m)};
-    device->ops->momentum_adjoint(device, MOST, &point, v->on_w, v->on_m, v->on_g, v->on_z_w, v->on_z_m, v->a,
+    device->ops->momentum_adjoint(device, &whole, v->on_w, v->on_m, v->on_g, v->on_z_w, v->on_z_m, v->a,
                                   sums);
     expect_floats(device, v->a, MOST, q, "q");
     for (size_t s = 0; s < 4; s++)
         cr_expect(sums[s] == expected[s], "sum %zu: %a, not %a", s, sums[s], expected[s]);
-    device->ops->momentum_pull_back(device, MOST, &point, v->a, v->on_w, v->on_z_w, v->on_z_m,
+    device->ops->momentum_pull_back(device, &whole, v->a, v->on_w, v->on_z_w, v->on_z_m,
                                     (hd_label){HD_ADJOINT, 0});
     expect_floats(device, v->on_z_w, MOST, p_w, "p_w");
     expect_floats(device, v->on_z_m, MOST, p_m, "p_m");
