@@ -5,6 +5,7 @@
 
 #include "arithmetic.h"
 #include "device.h"
+#include "philox.h"
 
 /* The first fault on the device, or all ones: the least of what was latched. */
 struct Latch {
@@ -29,6 +30,14 @@ __device__ __forceinline__ void latch_if(bool bad, Latch *latch, unsigned long l
 
 #define EACH_ELEMENT(i, n)                                                                                             \
     for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < (n); i += (size_t)gridDim.x * blockDim.x)
+
+static __global__ void draw_kernel(const __grid_constant__ hd_xavier layer, float *to) {
+    EACH_ELEMENT(group, (layer.count + 3) / 4) {
+        float four[4];
+        hd_xavier_group(&layer, group, four);
+        for (size_t j = 0; j < 4 && 4 * group + j < layer.count; j++) to[4 * group + j] = four[j];
+    }
+}
 
 static __global__ void gather_kernel(const uint8_t *pixels, const uint8_t *labels, const uint32_t *index, size_t first, size_t rows,
                                      size_t inputs, float *x, uint8_t *to_labels) {

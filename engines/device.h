@@ -107,6 +107,8 @@ typedef struct hd_device_ops {
     const void *(*view)(hd_device *, size_t count, const hd_real *, void *room);
     void (*replace)(hd_device *, size_t count, const void *elements, hd_real *to);
     void (*zero)(hd_device *, size_t count, hd_real *);
+    /* to[i] = the layer's number i, i < layer->count: hd_xavier_numbers's float32 numbers on every device. */
+    void (*draw)(hd_device *, const hd_xavier *layer, hd_real *to);
     void (*copy)(hd_device *, size_t count, const hd_real *from, hd_real *to);
 
     /* Puts bytes that do not change where the device reads them, and gives their address there (on a host

@@ -250,6 +250,7 @@ static const hd_device_ops ops = {
     .view = hd_host_view,
     .replace = hd_host_replace,
     .zero = hd_host_zero,
+    .draw = hd_host_draw,
     .copy = hd_host_copy,
     .place = hd_host_place,
     .unplace = hd_host_unplace,

@@ -197,6 +197,11 @@ void copy(hd_device *device, size_t count, const hd_real *from, hd_real *to) {
     check(cuda, cudaMemcpyAsync(to, from, count * sizeof(float), cudaMemcpyDeviceToDevice, cuda->stream), "copying");
 }
 
+void draw(hd_device *device, const hd_xavier *layer, hd_real *to) {
+    Cuda *cuda = of(device);
+    LAUNCH(draw_kernel, blocks_for((layer->count + 3) / 4), THREADS, *layer, real(to));
+}
+
 const void *place(hd_device *device, const void *bytes, size_t count) {
     Cuda *cuda = of(device);
     void *at = allocate_bytes(cuda, count);
@@ -474,6 +479,7 @@ const hd_device_ops ops = {
     .view = view,
     .replace = replace,
     .zero = zero,
+    .draw = draw,
     .copy = copy,
     .place = place,
     .unplace = unplace,

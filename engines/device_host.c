@@ -1,4 +1,5 @@
 #include "device_host.h"
+#include "philox.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -74,6 +75,14 @@ void hd_host_zero(hd_device *device, size_t count, hd_real *to) {
 
 void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real *to) {
     memcpy(to, from, count * device->element);
+}
+
+void hd_host_draw(hd_device *device, const hd_xavier *layer, hd_real *to) {
+    for (size_t i = 0; i < layer->count; i += 4) {
+        float four[4];
+        hd_xavier_group(layer, i / 4, four);
+        device->ops->upload(device, layer->count - i < 4 ? layer->count - i : 4, four, hd_at(device, to, i));
+    }
 }
 
 const void *hd_host_place(hd_device *device, const void *bytes, size_t count) {

@@ -17,13 +17,14 @@ void hd_host_release_sums(hd_device *device, double *sums);
 void hd_host_zero_sums(hd_device *device, size_t count, double *sums);
 void hd_host_fetch_sums(hd_device *device, size_t count, const double *from, double *to); /* and store_sums */
 
-/* allocate, release, view, replace, zero and copy of the table. */
+/* allocate, release, view, replace, zero, copy and draw of the table. */
 hd_real *hd_host_allocate_reals(hd_device *device, size_t count);
 void hd_host_release_reals(hd_device *device, hd_real *reals);
 const void *hd_host_view(hd_device *device, size_t count, const hd_real *reals, void *room);
 void hd_host_replace(hd_device *device, size_t count, const void *elements, hd_real *to);
 void hd_host_zero(hd_device *device, size_t count, hd_real *to);
 void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real *to);
+void hd_host_draw(hd_device *device, const hd_xavier *layer, hd_real *to);
 
 /* place, unplace, section, forget and settle: bytes stay where they are, and operations are done when they
  * are told.

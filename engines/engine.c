@@ -334,6 +334,23 @@ static hd_status status_of(hd_engine *engine, hd_error *error) {
     return status;
 }
 
+/* State 0: weights as given, or drawn where they will be; no momentum. */
+static void begin(hd_engine *engine, const hd_point *point) {
+    const hd_model *model = &engine->model;
+    const hd_device_ops *ops = engine->device->ops;
+    hd_state state = hd_engine_state(engine, 0);
+    ops->zero(engine->device, model->weights, state.m);
+    if (point->initial_weights) {
+        ops->upload(engine->device, model->weights, point->initial_weights, state.w);
+        return;
+    }
+    ops->zero(engine->device, model->weights, state.w);
+    for (size_t l = 0; l + 1 < model->layers; l++) {
+        hd_xavier layer = hd_xavier_layer(&point->initial, l, model->dims[l], model->dims[l + 1]);
+        ops->draw(engine->device, &layer, hd_at(engine->device, state.w, model->weight_at[l]));
+    }
+}
+
 hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_observer *observer,
                           hd_result *result, hd_error *error) {
     hd_device *device = engine->device;
@@ -346,10 +363,7 @@ hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_obs
     engine->stopped = engine->back = false;
     device->operations = 0;
     hd_dynamics_set(&engine->dynamics, point->hyper);
-    hd_state state = hd_engine_state(engine, 0);
-    device->ops->upload(device, engine->model.weights, point->initial_weights, state.w);
-    device->ops->zero(device, engine->model.weights, state.m);
-
+    begin(engine, point);
     double share = engine->method->primal_share(engine), seconds = section(engine, TRAIN, train);
     engine->seconds.training += share * seconds;
     engine->seconds.differentiate += (1 - share) * seconds;

@@ -11,6 +11,7 @@
 #define HD_HYPERGRADIENT_H
 
 #include "error.h"
+#include "random.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,7 +64,8 @@ size_t hd_weight_count(size_t layers, const size_t *dims);
 /* Where the hypergradient is taken. */
 typedef struct hd_point {
     const double *hyper;          /* [hypers]; on a float32 device each is rounded to float32 */
-    const float *initial_weights; /* [hd_weight_count] */
+    const float *initial_weights; /* [hd_weight_count], or NULL: the device draws them */
+    hd_initial initial;           /* ... from this */
     size_t training_batch;        /* the step whose batch the training accuracy is measured on */
 } hd_point;
 
@@ -155,8 +157,8 @@ hd_status hd_engine_create(hd_device *device, const hd_problem *problem, hd_mode
                            hd_error *error);
 void hd_engine_destroy(hd_engine *engine);
 
-/* Trains from point->initial_weights and writes *result. observer may be NULL. HD_DIFFERENT when a value that
- * is not finite turned up: the message names step and tensor. */
+/* Trains from the point's initial weights and writes *result. observer may be NULL. HD_DIFFERENT when a value
+ * that is not finite turned up: the message names step and tensor. */
 hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_observer *observer,
                         hd_result *result, hd_error *error);
 

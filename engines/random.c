@@ -1,6 +1,7 @@
 #include "random.h"
 
 #include "hypergradient.h"
+#include "philox.h"
 
 #include <math.h>
 #include <string.h>
@@ -59,56 +60,30 @@ void hd_visiting_scheme(uint32_t seed, size_t examples, size_t epochs, uint32_t 
     }
 }
 
-void hd_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[4]) {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
-    for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)0xd2511f53u * c0, p1 = (uint64_t)0xcd9e8d57u * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)p1;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p0;
-        k0 += 0x9e3779b9u;
-        k1 += 0xbb67ae85u;
-    }
-    words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
-}
-
-uint64_t hd_fill_counter(hd_fill_kernel kernel, uint64_t group) {
-    if (kernel.threads < 2) return group;
-    uint64_t round = group / (kernel.threads - 1), thread = group % (kernel.threads - 1);
-    bool written_twice = thread == 0 && round > 0;
-    return group + round - (written_twice && !kernel.thread_0_wins ? 1 : 0);
-}
-
-/* TensorFlow's uniform number in [0, 1): the low 23 bits as the fraction of a float in [1, 2), less 1. */
-static float uniform(uint32_t word) {
-    uint32_t bits = (word & 0x7fffffu) | 0x3f800000u;
-    float number;
-    memcpy(&number, &bits, sizeof number);
-    return number - 1;
-}
-
-void hd_xavier(hd_fill_kernel kernel, uint32_t seed, uint32_t op_seed, size_t fan_in, size_t fan_out,
-               size_t iteration, float *weights) {
-    const uint32_t key[2] = {seed, 0};
+hd_xavier hd_xavier_layer(const hd_initial *initial, size_t layer, size_t fan_in, size_t fan_out) {
     double limit = sqrt(3.0 / ((double)(fan_in + fan_out) / 2));
-    float width = (float)(2 * limit), low = (float)-limit;
     size_t count = fan_in * fan_out;
-    uint64_t offset = (uint64_t)iteration * 256 * count;
-    for (size_t i = 0; i < count; i += 4) {
-        uint64_t at = offset + hd_fill_counter(kernel, i / 4);
-        uint32_t counter[4] = {(uint32_t)at, (uint32_t)(at >> 32), op_seed, 0}, words[4];
-        hd_philox(counter, key, words);
-        for (size_t j = 0; j < 4 && i + j < count; j++) {
-            float scaled = uniform(words[j]) * width; /* two roundings: -ffp-contract=off */
-            weights[i + j] = scaled + low;
-        }
+    return (hd_xavier){.kernel = initial->kernel,
+                       .seed = initial->seed,
+                       .op_seed = (uint32_t)(4 + 17 * layer),
+                       .offset = (uint64_t)initial->iteration * 256 * count,
+                       .width = (float)(2 * limit),
+                       .low = (float)-limit,
+                       .count = count};
+}
+
+void hd_xavier_numbers(const hd_xavier *layer, float *numbers) {
+    for (size_t i = 0; i < layer->count; i += 4) {
+        float four[4];
+        hd_xavier_group(layer, i / 4, four);
+        memcpy(numbers + i, four, (layer->count - i < 4 ? layer->count - i : 4) * sizeof *four);
     }
 }
 
-void hd_initial_weights(hd_fill_kernel kernel, uint32_t seed, size_t layers, const size_t *dims,
-                        size_t iteration, float *weights) {
+void hd_initial_weights(const hd_initial *initial, size_t layers, const size_t *dims, float *weights) {
     memset(weights, 0, hd_weight_count(layers, dims) * sizeof *weights);
-    for (size_t l = 0; l + 1 < layers; weights += dims[l] * dims[l + 1], l++)
-        hd_xavier(kernel, seed, (uint32_t)(4 + 17 * l), dims[l], dims[l + 1], iteration, weights);
+    for (size_t l = 0; l + 1 < layers; weights += dims[l] * dims[l + 1], l++) {
+        const hd_xavier layer = hd_xavier_layer(initial, l, dims[l], dims[l + 1]);
+        hd_xavier_numbers(&layer, weights);
+    }
 }

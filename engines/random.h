@@ -28,9 +28,6 @@ void hd_mt19937_shuffle(hd_mt19937 *generator, uint32_t *values, size_t count);
  * seed. */
 void hd_visiting_scheme(uint32_t seed, size_t examples, size_t epochs, uint32_t *scheme);
 
-/* Philox4x32-10 (Salmon et al., SC 2011): counter and key to four words. */
-void hd_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[4]);
-
 /* How TensorFlow 1.1 filled a tensor with uniform numbers. */
 typedef struct hd_fill_kernel {
     uint32_t threads;   /* 0: in order, as on the CPU. T: as its GPU kernel ran with T threads. Each thread
@@ -41,20 +38,35 @@ typedef struct hd_fill_kernel {
                            round r: which of the two came last. False: the earlier round's numbers stay. */
 } hd_fill_kernel;
 
-/* The counter whose numbers end in the given group of four. */
-uint64_t hd_fill_counter(hd_fill_kernel kernel, uint64_t group);
+/* What a network's initial weights are drawn from: hidden layers Xavier-uniform, the output layer's W and
+ * every bias zero. */
+typedef struct hd_initial {
+    hd_fill_kernel kernel;
+    uint32_t seed;
+    size_t iteration; /* the hyper-iteration: each draws other numbers */
+} hd_initial;
 
-/* Xavier-uniform weights of one layer, weights[fan_in * fan_out], at the given hyper-iteration: float32
- * `u * (float)(2 L) + (float)(-L)`, L = sqrt(3 / ((fan_in + fan_out) / 2)) in double, u from Philox with key
- * (seed, 0) and counter (group + iteration * 256 * fan_in * fan_out, op_seed): TensorFlow reserves 256 groups
- * a number for each run. */
-void hd_xavier(hd_fill_kernel kernel, uint32_t seed, uint32_t op_seed, size_t fan_in, size_t fan_out,
-               size_t iteration, float *weights);
+/* The Xavier-uniform weights of one layer, by what fixes them. Number i is the float32
+ * `u * (float)(2 L) + (float)(-L)`, L = sqrt(3 / ((fan_in + fan_out) / 2)) in double, with the u at i mod 4
+ * of Philox's four words for key (seed, 0) and counter (offset + hd_fill_counter(kernel, i / 4), op_seed):
+ * see philox.h, which computes it on every device. */
+typedef struct hd_xavier {
+    hd_fill_kernel kernel;
+    uint32_t seed, op_seed;
+    uint64_t
+        offset; /* iteration * 256 * fan_in * fan_out: TensorFlow reserves 256 groups a number for each run */
+    float width, low; /* (float)(2 L), (float)(-L) */
+    size_t count;     /* fan_in * fan_out */
+} hd_xavier;
 
-/* All weights of a network, weights[hd_weight_count]: hidden layer l by hd_xavier with op seed 4 + 17 l
- * (TensorFlow numbers graph nodes: a placeholder is 1, then 17 nodes a layer); the output layer's W and every
- * bias are zero. */
-void hd_initial_weights(hd_fill_kernel kernel, uint32_t seed, size_t layers, const size_t *dims,
-                        size_t iteration, float *weights);
+/* Hidden layer number `layer`; its op seed is 4 + 17 layer (TensorFlow numbers graph nodes: a placeholder is
+ * 1, then 17 nodes a layer). */
+hd_xavier hd_xavier_layer(const hd_initial *initial, size_t layer, size_t fan_in, size_t fan_out);
+
+/* A layer's numbers, numbers[layer->count]. */
+void hd_xavier_numbers(const hd_xavier *layer, float *numbers);
+
+/* All weights of a network, weights[hd_weight_count]. */
+void hd_initial_weights(const hd_initial *initial, size_t layers, const size_t *dims, float *weights);
 
 #endif

@@ -110,7 +110,8 @@ static hd_status measure(void *context, hd_error *error) {
     recorder.ops = device->ops;
     recorder.recording = *device->ops;
     recorder.recording.multiply = record_multiply;
-    hd_point point = {value, hd_setup_weights(&setup, 0), 0};
+    hd_point point = {.hyper = value};
+    hd_setup_start(&setup, 0, &point);
     device->ops = &recorder.recording;
     status = hd_engine_run(engine, &point, NULL, &result, error);
     device->ops = recorder.ops;

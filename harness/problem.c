@@ -30,9 +30,12 @@ static hd_status disguise_as(hd_setup *setup, const hd_dataset *dataset, uint32_
     hd_status status = hd_symmetry_create(&setup->symmetry, seed, e->layers, e->dims, error);
     if (status != HD_OK) return status;
     setup->disguised = malloc(dataset->count * dataset->inputs);
-    setup->undisguised = malloc(hd_weight_count(e->layers, e->dims) * sizeof *setup->undisguised);
-    if (!setup->disguised || !setup->undisguised)
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a copy of the data", e->name);
+    size_t weights = hd_weight_count(e->layers, e->dims);
+    setup->plain = malloc(weights * sizeof *setup->plain);
+    setup->weights = malloc(weights * sizeof *setup->weights);
+    setup->undisguised = malloc(weights * sizeof *setup->undisguised);
+    if (!setup->disguised || !setup->plain || !setup->weights || !setup->undisguised)
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a copy of data and weights", e->name);
     hd_symmetry_pixels(&setup->symmetry, dataset->count, dataset->inputs, dataset->pixels, setup->disguised);
     hd_symmetry_scheme(&setup->symmetry, e->steps, e->batch, setup->scheme);
     return HD_OK;
@@ -42,14 +45,10 @@ hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, cons
                           uint32_t disguise, hd_error *error) {
     const hd_experiment *e = experiment;
     *setup = (hd_setup){.experiment = experiment};
-    size_t weights = hd_weight_count(e->layers, e->dims);
     setup->scheme = malloc(e->epochs * e->training * sizeof *setup->scheme);
-    setup->plain = malloc(weights * sizeof *setup->plain);
-    setup->weights = malloc(weights * sizeof *setup->weights);
     hd_status status = HD_OK;
-    if (!setup->scheme || !setup->plain || !setup->weights)
-        status = hd_fail(error, HD_UNAVAILABLE,
-                         "%s: no memory for the visiting scheme and the initial weights", e->name);
+    if (!setup->scheme)
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for the visiting scheme", e->name);
     if (status == HD_OK) {
         hd_visiting_scheme(e->seed, e->training, e->epochs, setup->scheme);
         if (disguise) status = disguise_as(setup, dataset, disguise, error);
@@ -87,14 +86,17 @@ void hd_setup_free(hd_setup *setup) {
  * many. */
 enum { TITAN_X_THREADS = 24 * 2048 };
 
-const float *hd_setup_weights(hd_setup *setup, size_t iteration) {
+void hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point) {
     const hd_experiment *e = setup->experiment;
-    hd_fill_kernel kernel = {e->fill == HD_FILL_TF_GPU_2017 ? TITAN_X_THREADS : 0,
-                             hd_experiment_race(e, iteration)};
-    hd_initial_weights(kernel, e->seed, e->layers, e->dims, iteration, setup->plain);
-    if (!setup->disguised) return setup->plain;
+    point->initial = (hd_initial){.kernel = {e->fill == HD_FILL_TF_GPU_2017 ? TITAN_X_THREADS : 0,
+                                             hd_experiment_race(e, iteration)},
+                                  .seed = e->seed,
+                                  .iteration = iteration};
+    point->initial_weights = NULL;
+    if (!setup->disguised) return;
+    hd_initial_weights(&point->initial, e->layers, e->dims, setup->plain);
     hd_symmetry_put_on(&setup->symmetry, e->dims, setup->plain, setup->weights);
-    return setup->weights;
+    point->initial_weights = setup->weights;
 }
 
 const double *hd_setup_trained(hd_setup *setup, const double *weights) {

@@ -15,9 +15,9 @@ typedef struct hd_setup {
     const hd_experiment *experiment;
     hd_problem problem;
     uint32_t *scheme;
-    hd_symmetry symmetry; /* zeroed: none */
-    uint8_t *disguised;   /* pixels, or NULL: the data set's own */
-    float *weights, *plain;
+    hd_symmetry symmetry;   /* zeroed: none */
+    uint8_t *disguised;     /* pixels, or NULL: the data set's own */
+    float *weights, *plain; /* initial ones, disguised and not; without a disguise none */
     double *undisguised;
 } hd_setup;
 
@@ -27,8 +27,9 @@ hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, cons
                           uint32_t disguise, hd_error *error);
 void hd_setup_free(hd_setup *setup);
 
-/* The initial weights of a hyper-iteration; valid until the next call. */
-const float *hd_setup_weights(hd_setup *setup, size_t iteration);
+/* Where a hyper-iteration starts, into *point: what its initial weights are drawn from, or in a disguise the
+ * weights themselves, valid until the next call. */
+void hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point);
 
 /* Trained weights in the experiment's own order; valid until the next call. */
 const double *hd_setup_trained(hd_setup *setup, const double *weights);

@@ -91,7 +91,8 @@ static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, 
         if (folder) status = hd_device_product_rate(device, &rate, error);
         if (status != HD_OK) return status;
         if (rate > best) best = rate; /* the machine may have been busy for a while */
-        hd_point point = {value, hd_setup_weights(setup, k), k % e->steps};
+        hd_point point = {.hyper = value, .training_batch = k % e->steps};
+        hd_setup_start(setup, k, &point);
         hd_result result;
         if (watch) watch->begin(watch->observer.context, device, k);
         status = hd_engine_run(engine, &point, watch ? &watch->observer : NULL, &result, error);

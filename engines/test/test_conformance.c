@@ -41,6 +41,43 @@ Test(conformance, memory) {
     on_every_device(check_memory);
 }
 
+/* --- drawn weights --- */
+
+/* Every number is hd_xavier_numbers's, which test_random.c holds to the trace, and nothing is written behind
+ * the last. */
+static void check_draw(hd_device *device, const hd_initial *initial, size_t layer, size_t fan_in,
+                       size_t fan_out) {
+    const hd_xavier xavier = hd_xavier_layer(initial, layer, fan_in, fan_out);
+    uint64_t seed = 4;
+    array to = make(device, &seed, xavier.count, 1);
+    float *expected = malloc(xavier.count * sizeof *expected);
+    cr_assert(expected);
+    hd_xavier_numbers(&xavier, expected);
+    device->ops->draw(device, &xavier, to.at);
+    fetch(&to);
+    for (size_t i = 0; i < xavier.count; i++)
+        cr_assert(to.got[i] == (double)expected[i], "%s: %zu x %zu, %u threads, number %zu: %.9g, not %.9g",
+                  device->name, fan_in, fan_out, initial->kernel.threads, i, to.got[i], (double)expected[i]);
+    free(expected);
+    drop(&to);
+}
+
+static void check_draws(hd_device *device) {
+    static const hd_fill_kernel kernels[] = {
+        {0, false}, {7, false}, {7, true}, {49152, false}, {49152, true}};
+    static const size_t sizes[][2] = {{1, 1}, {3, 1}, {3, 3}, {2, 4}, {37, 23}, {784, 251}, {784, 300}};
+    for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            /* the last reaches counters of more than 32 bits */
+            hd_initial initial = {kernels[k], (uint32_t)(1 + s), s == 6 ? 100 : s};
+            check_draw(device, &initial, s % 3, sizes[s][0], sizes[s][1]);
+        }
+}
+
+Test(conformance, drawn_weights_are_tensorflow_s_to_the_bit) {
+    on_every_device(check_draws);
+}
+
 /* --- batches --- */
 
 static void check_batch(hd_device *device) {

@@ -107,6 +107,17 @@ static void compare(const recipe *r, hd_mode mode) {
     p->initial[p->weights / 2] += 0.25f;
     expect_same(p, outcome_of(engine[0], p, &other, NULL), outcome_of(engine[1], p, &other, NULL),
                 "replayed");
+    other.initial_weights = NULL;
+    other.initial = (hd_initial){.kernel = {7, true}, .seed = 3, .iteration = 2};
+    expect_same(p, outcome_of(engine[0], p, &other, NULL), outcome_of(engine[1], p, &other, NULL), "drawn");
+    float *drawn = malloc(p->weights * sizeof *drawn);
+    cr_assert(drawn);
+    hd_initial_weights(&other.initial, r->layers, p->dims, drawn);
+    hd_point given = other;
+    given.initial_weights = drawn;
+    expect_same(p, outcome_of(engine[0], p, &other, NULL), outcome_of(engine[0], p, &given, NULL),
+                "drawn and given");
+    free(drawn);
     expect_same(p, outcome_of(engine[0], p, &p->point, &observer),
                 outcome_of(engine[1], p, &p->point, &observer), "observed");
     cr_expect(seen > 0);

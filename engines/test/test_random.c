@@ -1,7 +1,7 @@
 /* Known answers: the generators' published vectors, NumPy 1.24's shuffles, and the weights that the trace of
  * 2017 prints. */
 #include "hypergradient.h"
-#include "random.h"
+#include "philox.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -175,7 +175,8 @@ static float *trace_weights(hd_fill_kernel kernel, size_t iteration) {
     cr_assert(hd_weight_count(LAYERS, dims) == WEIGHTS);
     float *weights = malloc(sizeof(float[WEIGHTS]));
     cr_assert(weights);
-    hd_initial_weights(kernel, 1, LAYERS, dims, iteration, weights);
+    const hd_initial initial = {kernel, 1, iteration};
+    hd_initial_weights(&initial, LAYERS, dims, weights);
     return weights;
 }
 
@@ -208,9 +209,12 @@ Test(random, output_layer_and_biases_start_at_zero_and_hidden_weights_within_the
 Test(random, each_hidden_layer_has_its_own_op_seed) {
     float *weights = trace_weights(cpu_fill, 2), *layer = malloc(sizeof(float[W_1]));
     cr_assert(layer);
-    hd_xavier(cpu_fill, 1, 21, 300, 300, 2, layer);
+    const hd_initial initial = {cpu_fill, 1, 2};
+    hd_xavier first = hd_xavier_layer(&initial, 0, 300, 300), second = hd_xavier_layer(&initial, 1, 300, 300);
+    cr_expect(first.op_seed == 4 && second.op_seed == 21);
+    hd_xavier_numbers(&second, layer);
     cr_expect(!memcmp(weights + W_0, layer, sizeof(float[W_1])));
-    hd_xavier(cpu_fill, 1, 4, 300, 300, 2, layer);
+    hd_xavier_numbers(&first, layer);
     cr_expect(memcmp(weights + W_0, layer, sizeof(float[W_1])));
     free(layer);
     free(weights);
@@ -235,6 +239,8 @@ Test(random, the_gpu_fill_shifts_the_last_rows_of_the_first_layer_by_one_group) 
 Test(random, a_fill_that_ends_within_a_group_writes_no_further) {
     float weights[9 + 3];
     for (size_t i = 0; i < 12; i++) weights[i] = 77;
-    hd_xavier(cpu_fill, 1, 4, 3, 3, 0, weights);
+    const hd_initial initial = {cpu_fill, 1, 0};
+    const hd_xavier layer = hd_xavier_layer(&initial, 0, 3, 3);
+    hd_xavier_numbers(&layer, weights);
     for (size_t i = 0; i < 12; i++) cr_expect((weights[i] == 77) == (i >= 9), "weight %zu", i);
 }
