@@ -142,10 +142,21 @@ __device__ __forceinline__ Slice slice_at(const hd_stretches &stretches, size_t 
 
 /* Terms x y of SUMS sums on their way through shared memory: all threads of a block fetch them, then 16 threads a sum add them
  * to their chains. (The rows' padding puts the two sums of a warp into different banks.) */
-enum { STAGE = 1024 };
+enum { STAGE = 1024, SUM_THREADS = 256 };
 template <int SUMS> struct Terms {
     float x[SUMS][STAGE + HD_SUM_LANES], y[SUMS][STAGE + HD_SUM_LANES];
 };
+
+/* Does fetch(i) for i < count, a thread's share without a branch between where a stage is full: its loads are then all under way
+ * together. */
+template <class Fetch> __device__ __forceinline__ void for_stage(int count, Fetch fetch) {
+    if (count == STAGE) {
+#pragma unroll
+        for (int i = 0; i < STAGE; i += SUM_THREADS) fetch(i + (int)threadIdx.x);
+    } else {
+        for (int i = threadIdx.x; i < count; i += SUM_THREADS) fetch(i);
+    }
+}
 
 template <int SUMS> __device__ __forceinline__ float chain(const Terms<SUMS> &terms, int count, float lane) {
     int sum = threadIdx.x / HD_SUM_LANES;
@@ -165,15 +176,15 @@ template <int SUMS> __device__ __forceinline__ void fold(float lane, float *part
 }
 
 /* y null: ones. blockIdx.x is the slice, counted from `first`, here and below. */
-static __global__ void dot_kernel(const __grid_constant__ hd_stretches stretches, size_t first, const float *x, const float *y,
-                                  float *parts) {
+static __global__ void dot_kernel(const __grid_constant__ hd_stretches stretches, size_t first, const float *__restrict__ x,
+                                  const float *__restrict__ y, float *parts) {
     __shared__ Terms<1> terms;
     const Slice slice = slice_at(stretches, first + blockIdx.x);
     float lane = 0;
     for (size_t at = slice.from; at < slice.to; at += STAGE) {
         int count = slice.to - at < STAGE ? (int)(slice.to - at) : (int)STAGE;
         __syncthreads();
-        for (int i = threadIdx.x; i < count; i += blockDim.x) terms.x[0][i] = x[at + i], terms.y[0][i] = y ? y[at + i] : 1.0f;
+        for_stage(count, [&](int i) { terms.x[0][i] = x[at + i], terms.y[0][i] = y ? y[at + i] : 1.0f; });
         __syncthreads();
         lane = chain(terms, count, lane);
     }
@@ -202,8 +213,8 @@ __device__ __forceinline__ size_t stretch_of(const hd_stretches &stretches, size
     return s;
 }
 
-static __global__ void momentum_step_kernel(size_t n, const __grid_constant__ hd_stretches stretches, const float *w, const float *m,
-                                            const float *g, float *w_next, float *m_next, Latch *latch, unsigned long long what) {
+static __global__ void momentum_step_kernel(size_t n, const __grid_constant__ hd_stretches stretches, const float *w,
+                                            const float *m, const float *g, float *w_next, float *m_next, Latch *latch, unsigned long long what) {
     EACH_ELEMENT(i, n) {
         const hd_coefficients &k = stretches.coefficients[stretch_of(stretches, i)];
         float m1 = hd_momentum_m((float)k.mu, m[i], hd_regularized(g[i], w[i], (float)k.rho_l1, (float)k.rho_l2));
@@ -249,14 +260,14 @@ static __global__ void momentum_adjoint_kernel(const __grid_constant__ hd_stretc
     for (size_t at = slice.from; at < slice.to; at += STAGE) {
         int count = slice.to - at < STAGE ? (int)(slice.to - at) : (int)STAGE;
         __syncthreads();
-        for (int i = threadIdx.x; i < count; i += blockDim.x) {
+        for_stage(count, [&](int i) {
             float r = hd_momentum_w(eta, p_w[at + i], p_m[at + i]);
             q[at + i] = r;
             terms.x[0][i] = r, terms.y[0][i] = hd_sign(w[at + i]);
             terms.x[1][i] = r, terms.y[1][i] = 2.0f * w[at + i];
             terms.x[2][i] = -p_w[at + i], terms.y[2][i] = m_next[at + i];
             terms.x[3][i] = r, terms.y[3][i] = m[at + i];
-        }
+        });
         __syncthreads();
         lane = chain(terms, count, lane);
     }

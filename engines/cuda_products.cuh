@@ -1,6 +1,6 @@
 /* Matrix products on the GPU in the one arithmetic: each element of C is one fmaf chain a slice of 256 in k, slices added in
- * order. Blocks make tiles of C; where there are too few tiles to fill the card, slices are made in parallel into a workspace and
- * added by a second kernel. Internal to device_cuda.cu. */
+ * order. Blocks make tiles of C, of all products of a launch; where there are too few tiles to fill the card, slices are made in
+ * parallel into a workspace and added by a second kernel. Internal to device_cuda.cu. */
 #ifndef HD_CUDA_PRODUCTS_CUH
 #define HD_CUDA_PRODUCTS_CUH
 
@@ -12,74 +12,168 @@ struct Operand {
     int row, column;
 };
 
+/* The tiles that a product is cut into: of one row (gradients of biases), of 32 x 32, of 64 x 64. */
+enum Cut { ROW, SMALL, LARGE };
+
 struct Task {
     Operand a[2], b[2];
-    int k[2];         /* k[1] = 0: one term */
-    float *c;         /* m x n, rows ldc apart */
+    int k[2];       /* k[1] = 0: one term */
+    float *c;       /* m x n, rows ldc apart */
+    float *partial; /* [slices][m][n], where slices are made in parallel, or null */
     int m, n, ldc;
     int accumulate;
-    int first_tile;   /* of this task in the launch */
-    int columns;      /* tiles across */
-    int slices;       /* in both terms together; used where slices are made in parallel */
-    float *partial;   /* [slices][m][n], or null */
+    int cut;        /* Cut */
+    int first_tile; /* of this task in the launch */
+    int columns;    /* tiles across */
+    int slices;     /* in both terms together */
 };
 
-enum { MAX_TASKS = 24 };
+enum { MAX_TASKS = 32 };
 struct Tasks {
     int count;
     Task task[MAX_TASKS];
 };
 static_assert(sizeof(Tasks) <= 4000, "a kernel takes 4 kB of parameters");
 
-/* A tile is SIDE x SIDE; a thread makes EACH x EACH of it; k goes through shared memory DEPTH at a time. */
-template <int SIDE, int EACH> struct Tile {
-    static constexpr int DEPTH = 16, ACROSS = SIDE / EACH, THREADS = ACROSS * ACROSS;
+/* Threads of every block, whatever it makes; k goes through shared memory DEPTH at a time. */
+enum { PRODUCT_THREADS = 128, DEPTH = 16 };
+static_assert(HD_PRODUCT_SLICE % DEPTH == 0, "a slice is whole chunks");
+
+/* A tile of C and its chunks in shared memory, one being multiplied and one coming; a thread makes HIGH x WIDE of it. Rows are
+ * padded so that they stay aligned to 16 bytes. */
+template <int SIDE_, int HIGH_, int WIDE_> struct alignas(16) Tile {
+    static constexpr int SIDE = SIDE_, HIGH = HIGH_, WIDE = WIDE_, ACROSS = SIDE / WIDE;
+    static_assert(ACROSS * (SIDE / HIGH) == PRODUCT_THREADS, "the threads cover the tile");
+    struct Chunk {
+        float a[DEPTH][SIDE + 4], b[DEPTH][SIDE + 4];
+    } chunk[2];
+};
+typedef Tile<32, 4, 2> SmallTile;
+typedef Tile<64, 8, 4> LargeTile;
+
+/* A thread's part in bringing SIDE x DEPTH of an operand to shared memory, by way of registers, so that the next chunk is under
+ * way while this one is multiplied. Neighbouring threads read neighbouring numbers, whichever way the operand lies. */
+template <int SIDE> struct Carrier {
+    static constexpr int EACH = SIDE * DEPTH / PRODUCT_THREADS;
+    const float *at;
+    int side, depth, side_step, depth_step; /* number i: (side + i side_step, depth + i depth_step) of the chunk */
+    int step, next;                         /* from one number to the next, from one chunk to the next */
+    int side_count;                         /* how far the operand reaches */
+    float held[EACH];
+
+    __device__ __forceinline__ Carrier(const float *from, int side_stride, int depth_stride, int reach) {
+        const int t = threadIdx.x;
+        const bool along_depth = depth_stride == 1;
+        side = along_depth ? t / DEPTH : t % SIDE;
+        depth = along_depth ? t % DEPTH : t / SIDE;
+        side_step = along_depth ? PRODUCT_THREADS / DEPTH : 0;
+        depth_step = along_depth ? 0 : PRODUCT_THREADS / SIDE;
+        step = side_step * side_stride + depth_step * depth_stride;
+        next = DEPTH * depth_stride;
+        side_count = reach;
+        at = from + (size_t)side * side_stride + (size_t)depth * depth_stride;
+    }
+
+    /* Zeros stand beyond the operand's edges. */
+    __device__ __forceinline__ void fetch(int depth_count) {
+        if (side_count >= SIDE && depth_count >= DEPTH) {
+#pragma unroll
+            for (int i = 0; i < EACH; i++) held[i] = at[(ptrdiff_t)i * step];
+        } else {
+#pragma unroll
+            for (int i = 0; i < EACH; i++) {
+                bool inside = side + i * side_step < side_count && depth + i * depth_step < depth_count;
+                held[i] = inside ? at[(ptrdiff_t)i * step] : 0.0f;
+            }
+        }
+        at += next;
+    }
+
+    __device__ __forceinline__ void put(float (&chunk)[DEPTH][SIDE + 4]) const {
+#pragma unroll
+        for (int i = 0; i < EACH; i++) chunk[depth + i * depth_step][side + i * side_step] = held[i];
+    }
 };
 
-/* Loads SIDE x DEPTH of an operand into shared[depth][side], zeros beyond its edges. `side` walks along the operand's outer index. */
-template <int SIDE, int THREADS, int DEPTH>
-__device__ __forceinline__ void load(float (&shared)[DEPTH][SIDE + 4], const float *at, int side_stride, int depth_stride,
-                                     int side_count, int depth_count) {
-    if (depth_stride == 1) {
-        for (int i = threadIdx.x; i < SIDE * DEPTH; i += THREADS) {
-            int side = i / DEPTH, depth = i % DEPTH;
-            shared[depth][side] = side < side_count && depth < depth_count ? at[(size_t)side * side_stride + depth] : 0.0f;
-        }
-    } else {
-        for (int i = threadIdx.x; i < SIDE * DEPTH; i += THREADS) {
-            int side = i % SIDE, depth = i / SIDE;
-            shared[depth][side] = side < side_count && depth < depth_count
-                                      ? at[(size_t)side * side_stride + (size_t)depth * depth_stride]
-                                      : 0.0f;
-        }
+/* The chains go on through `depth` of a chunk. */
+template <class T>
+__device__ __forceinline__ void go_on(const typename T::Chunk &chunk, int depth, float (&sum)[T::HIGH][T::WIDE]) {
+    const int top = threadIdx.x / T::ACROSS * T::HIGH, left = threadIdx.x % T::ACROSS * T::WIDE;
+#pragma unroll
+    for (int d = 0; d < depth; d++) {
+        float a[T::HIGH], b[T::WIDE];
+#pragma unroll
+        for (int i = 0; i < T::HIGH; i++) a[i] = chunk.a[d][top + i];
+#pragma unroll
+        for (int j = 0; j < T::WIDE; j++) b[j] = chunk.b[d][left + j];
+#pragma unroll
+        for (int i = 0; i < T::HIGH; i++)
+#pragma unroll
+            for (int j = 0; j < T::WIDE; j++) sum[i][j] = fmaf(a[i], b[j], sum[i][j]);
     }
 }
 
-/* sum[][] = the chains of one slice, k from `from` to `to`, for the tile at (row, column). */
-template <int SIDE, int EACH>
-__device__ __forceinline__ void slice(const Task &task, int term, int from, int to, int row, int column,
-                                      float (&sum)[EACH][EACH]) {
-    using T = Tile<SIDE, EACH>;
-    __shared__ float a[T::DEPTH][SIDE + 4], b[T::DEPTH][SIDE + 4];
-    const Operand &x = task.a[term], &y = task.b[term];
-    int ty = threadIdx.x / T::ACROSS, tx = threadIdx.x % T::ACROSS;
-    for (int i = 0; i < EACH; i++)
-        for (int j = 0; j < EACH; j++) sum[i][j] = 0.0f;
-    for (int k = from; k < to; k += T::DEPTH) {
-        int depth = min(T::DEPTH, to - k);
+/* Slices of both terms are numbered through: what slice s multiplies, and where it goes. */
+struct Part {
+    int term, from, to; /* k's */
+    float *c;
+    int ldc;
+    bool add;
+};
+__device__ __forceinline__ Part part_of(const Task &task, int s) {
+    int in_first = (task.k[0] + HD_PRODUCT_SLICE - 1) / HD_PRODUCT_SLICE, term = s >= in_first;
+    int from = (term ? s - in_first : s) * HD_PRODUCT_SLICE, to = min(from + HD_PRODUCT_SLICE, task.k[term]);
+    if (task.partial) return Part{term, from, to, task.partial + (size_t)s * task.m * task.n, task.n, false};
+    return Part{term, from, to, task.c, task.ldc, task.accumulate || s > 0};
+}
+
+template <class T> __device__ __forceinline__ void make_tile(const Task &task, int tile, int first, int last, T &shared) {
+    const int row = tile / task.columns * T::SIDE, column = tile % task.columns * T::SIDE;
+    for (int s = first; s < last; s++) {
+        const Part part = part_of(task, s);
+        const Operand &x = task.a[part.term], &y = task.b[part.term];
+        Carrier<T::SIDE> a(x.at + (size_t)row * x.row + (size_t)part.from * x.column, x.row, x.column, task.m - row);
+        Carrier<T::SIDE> b(y.at + (size_t)part.from * y.row + (size_t)column * y.column, y.column, y.row, task.n - column);
+        float sum[T::HIGH][T::WIDE];
+#pragma unroll
+        for (int i = 0; i < T::HIGH; i++)
+#pragma unroll
+            for (int j = 0; j < T::WIDE; j++) sum[i][j] = 0.0f;
+        a.fetch(part.to - part.from), b.fetch(part.to - part.from);
+        a.put(shared.chunk[0].a), b.put(shared.chunk[0].b);
         __syncthreads();
-        load<SIDE, T::THREADS, T::DEPTH>(a, x.at + (size_t)row * x.row + (size_t)k * x.column, x.row, x.column, task.m - row, depth);
-        load<SIDE, T::THREADS, T::DEPTH>(b, y.at + (size_t)k * y.row + (size_t)column * y.column, y.column, y.row, task.n - column, depth);
-        __syncthreads();
-        for (int d = 0; d < depth; d++) {
-            float left[EACH], right[EACH];
-#pragma unroll
-            for (int i = 0; i < EACH; i++) left[i] = a[d][ty * EACH + i], right[i] = b[d][tx * EACH + i];
-#pragma unroll
-            for (int i = 0; i < EACH; i++)
-#pragma unroll
-                for (int j = 0; j < EACH; j++) sum[i][j] = fmaf(left[i], right[j], sum[i][j]);
+        for (int k = part.from, now = 0; k < part.to; k += DEPTH, now ^= 1) {
+            const int depth = part.to - k;
+            if (depth > DEPTH) a.fetch(depth - DEPTH), b.fetch(depth - DEPTH);
+            if (depth >= DEPTH) go_on<T>(shared.chunk[now], DEPTH, sum);
+            else go_on<T>(shared.chunk[now], depth, sum);
+            if (depth > DEPTH) a.put(shared.chunk[now ^ 1].a), b.put(shared.chunk[now ^ 1].b);
+            __syncthreads();
         }
+        const int top = row + threadIdx.x / T::ACROSS * T::HIGH, left = column + threadIdx.x % T::ACROSS * T::WIDE;
+#pragma unroll
+        for (int i = 0; i < T::HIGH; i++)
+#pragma unroll
+            for (int j = 0; j < T::WIDE; j++)
+                if (top + i < task.m && left + j < task.n) {
+                    float *c = part.c + (size_t)(top + i) * part.ldc + left + j;
+                    *c = part.add ? sum[i][j] + *c : sum[i][j];
+                }
+    }
+}
+
+/* A thread an element of the only row. */
+__device__ __forceinline__ void make_row(const Task &task, int tile, int first, int last) {
+    const int j = tile * PRODUCT_THREADS + threadIdx.x;
+    if (j >= task.n) return;
+    for (int s = first; s < last; s++) {
+        const Part part = part_of(task, s);
+        const Operand &x = task.a[part.term], &y = task.b[part.term];
+        const float *a = x.at + (size_t)part.from * x.column, *b = y.at + (size_t)part.from * y.row + (size_t)j * y.column;
+        float sum = 0.0f;
+#pragma unroll 16
+        for (int l = 0; l < part.to - part.from; l++) sum = fmaf(a[(size_t)l * x.column], b[(size_t)l * y.row], sum);
+        part.c[j] = part.add ? sum + part.c[j] : sum;
     }
 }
 
@@ -89,61 +183,25 @@ __device__ __forceinline__ const Task &task_of(const Tasks &tasks, int tile) {
     return tasks.task[t];
 }
 
-/* All slices of a tile, one after the other, by one block: blockIdx.x is the tile. */
-template <int SIDE, int EACH>
-__global__ void __launch_bounds__(Tile<SIDE, EACH>::THREADS) multiply_whole(const __grid_constant__ Tasks tasks) {
-    using T = Tile<SIDE, EACH>;
+/* blockIdx.x is the tile; it makes all slices, or where they are made in parallel the one that blockIdx.y is. */
+static __global__ void __launch_bounds__(PRODUCT_THREADS) multiply_kernel(const __grid_constant__ Tasks tasks) {
+    __shared__ union {
+        SmallTile small;
+        LargeTile large;
+    } shared;
     const Task &task = task_of(tasks, blockIdx.x);
-    int tile = blockIdx.x - task.first_tile, row = tile / task.columns * SIDE, column = tile % task.columns * SIDE;
-    int ty = threadIdx.x / T::ACROSS, tx = threadIdx.x % T::ACROSS;
-    float c[EACH][EACH] = {{0.0f}}, sum[EACH][EACH];
-    bool first = !task.accumulate;
-    if (task.accumulate)
-        for (int i = 0; i < EACH; i++)
-            for (int j = 0; j < EACH; j++) {
-                int r = row + ty * EACH + i, s = column + tx * EACH + j;
-                if (r < task.m && s < task.n) c[i][j] = task.c[(size_t)r * task.ldc + s];
-            }
-    for (int term = 0; term < 2; term++)
-        for (int k = 0; k < task.k[term]; k += HD_PRODUCT_SLICE) {
-            slice<SIDE, EACH>(task, term, k, min(k + HD_PRODUCT_SLICE, task.k[term]), row, column, sum);
-#pragma unroll
-            for (int i = 0; i < EACH; i++)
-#pragma unroll
-                for (int j = 0; j < EACH; j++) c[i][j] = first ? sum[i][j] : sum[i][j] + c[i][j];
-            first = false;
-        }
-    for (int i = 0; i < EACH; i++)
-        for (int j = 0; j < EACH; j++) {
-            int r = row + ty * EACH + i, s = column + tx * EACH + j;
-            if (r < task.m && s < task.n) task.c[(size_t)r * task.ldc + s] = c[i][j];
-        }
+    const int tile = blockIdx.x - task.first_tile, y = blockIdx.y;
+    if (y >= (task.partial ? task.slices : 1)) return;
+    const int first = task.partial ? y : 0, last = task.partial ? y + 1 : task.slices;
+    if (task.cut == ROW) make_row(task, tile, first, last);
+    else if (task.cut == SMALL) make_tile(task, tile, first, last, shared.small);
+    else make_tile(task, tile, first, last, shared.large);
 }
 
-/* One slice of a tile a block: blockIdx.x is the tile, blockIdx.y the slice. */
-template <int SIDE, int EACH>
-__global__ void __launch_bounds__(Tile<SIDE, EACH>::THREADS) multiply_slice(const __grid_constant__ Tasks tasks) {
-    using T = Tile<SIDE, EACH>;
-    const Task &task = task_of(tasks, blockIdx.x);
-    int which = blockIdx.y;
-    if (which >= task.slices) return;
-    int tile = blockIdx.x - task.first_tile, row = tile / task.columns * SIDE, column = tile % task.columns * SIDE;
-    int ty = threadIdx.x / T::ACROSS, tx = threadIdx.x % T::ACROSS;
-    int in_first = (task.k[0] + HD_PRODUCT_SLICE - 1) / HD_PRODUCT_SLICE, term = which >= in_first;
-    int k = (which - (term ? in_first : 0)) * HD_PRODUCT_SLICE;
-    float sum[EACH][EACH];
-    slice<SIDE, EACH>(task, term, k, min(k + HD_PRODUCT_SLICE, task.k[term]), row, column, sum);
-    float *partial = task.partial + (size_t)which * task.m * task.n;
-    for (int i = 0; i < EACH; i++)
-        for (int j = 0; j < EACH; j++) {
-            int r = row + ty * EACH + i, s = column + tx * EACH + j;
-            if (r < task.m && s < task.n) partial[(size_t)r * task.n + s] = sum[i][j];
-        }
-}
-
-/* Adds the slices of multiply_slice in order: blockIdx.y is the task. */
-static __global__ void add_slices(const __grid_constant__ Tasks tasks) {
+/* Adds the slices made in parallel, in order: blockIdx.y is the task. */
+static __global__ void add_slices_kernel(const __grid_constant__ Tasks tasks) {
     const Task &task = tasks.task[blockIdx.y];
+    if (!task.partial) return;
     size_t count = (size_t)task.m * task.n;
     for (size_t e = blockIdx.x * (size_t)blockDim.x + threadIdx.x; e < count; e += (size_t)gridDim.x * blockDim.x) {
         float *at = task.c + e / task.n * task.ldc + e % task.n;

@@ -250,57 +250,66 @@ Operand operand(hd_matrix matrix) {
     return matrix.transposed ? Operand{at, 1, ld} : Operand{at, ld, 1};
 }
 
-int tiles(size_t length, int side) { return (int)((length + side - 1) / side); }
-int slices_of(size_t k) { return (int)((k + HD_PRODUCT_SLICE - 1) / HD_PRODUCT_SLICE); }
+int pieces(int length, int size) { return (length + size - 1) / size; }
 
 Task task_for(const hd_product *p) {
     Task task = {};
     task.c = real(p->c), task.ldc = (int)p->ldc, task.m = (int)p->m, task.n = (int)p->n, task.accumulate = p->accumulate;
     for (size_t t = 0; t < p->terms; t++) {
         task.a[t] = operand(p->term[t].a), task.b[t] = operand(p->term[t].b), task.k[t] = (int)p->term[t].k;
-        task.slices += slices_of(p->term[t].k);
+        task.slices += pieces(task.k[t], HD_PRODUCT_SLICE);
     }
+    if (!task.slices && !task.accumulate) task.slices = 1; /* of no terms: it stores zeros */
     return task;
 }
 
+/* Large tiles read half as much, but there must be enough of them for every multiprocessor to have two. */
+void cut(Cuda *cuda, Tasks *tasks) {
+    const int small = SmallTile::SIDE, large = LargeTile::SIDE;
+    int blocks = 0;
+    for (int t = 0; t < tasks->count; t++) {
+        const Task &task = tasks->task[t];
+        if (task.m > small && task.n > small) blocks += pieces(task.m, large) * pieces(task.n, large) * task.slices;
+    }
+    for (int t = 0; t < tasks->count; t++) {
+        Task &task = tasks->task[t];
+        task.cut = task.m == 1 ? ROW : task.m > small && task.n > small && blocks >= 2 * cuda->processors ? LARGE : SMALL;
+    }
+}
+
 /* Numbers the tiles of all tasks and returns how many there are. */
-int number_tiles(Tasks *tasks, int side) {
+int number_tiles(Tasks *tasks) {
     int count = 0;
     for (int t = 0; t < tasks->count; t++) {
         Task &task = tasks->task[t];
+        int side = task.cut == LARGE ? LargeTile::SIDE : SmallTile::SIDE;
         task.first_tile = count;
-        task.columns = tiles((size_t)task.n, side);
-        count += tiles((size_t)task.m, side) * task.columns;
+        task.columns = pieces(task.n, task.cut == ROW ? (int)PRODUCT_THREADS : side);
+        count += task.cut == ROW ? task.columns : pieces(task.m, side) * task.columns;
     }
     return count;
 }
 
-/* Room for every task's slices; false if there is not so much. */
-bool use_workspace(Cuda *cuda, Tasks *tasks, int *most_slices) {
+/* Gives tasks of several slices room to make them in parallel, as far as there is some; returns the most slices of one. */
+int share_workspace(Cuda *cuda, Tasks *tasks) {
+    int most = 1;
     size_t used = 0;
-    *most_slices = 1;
     for (int t = 0; t < tasks->count; t++) {
         Task &task = tasks->task[t];
+        size_t wanted = (size_t)task.slices * task.m * task.n;
+        if (task.slices < 2 || used + wanted > cuda->workspace_count) continue;
         task.partial = cuda->workspace + used;
-        used += (size_t)task.slices * task.m * task.n;
-        if (task.slices > *most_slices) *most_slices = task.slices;
+        used += wanted;
+        if (task.slices > most) most = task.slices;
     }
-    return used <= cuda->workspace_count && *most_slices > 1;
+    return most;
 }
 
 void multiply_some(Cuda *cuda, Tasks *tasks) {
-    int most_slices, count = number_tiles(tasks, 64);
-    if (count >= 2 * cuda->processors) {
-        LAUNCH((multiply_whole<64, 4>), count, (Tile<64, 4>::THREADS), *tasks);
-        return;
-    }
-    count = number_tiles(tasks, 32);
-    if (count < 2 * cuda->processors && use_workspace(cuda, tasks, &most_slices)) {
-        LAUNCH((multiply_slice<32, 2>), dim3((unsigned)count, (unsigned)most_slices), (Tile<32, 2>::THREADS), *tasks);
-        LAUNCH(add_slices, dim3(64, (unsigned)tasks->count), THREADS, *tasks);
-    } else {
-        LAUNCH((multiply_whole<32, 2>), count, (Tile<32, 2>::THREADS), *tasks);
-    }
+    cut(cuda, tasks);
+    int count = number_tiles(tasks), slices = count < 4 * cuda->processors ? share_workspace(cuda, tasks) : 1;
+    LAUNCH(multiply_kernel, dim3((unsigned)count, (unsigned)slices), PRODUCT_THREADS, *tasks);
+    if (slices > 1) LAUNCH(add_slices_kernel, dim3(64, (unsigned)tasks->count), THREADS, *tasks);
 }
 
 void multiply(hd_device *device, size_t count, const hd_product *products) {
@@ -378,7 +387,7 @@ void dot(hd_device *device, size_t n, const hd_real *x, const hd_real *y, double
     const hd_stretches whole = {1, {0, n}, nullptr};
     for (size_t first = 0, all = sum_slices(n); first < all; first += SLICES_AT_ONCE) {
         unsigned slices = (unsigned)(all - first < SLICES_AT_ONCE ? all - first : (size_t)SLICES_AT_ONCE);
-        LAUNCH(dot_kernel, slices, THREADS, whole, first, real(x), real(y), cuda->parts);
+        LAUNCH(dot_kernel, slices, SUM_THREADS, whole, first, real(x), real(y), cuda->parts);
         add_parts(cuda, whole, first, slices, 1, sum);
     }
 }
@@ -411,8 +420,8 @@ void momentum_adjoint(hd_device *device, const hd_stretches *stretches, const hd
     Cuda *cuda = of(device);
     for (size_t first = 0, all = all_slices(*stretches); first < all; first += SLICES_AT_ONCE) {
         unsigned slices = (unsigned)(all - first < SLICES_AT_ONCE ? all - first : (size_t)SLICES_AT_ONCE);
-        LAUNCH(momentum_adjoint_kernel, slices, THREADS, *stretches, first, real(w), real(m), real(m_next), real(p_w), real(p_m),
-               real(q), cuda->parts);
+        LAUNCH(momentum_adjoint_kernel, slices, SUM_THREADS, *stretches, first, real(w), real(m), real(m_next), real(p_w),
+               real(p_m), real(q), cuda->parts);
         add_parts(cuda, *stretches, first, slices, 4, sums);
     }
 }

@@ -200,6 +200,33 @@ Test(conformance, products_have_their_adjoints) {
     on_every_device(check_adjoint_products);
 }
 
+/* Products of all kinds, more than a device may take at once, give the bits of each alone. */
+static void check_many_products(hd_device *device) {
+    enum { COUNT = 40, MOST = 70 * 90 };
+    uint64_t seed = 7;
+    array a = make(device, &seed, 90 * 300, 1), b = make(device, &seed, 300 * 90, 1);
+    array together = make(device, &seed, COUNT * MOST, 1), alone = make(device, &seed, COUNT * MOST, 1);
+    hd_product products[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t m = i % 3 == 0 ? 1 : 2 * i % 70 + 1, n = i % 4 == 0 ? 5 : 90 - i, k = 300 - 7 * i;
+        hd_matrix left = {.at = a.at, .ld = i % 2 ? m : k, .transposed = i % 2};
+        products[i] = (hd_product){m,     n, hd_at(device, together.at, i * MOST), n,
+                                   false, 1, {{k, left, {.at = b.at, .ld = n}}}};
+        hd_product p = products[i];
+        device->ops->copy(device, MOST, p.c, hd_at(device, alone.at, i * MOST));
+        p.c = hd_at(device, alone.at, i * MOST);
+        device->ops->multiply(device, 1, &p);
+    }
+    device->ops->multiply(device, COUNT, products);
+    cr_expect(!memcmp(fetch(&together), fetch(&alone), COUNT * MOST * sizeof(double)), "%s", device->name);
+    array *arrays[] = {&a, &b, &together, &alone};
+    for (size_t i = 0; i < 4; i++) drop(arrays[i]);
+}
+
+Test(conformance, products_together_are_products_alone) {
+    on_every_device(check_many_products);
+}
+
 /* --- the network's element formulas --- */
 
 static void check_activations(hd_device *device, size_t rows, size_t columns, bool relu) {

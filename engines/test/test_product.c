@@ -306,6 +306,20 @@ Test(product, own_baseline_loops_give_the_model_s_bits) {
     expect_model_from("own", "baseline");
 }
 
+/* Emulated or real; the larger shapes are cut into large tiles, some of them whole, with slices made one
+ * after the other or in parallel. */
+Test(product, cuda_gives_the_model_s_bits) {
+    hd_device *device = open_device("cuda", (hd_device_options){0});
+    size_t before = device->allocated;
+    expect_model_at_every_shape(device);
+    expect_model(device, ORDINARY, (shape){130, 100, 300, 50});
+    expect_model(device, ORDINARY, (shape){300, 330, 37, 0});
+    expect_model(device, ORDINARY, (shape){1, 700, 700, 0});
+    expect_model(device, TINY, (shape){129, 131, 270, 0});
+    cr_expect(device->allocated == before);
+    hd_device_close(device);
+}
+
 Test(product, generic_kernels_are_replaced_by_own_loops_with_a_note) {
     hd_device *device;
     hd_error error;
