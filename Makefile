@@ -74,7 +74,8 @@ cuda := $(if $(NVCC),$(cuda_library))
 endif
 cuda_version := $(if $(cuda),$(shell $(NVCC) --version 2>/dev/null | sed -nE 's/.*release ([0-9.]+).*/\1/p'))
 newest_arch := $(lastword $(sort $(CUDA_ARCHS)))
-nvcc_flags := -std=c++17 -O3 --fmad=false -Xcompiler -ffp-contract=off -Xcompiler -Wall -Iengines \
+nvcc_language := -std=c++17 -O3 --fmad=false -Xcompiler -ffp-contract=off -Xcompiler -Wall -Iengines
+nvcc_flags := $(nvcc_language) \
     $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a,code=sm_$a) -gencode arch=compute_$(newest_arch),code=compute_$(newest_arch)
 ifneq ($(cuda),)
 libs := $(libs) $(cuda) -lstdc++ -ldl -lrt
@@ -102,6 +103,8 @@ harness_objects := $(harness:%.c=$(out)/%.o)
 engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
 # The unit tests of the engines run the CUDA device on the host: nvcc's text through the C++ compiler, over a runtime of the tests' own.
 emulated_object := $(out)/engines/test/device_cuda.o
+# What nvcc makes of the kernels, for the tests to read: as the program has it, and as it would be without one flag.
+ptx := $(if $(cuda),$(out)/engines/test/device_cuda.ptx $(out)/engines/test/device_cuda_contracted.ptx)
 cuda_or_absent := $(if $(cuda),$(out)/engines/device_cuda.o,$(out)/engines/device_absent.o)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
 objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects) $(emulated_object)
@@ -144,6 +147,15 @@ $(cuda_objects): $(out)/%.o: %.cu
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(NVCC) $(nvcc_flags) -DHD_CUDA_BUILD='"CUDA $(cuda_version), sm_$(subst $() $(),$(comma)sm_,$(strip $(CUDA_ARCHS)))"' -MMD -MP -c -o $@ $<
 
+$(filter %/device_cuda.ptx,$(ptx)): ptx_language := $(nvcc_language)
+$(filter %_contracted.ptx,$(ptx)): ptx_language := $(filter-out --fmad=false,$(nvcc_language))
+$(ptx): engines/device_cuda.cu engines/test/named_fma.h $(wildcard engines/*.cuh engines/*.h)
+	$(call say,NVCC,$< (PTX))
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(NVCC) $(ptx_language) -arch=compute_$(newest_arch) -DHD_CUDA_BUILD='""' -include engines/test/named_fma.h -ptx -o $@ $<
+
+$(out)/test-engines: $(ptx)
+
 $(emulated_object): engines/device_cuda.cu
 	$(call say,CXX,$< (emulated))
 	$(quiet)mkdir -p $(@D)
@@ -171,6 +183,8 @@ define build_info
 #define HD_FLAGS $(call quote,$(flags))
 #define HD_DATA_ROOT $(call quote,$(PREFIX)/share/hyperdrift)
 #define HD_PROGRAM $(call quote,$(out)/hyperdrift) /* for tests that start it, from the repository's root */
+#define HD_PTX $(call quote,$(firstword $(ptx))) /* for tests that read them; empty where there is no nvcc */
+#define HD_PTX_CONTRACTED $(call quote,$(lastword $(ptx)))
 #endif
 endef
 $(out)/build_info.h: FORCE
