@@ -2,6 +2,7 @@
 #include "device_cuda.h"
 #include "device_host.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,10 +16,39 @@ static bool has_room(size_t threads) {
     return block != MAP_FAILED && munmap(block, room) == 0;
 }
 
+/* A device's arithmetics, the usual one first, then NULL; NULL for a name not known. */
+static const char *const *arithmetics_of(const char *name) {
+    static const char *const cpu[] = {"exact", NULL}, *const reference[] = {"float64", NULL},
+                             *const cuda[] = {"exact", "cublas", "cublas-tf32", NULL};
+    if (!strcmp(name, "cpu")) return cpu;
+    if (!strcmp(name, "reference")) return reference;
+    return strcmp(name, "cuda") ? NULL : cuda;
+}
+
+bool hd_device_offers(const char *name, const char *arithmetic) {
+    const char *const *own = arithmetics_of(name);
+    if (!own || !arithmetic) return own != NULL;
+    while (*own && strcmp(*own, arithmetic) != 0) own++;
+    return *own != NULL;
+}
+
+static hd_status refuse_arithmetic(const char *name, const char *arithmetic, hd_error *error) {
+    char allowed[64] = "";
+    for (const char *const *own = arithmetics_of(name); *own; own++) {
+        size_t length = strlen(allowed);
+        snprintf(allowed + length, sizeof allowed - length, "%s%s", length ? ", " : "", *own);
+    }
+    return hd_fail(error, HD_INVALID, "device %s: arithmetic %s: allowed: %s", name, arithmetic, allowed);
+}
+
 hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
                          hd_error *error) {
     *device = NULL;
     size_t threads;
+    if (!hd_device_offers(name, NULL))
+        return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: cpu, reference, cuda", name);
+    if (options && !hd_device_offers(name, options->arithmetic))
+        return refuse_arithmetic(name, options->arithmetic, error);
     hd_status status = hd_host_threads(options, &threads, error);
     if (status != HD_OK) return status;
     if (!has_room(threads))
@@ -26,12 +56,26 @@ hd_status hd_device_open(const char *name, const hd_device_options *options, hd_
                        threads == 1 ? "" : "s");
     if (!strcmp(name, "cpu")) return hd_device_open_cpu(options, device, error);
     if (!strcmp(name, "reference")) return hd_device_open_reference(options, device, error);
-    if (!strcmp(name, "cuda")) return hd_device_open_cuda(options, device, error);
-    return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: cpu, reference, cuda", name);
+    return hd_device_open_cuda(options, device, error);
 }
 
 void hd_device_close(hd_device *device) {
     if (device) device->ops->destroy(device);
+}
+
+void hd_device_holds(hd_device *device, size_t more) {
+    device->allocated += more;
+    if (device->allocated > device->allocated_peak) device->allocated_peak = device->allocated;
+}
+
+void hd_device_add_fact(hd_device *device, const char *key, const char *format, ...) {
+    va_list values;
+    if (device->facts == HD_MAX_FACTS) return;
+    hd_fact *fact = &device->fact[device->facts++];
+    fact->key = key;
+    va_start(values, format);
+    vsnprintf(fact->text, sizeof fact->text, format, values);
+    va_end(values);
 }
 
 void hd_device_latch(hd_device *device, hd_fault_kind kind, hd_label label) {
@@ -127,6 +171,7 @@ hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *er
                                              {.at = hd_at(device, a, i * M * K), .ld = K},
                                              {.at = hd_at(device, b, i * K * N), .ld = N}}}};
     double best = 0, operations = device->operations;
+    size_t launches = device->launches;
     double end = hd_clock() + 0.05;
     size_t count = 1; /* first a single one: own loops without vector instructions take long for it */
     for (int i = 0; i <= TIMES && (i == 0 || hd_clock() < end); i++, count = COUNT) {
@@ -137,6 +182,7 @@ hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *er
         if (rate > best) best = rate;
     }
     device->operations = operations;
+    device->launches = launches;
     *gflops = best;
 out:
     device->ops->release(device, c);

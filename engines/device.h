@@ -186,33 +186,52 @@ typedef struct hd_device_ops {
                                hd_real *p_w, hd_real *p_m, hd_label);
 } hd_device_ops;
 
+/* Something a record says of the device: "gpu" is "NVIDIA H100", "blis" is "0.9.0". */
+typedef struct hd_fact {
+    const char *key;
+    char text[256];
+} hd_fact;
+
+enum { HD_MAX_FACTS = 8 };
+
 struct hd_device {
     const hd_device_ops *ops;
     struct hd_overlay *overlay; /* the topmost: overlay.h */
-    const char *name;           /* "cpu", "reference" */
-    const char *arithmetic;     /* "exact", "float64" */
+    const char *name;           /* "cpu", "reference", "cuda" */
+    const char *arithmetic;     /* "exact", "float64", "cublas", "cublas-tf32" */
     size_t element;             /* bytes of an element: 4 or 8 */
     bool asynchronous;          /* operations are told now and done later: see settle */
     size_t threads;
-    char kernels[32];  /* what multiplies: "skx", "haswell", ... (BLIS), or "own" */
-    char loops[16];    /* version of the other loops: "avx512", "avx2", "baseline", or "plain" */
-    char note[128];    /* why it is not what was asked for, or empty */
-    size_t step;       /* stamped on a latched fault: the algorithms count here */
-    hd_fault fault;    /* the first since it was cleared */
-    double operations; /* 2 m n k of every product carried out so far */
-    size_t allocated;  /* bytes of arrays, sums and batches now held */
+    char kernels[32]; /* what multiplies: "skx", "haswell", ... (BLIS), "own", or "cublas" */
+    char loops[16];   /* version of the other loops: "avx512", "avx2", "baseline", "plain", "sm_90" */
+    char note[128];   /* why it is not what was asked for, or empty */
+    hd_fact fact[HD_MAX_FACTS];
+    size_t facts;
+    size_t step;           /* stamped on a latched fault: the algorithms count here */
+    hd_fault fault;        /* the first since it was cleared */
+    size_t allocated;      /* bytes of arrays, sums and batches now held */
+    size_t allocated_peak; /* the most of them, and ... */
+    double operations;     /* 2 m n k of every product carried out, and ... */
+    size_t launches;       /* kernels and library calls told, a kept section's each time: all three since
+                              they were cleared. Where nothing is launched: 0 */
 };
 
 /* How to open a device; zeroed means: choose. */
 typedef struct hd_device_options {
-    size_t threads;      /* 0: one for each core this process may run on; more than those is refused */
-    const char *kernels; /* BLIS's "skx", "haswell", "zen2", "zen3", "generic", or "own": no BLIS */
-    const char *loops;   /* "avx512", "avx2", "baseline" */
+    size_t threads;         /* 0: one for each core this process may run on; more than those is refused */
+    const char *kernels;    /* BLIS's "skx", "haswell", "zen2", "zen3", "generic", or "own": no BLIS */
+    const char *loops;      /* "avx512", "avx2", "baseline" */
+    const char *arithmetic; /* NULL: the device's usual one. On cuda "cublas": products by cuBLAS, in float32
+                               throughout; "cublas-tf32": their factors rounded to TF32 */
 } hd_device_options;
 
-/* Opens "cpu" or "reference". HD_INVALID for a name, kernels or loops not known; HD_UNAVAILABLE for those
- * that this processor cannot run, too many threads, no memory, or BLIS already started with other kernels.
- * End with hd_device_close (takes NULL). */
+/* Whether the device of this name knows the arithmetic (NULL: its usual one); false for a name not known. */
+bool hd_device_offers(const char *name, const char *arithmetic);
+
+/* Opens "cpu", "reference" or "cuda". HD_INVALID for a name, kernels, loops or arithmetic not known, and for
+ * environment variables that would change cuBLAS's arithmetic unseen; HD_UNAVAILABLE for what this machine
+ * cannot: kernels or loops its processor does not run, too many threads, no memory, BLIS already started with
+ * other kernels, no GPU, no cuBLAS. End with hd_device_close (takes NULL). */
 hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
                          hd_error *error);
 void hd_device_close(hd_device *device);
@@ -221,6 +240,13 @@ void hd_device_close(hd_device *device);
 static inline hd_real *hd_at(const hd_device *device, const hd_real *array, size_t i) {
     return (hd_real *)((char *)(uintptr_t)array + i * device->element);
 }
+
+/* Counts bytes that were allocated; for the devices. */
+void hd_device_holds(hd_device *device, size_t more);
+
+/* Adds a fact, its text as printf has it; for the devices. */
+void hd_device_add_fact(hd_device *device, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Keeps the first fault. */
 void hd_device_latch(hd_device *device, hd_fault_kind kind, hd_label label);

@@ -338,6 +338,7 @@ hd_status hd_device_open_cpu(const hd_device_options *options, hd_device **opene
     if (status == HD_OK) status = choose_loops(options ? options->loops : NULL, &cpu->loops, error);
     if (status == HD_OK) {
         snprintf(device->loops, sizeof device->loops, "%s", cpu->loops->name);
+        hd_device_add_fact(device, "blis", "%s", hd_product_library());
         status = choose_products(cpu, options ? options->kernels : NULL, error);
     }
     if (status == HD_OK && !(cpu->scratch = calloc(device->threads, sizeof *cpu->scratch)))

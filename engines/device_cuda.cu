@@ -1,7 +1,7 @@
-/* `cuda`: float32 in the one arithmetic, with the CPU's bits. (Not yet run on a GPU.)
+/* `cuda`: float32 in the one arithmetic, with the CPU's bits; or with products by cuBLAS. (Not yet run on a GPU.)
  *
  * Everything goes to one stream, and nothing waits until results are fetched. A section of a run is captured as a graph the first
- * time and replayed after that. The first CUDA error is kept and ends the run with one line. */
+ * time and replayed after that. The first error is kept and ends the run with one line. */
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +13,7 @@ extern "C" {
 }
 
 #define HD_INLINE static __host__ __device__ __forceinline__
+#include "cuda_cublas.cuh"
 #include "cuda_kernels.cuh"
 #include "cuda_products.cuh"
 
@@ -33,30 +34,35 @@ struct Allocation {
 struct Cuda {
     hd_device device; /* first: an hd_device * is a Cuda * */
     cudaStream_t stream;
-    cudaError_t failure;
-    const char *failed; /* what was being done */
+    const char *failed, *why; /* what was being done when something first failed, or NULL */
     int processors;
     Allocation *allocations;
     Latch *latch;
     unsigned long long told; /* operations that may latch, so far */
     float *parts; /* of sums */
     size_t part_count;
-    float *workspace; /* of products whose slices are made in parallel */
+    float *workspace; /* of products whose slices are made in parallel, or cuBLAS's */
     size_t workspace_count;
     cudaGraphExec_t kept[HD_SECTIONS];
     double kept_operations[HD_SECTIONS];
+    size_t kept_launches[HD_SECTIONS];
+    Cublas cublas;
 };
 
-enum { THREADS = 256, WORKSPACE = 4 << 20, PARTS = 1 << 16 };
+enum { THREADS = 256, WORKSPACE = 4 << 20, CUBLAS_WORKSPACE = 8 << 20, PARTS = 1 << 16 };
 const size_t MAX_BLOCKS = 4096;
 
 Cuda *of(hd_device *device) { return reinterpret_cast<Cuda *>(device); }
 float *real(hd_real *array) { return reinterpret_cast<float *>(array); }
 const float *real(const hd_real *array) { return reinterpret_cast<const float *>(array); }
 
-/* Keeps the first error. */
+/* Keeps the first failure. */
+void fail(Cuda *cuda, const char *doing, const char *why) {
+    if (!cuda->failed) cuda->failed = doing, cuda->why = why;
+}
+
 bool check(Cuda *cuda, cudaError_t error, const char *doing) {
-    if (error != cudaSuccess && cuda->failure == cudaSuccess) cuda->failure = error, cuda->failed = doing;
+    if (error != cudaSuccess) fail(cuda, doing, cudaGetErrorString(error));
     return error == cudaSuccess;
 }
 
@@ -73,6 +79,7 @@ dim3 blocks_for(size_t count, size_t copies = 1) {
     do {                                                                                                               \
         HD_LAUNCH(kernel, blocks, threads, cuda->stream, __VA_ARGS__);                                                 \
         check(cuda, cudaGetLastError(), #kernel);                                                                      \
+        cuda->device.launches++;                                                                                       \
     } while (0)
 
 /* --- memory --- */
@@ -95,7 +102,7 @@ void *allocate_bytes(Cuda *cuda, size_t bytes) {
     allocation->bytes = bytes;
     allocation->next = cuda->allocations;
     cuda->allocations = allocation;
-    cuda->device.allocated += bytes;
+    hd_device_holds(&cuda->device, bytes);
     return allocation->at;
 }
 
@@ -127,8 +134,8 @@ void settle(hd_device *device) {
     unsigned long long first = NO_FAULT;
     check(cuda, cudaMemcpyAsync(&first, &cuda->latch->first, sizeof first, cudaMemcpyDeviceToHost, cuda->stream), "reading the latch");
     check(cuda, cudaStreamSynchronize(cuda->stream), "waiting for the device");
-    if (cuda->failure != cudaSuccess) {
-        snprintf(device->note, sizeof device->note, "%s: %s", cuda->failed, cudaGetErrorString(cuda->failure));
+    if (cuda->failed) {
+        snprintf(device->note, sizeof device->note, "%s: %s", cuda->failed, cuda->why);
         hd_device_latch(device, HD_FAILED, hd_label{HD_WEIGHTS, 0});
     } else if (first != NO_FAULT) {
         size_t step = device->step;
@@ -171,7 +178,7 @@ void download(hd_device *device, size_t count, const hd_real *from, double *to) 
     for (size_t i = 0; i < count; i++) {
         float value;
         memcpy(&value, floats + i, sizeof value);
-        to[i] = cuda->failure == cudaSuccess ? (double)value : 0.0;
+        to[i] = cuda->failed ? 0.0 : (double)value;
     }
 }
 
@@ -312,6 +319,13 @@ void multiply_some(Cuda *cuda, Tasks *tasks) {
     if (slices > 1) LAUNCH(add_slices_kernel, dim3(64, (unsigned)tasks->count), THREADS, *tasks);
 }
 
+/* The sum of a product's inner dimensions. */
+size_t inner(const hd_product *p) { return p->term[0].k + (p->terms == 2 ? p->term[1].k : 0); }
+
+void count_operations(hd_device *device, const hd_product *p) {
+    device->operations += 2.0 * (double)p->m * (double)p->n * (double)inner(p);
+}
+
 void multiply(hd_device *device, size_t count, const hd_product *products) {
     Cuda *cuda = of(device);
     for (size_t from = 0; from < count; from += MAX_TASKS) {
@@ -320,10 +334,52 @@ void multiply(hd_device *device, size_t count, const hd_product *products) {
         for (int t = 0; t < tasks.count; t++) {
             const hd_product *p = &products[from + (size_t)t];
             tasks.task[t] = task_for(p);
-            device->operations += 2.0 * (double)p->m * (double)p->n * (double)(p->term[0].k + (p->terms == 2 ? p->term[1].k : 0));
+            count_operations(device, p);
         }
         multiply_some(cuda, &tasks);
     }
+}
+
+/* The allocation that an address lies in. */
+const void *block_of(const Cuda *cuda, const void *at) {
+    for (const Allocation *a = cuda->allocations; a; a = a->next)
+        if (at >= a->at && at < static_cast<const char *>(a->at) + a->bytes) return a->at;
+    return nullptr;
+}
+
+Factor factor(const Cuda *cuda, hd_matrix matrix) {
+    const float *at = matrix.batch ? matrix.batch->x : real(matrix.at);
+    return Factor{at, block_of(cuda, at), (int)(matrix.batch ? matrix.batch->inputs : matrix.ld), matrix.transposed};
+}
+
+/* Up to MAX_GEMMS products: the first terms of all of them, which are independent of each other, then the second ones. */
+enum { MAX_GEMMS = 128 };
+
+void multiply_some_by_cublas(Cuda *cuda, size_t count, const hd_product *products) {
+    for (size_t t = 0; t < 2; t++) {
+        Gemm gemms[MAX_GEMMS];
+        int found = 0;
+        for (const hd_product *p = products; p < products + count; p++) {
+            if (t >= p->terms || p->term[t].k == 0) continue;
+            bool accumulate = p->accumulate || (t == 1 && p->term[0].k > 0);
+            Factor c = factor(cuda, hd_matrix{p->c, p->ldc, false, nullptr});
+            gemms[found++] = Gemm{(int)p->m, (int)p->n, (int)p->term[t].k, factor(cuda, p->term[t].a),
+                                  factor(cuda, p->term[t].b), c, accumulate, false};
+        }
+        const char *why = cublas_multiply(&cuda->cublas, found, gemms, &cuda->device.launches);
+        if (why) fail(cuda, "a product by cuBLAS", why);
+    }
+}
+
+void multiply_by_cublas(hd_device *device, size_t count, const hd_product *products) {
+    Cuda *cuda = of(device);
+    for (const hd_product *p = products; p < products + count; p++) {
+        count_operations(device, p);
+        if (inner(p) == 0 && !p->accumulate)
+            check(cuda, cudaMemset2DAsync(p->c, p->ldc * sizeof(float), 0, p->n * sizeof(float), p->m, cuda->stream), "zeroing");
+    }
+    for (size_t from = 0; from < count; from += MAX_GEMMS)
+        multiply_some_by_cublas(cuda, count - from < MAX_GEMMS ? count - from : (size_t)MAX_GEMMS, products + from);
 }
 
 /* --- the network's element formulas --- */
@@ -440,19 +496,23 @@ void section(hd_device *device, size_t id, void (*body)(void *context), void *co
     Cuda *cuda = of(device);
     if (!cuda->kept[id]) {
         cudaGraph_t graph = nullptr;
-        double before = device->operations;
+        double operations = device->operations;
+        size_t launches = device->launches;
         if (!check(cuda, cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal), "capturing a section")) return;
         body(context);
         check(cuda, cudaStreamEndCapture(cuda->stream, &graph), "capturing a section");
-        cuda->kept_operations[id] = device->operations - before;
-        device->operations = before;
+        cuda->kept_operations[id] = device->operations - operations;
+        cuda->kept_launches[id] = device->launches - launches;
+        device->operations = operations;
+        device->launches = launches;
         if (graph) {
             check(cuda, cudaGraphInstantiate(&cuda->kept[id], graph, 0), "making a section's graph");
             cudaGraphDestroy(graph);
         }
     }
-    if (!cuda->kept[id] || cuda->failure != cudaSuccess) return;
+    if (!cuda->kept[id] || cuda->failed) return;
     device->operations += cuda->kept_operations[id];
+    device->launches += cuda->kept_launches[id];
     check(cuda, cudaGraphLaunch(cuda->kept[id], cuda->stream), "launching a section");
 }
 
@@ -469,6 +529,7 @@ void forget(hd_device *device) {
 void destroy(hd_device *device) {
     Cuda *cuda = of(device);
     forget(device);
+    cublas_close(&cuda->cublas);
     while (cuda->allocations) release_bytes(cuda, cuda->allocations->at);
     if (cuda->stream) cudaStreamDestroy(cuda->stream);
     free(cuda);
@@ -513,14 +574,60 @@ const hd_device_ops ops = {
     .momentum_pull_back = momentum_pull_back,
 };
 
+hd_device_ops ops_by_cublas() {
+    hd_device_ops table = ops;
+    table.multiply = multiply_by_cublas;
+    return table;
+}
+const hd_device_ops cublas_ops = ops_by_cublas();
+
 hd_status unavailable(hd_error *error, cudaError_t cause, const char *doing) {
     return hd_fail(error, HD_UNAVAILABLE, "device cuda: %s: %s", doing, cudaGetErrorString(cause));
 }
 
+/* Stream and memory. */
+hd_status equip(Cuda *cuda, bool by_cublas, hd_error *error) {
+    cudaError_t cause = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
+    if (cause != cudaSuccess) return unavailable(error, cause, "making a stream");
+    cuda->latch = static_cast<Latch *>(allocate_bytes(cuda, sizeof *cuda->latch));
+    cuda->parts = static_cast<float *>(allocate_bytes(cuda, PARTS * sizeof(float)));
+    cuda->workspace_count = by_cublas ? CUBLAS_WORKSPACE : WORKSPACE;
+    cuda->workspace = static_cast<float *>(allocate_bytes(cuda, cuda->workspace_count * sizeof(float)));
+    if (!cuda->latch || !cuda->parts || !cuda->workspace)
+        return hd_fail(error, HD_UNAVAILABLE, "device cuda: no memory on the GPU");
+    clear_latch(cuda);
+    return HD_OK;
+}
+
+void add_version(hd_device *device, const char *key, cudaError_t cause, int version) {
+    if (cause == cudaSuccess) hd_device_add_fact(device, key, "%d.%d", version / 1000, version % 1000 / 10);
+}
+
+void describe(Cuda *cuda, const cudaDeviceProp &properties) {
+    hd_device *device = &cuda->device;
+    int version = 0;
+    hd_device_add_fact(device, "gpu", "%s", properties.name);
+    hd_device_add_fact(device, "gpu_memory", "%.0f MB", (double)properties.totalGlobalMem / 1048576);
+    hd_device_add_fact(device, "compute_capability", "%d.%d", properties.major, properties.minor);
+    hd_device_add_fact(device, "multiprocessors", "%d", properties.multiProcessorCount);
+    cudaError_t cause = cudaDriverGetVersion(&version);
+    add_version(device, "driver_cuda", cause, version);
+    cause = cudaRuntimeGetVersion(&version);
+    add_version(device, "cuda_runtime", cause, version);
+    int cublas = cuda->cublas.version;
+    if (cublas) hd_device_add_fact(device, "cublas", "%d.%d.%d", cublas / 10000, cublas / 100 % 100, cublas % 100);
+}
+
 } // namespace
 
-extern "C" hd_status hd_device_open_cuda(const hd_device_options *, hd_device **opened, hd_error *error) {
+extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_device **opened, hd_error *error) {
     *opened = nullptr;
+    const char *arithmetic = options && options->arithmetic ? options->arithmetic : "exact";
+    bool by_cublas = strcmp(arithmetic, "exact") != 0, tf32 = !strcmp(arithmetic, "cublas-tf32");
+    const char *variable = by_cublas ? meddling_variable() : nullptr;
+    if (variable)
+        return hd_fail(error, HD_INVALID, "device cuda: arithmetic %s: %.*s is set, which would change it unseen: unset it",
+                       arithmetic, (int)strcspn(variable, "="), variable);
     int count = 0;
     cudaError_t cause = cudaGetDeviceCount(&count);
     if (cause != cudaSuccess) return unavailable(error, cause, "looking for a GPU");
@@ -530,29 +637,23 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *, hd_device **
     if (cause != cudaSuccess) return unavailable(error, cause, "asking the GPU what it is");
     Cuda *cuda = static_cast<Cuda *>(calloc(1, sizeof *cuda));
     if (!cuda) return hd_fail(error, HD_UNAVAILABLE, "device cuda: no memory");
-    cuda->device.ops = &ops;
+    cuda->device.ops = by_cublas ? &cublas_ops : &ops;
     cuda->device.name = "cuda";
-    cuda->device.arithmetic = "exact";
+    cuda->device.arithmetic = tf32 ? "cublas-tf32" : by_cublas ? "cublas" : "exact";
     cuda->device.element = sizeof(float);
     cuda->device.asynchronous = true;
     cuda->device.threads = 1;
     cuda->processors = properties.multiProcessorCount;
-    snprintf(cuda->device.kernels, sizeof cuda->device.kernels, "own");
+    snprintf(cuda->device.kernels, sizeof cuda->device.kernels, "%s", by_cublas ? "cublas" : "own");
     snprintf(cuda->device.loops, sizeof cuda->device.loops, "sm_%d%d", properties.major, properties.minor);
-    cause = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
-    if (cause != cudaSuccess) {
+    hd_status status = equip(cuda, by_cublas, error);
+    if (status == HD_OK && by_cublas)
+        status = cublas_open(&cuda->cublas, cuda->stream, cuda->workspace, cuda->workspace_count * sizeof(float), tf32, error);
+    if (status != HD_OK) {
         destroy(&cuda->device);
-        return unavailable(error, cause, "making a stream");
+        return status;
     }
-    cuda->latch = static_cast<Latch *>(allocate_bytes(cuda, sizeof *cuda->latch));
-    cuda->parts = static_cast<float *>(allocate_bytes(cuda, PARTS * sizeof(float)));
-    cuda->workspace = static_cast<float *>(allocate_bytes(cuda, WORKSPACE * sizeof(float)));
-    cuda->workspace_count = WORKSPACE;
-    if (!cuda->latch || !cuda->parts || !cuda->workspace) {
-        destroy(&cuda->device);
-        return hd_fail(error, HD_UNAVAILABLE, "device cuda: no memory on the GPU");
-    }
-    clear_latch(cuda);
+    describe(cuda, properties);
     *opened = &cuda->device;
     return HD_OK;
 }

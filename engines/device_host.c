@@ -23,7 +23,7 @@ void *hd_host_allocate(hd_device *device, size_t count, size_t element) {
     if (alignment == HUGE_PAGE) madvise(block, whole, MADV_HUGEPAGE); /* a wish; no matter if refused */
     memset(block, 0, whole);
     ((hd_header *)block)->bytes = bytes;
-    device->allocated += bytes;
+    hd_device_holds(device, bytes);
     return block + ALIGNMENT;
 }
 

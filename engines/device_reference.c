@@ -343,6 +343,7 @@ hd_status hd_device_open_reference(const hd_device_options *options, hd_device *
     /* "own" is the float32 arithmetic's; here BLIS always multiplies, with whatever kernels it picks then */
     const char *kernels =
         options && options->kernels && strcmp(options->kernels, "own") ? options->kernels : NULL;
+    hd_device_add_fact(device, "blis", "%s", hd_product_library());
     hd_status status = hd_host_threads(options, &device->threads, error);
     if (status == HD_OK) status = hd_product_start(kernels, device->kernels, error);
     if (status == HD_OK) {

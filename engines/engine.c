@@ -105,6 +105,7 @@ hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, co
     engine->method = method;
     hd_model_describe(&engine->model, device, problem->layers, problem->dims);
     status = hd_dynamics_create(&engine->dynamics, &engine->model, problem, error);
+    size_t before = device->allocated;
     if (status == HD_OK && !place(engine))
         status = hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for the data", device->name);
     size_t most = greatest(greatest(problem->validation.count, problem->test.count), problem->batch);
@@ -112,6 +113,7 @@ hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, co
     if (status == HD_OK)
         status =
             hd_trajectory_create(&engine->model, method->trajectory(problem), &engine->trajectory, error);
+    engine->data_bytes = device->allocated - before;
     if (status == HD_OK)
         status = hd_activations_create(&engine->model, problem->batch, method->directions(problem),
                                        &engine->act, error);
@@ -362,6 +364,8 @@ hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_obs
     engine->observer = observer;
     engine->stopped = engine->back = false;
     device->operations = 0;
+    device->launches = 0;
+    device->allocated_peak = device->allocated;
     hd_dynamics_set(&engine->dynamics, point->hyper);
     begin(engine, point);
     double share = engine->method->primal_share(engine), seconds = section(engine, TRAIN, train);
@@ -385,6 +389,9 @@ hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_obser
     for (size_t j = 0; j < engine->problem->hypers; j++)
         engine->hypergradients[j] = hd_engine_round(engine, engine->hypergradients[j]);
     result->operations = engine->device->operations;
+    result->launches = engine->device->launches;
+    result->device_bytes = engine->device->allocated_peak;
+    result->data_bytes = engine->data_bytes;
     engine->seconds.total = hd_clock() - start;
     result->seconds = engine->seconds;
     return status_of(engine, error);

@@ -51,6 +51,7 @@ struct hd_engine {
     hd_state adjoint;         /* reverse: [weights] */
     hd_real *direction, *hvp; /* forward: -, [hypers][weights]; reverse: q and H q, [weights] */
 
+    size_t data_bytes; /* as the result's */
     hd_timing seconds;
     const hd_observer *observer;
     bool stopped;                     /* by the observer */

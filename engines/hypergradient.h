@@ -88,9 +88,12 @@ typedef struct hd_result {   /* the arrays are the engine's: valid until its nex
     double validation_error; /* mean over the validation set at w_T */
     hd_accuracy test, validation, training;
     hd_timing seconds;
-    double operations;  /* floating-point operations in matrix products as carried out, 2 m n k each */
-    size_t state_bytes; /* what the mode keeps, a state being (w, m): forward 1 + hypers, reverse 1 + steps +
-                           1 */
+    double operations;   /* floating-point operations in matrix products as carried out, 2 m n k each */
+    size_t launches;     /* kernels and library calls; 0 on a device that launches none */
+    size_t state_bytes;  /* what the mode keeps, a state being (w, m): forward 1 + hypers, reverse 1 + steps +
+                            1 */
+    size_t device_bytes; /* the most that the device held for the program during the run, and ... */
+    size_t data_bytes;   /* ... what of that were examples, scheme and trajectory */
 } hd_result;
 
 /* What an observer is shown, at every step t (t = steps: the end of training). */

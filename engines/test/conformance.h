@@ -7,15 +7,19 @@
 
 #include <stdlib.h>
 
-/* A new device is a name here. */
-static const char *const devices[] = {"cpu", "reference", "cuda"};
+/* A new device, or a new arithmetic of one, is a line here. */
+static const struct {
+    const char *name, *arithmetic;
+} devices[] = {{"cpu", NULL}, {"reference", NULL}, {"cuda", NULL}, {"cuda", "cublas"}};
 
 static inline void on_every_device(void (*check)(hd_device *)) {
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         hd_device *device;
-        if (!strcmp(devices[i], "cuda") && hd_device_open("cuda", NULL, &device, NULL) == HD_UNAVAILABLE)
-            continue;
-        if (strcmp(devices[i], "cuda") != 0) device = open_device(devices[i], (hd_device_options){0});
+        hd_error error;
+        hd_device_options options = {.arithmetic = devices[i].arithmetic};
+        hd_status status = hd_device_open(devices[i].name, &options, &device, &error);
+        if (status == HD_UNAVAILABLE && !strcmp(devices[i].name, "cuda")) continue;
+        cr_assert(status == HD_OK, "%s: %s", devices[i].name, error.message);
         size_t before = device->allocated;
         check(device);
         device->ops->settle(device);

@@ -95,7 +95,8 @@ static void expect_same_bits(const recipe *r, const char *const *some_loops, siz
     for (size_t k = 0; k < KERNELS; k++)
         for (size_t l = 0; l < count; l++)
             for (size_t threads = 1; threads <= 2; threads++) {
-                hd_device_options options = {threads, kernels[k], some_loops[l]};
+                hd_device_options options = {
+                    .threads = threads, .kernels = kernels[k], .loops = some_loops[l]};
                 if (same_as_before(p, options, &hash))
                     ran++;
                 else
@@ -120,7 +121,8 @@ Test(bits, own_products_of_each_version_change_none_over_several_slices) {
     small_problem *p = make_problem(&sliced);
     uint64_t hash = ask(p, (hd_device_options){.threads = 1}).hash;
     cr_assert(hash != 0);
-    for (size_t l = 0; l < LOOPS; l++) same_as_before(p, (hd_device_options){1, "own", loops[l]}, &hash);
+    for (size_t l = 0; l < LOOPS; l++)
+        same_as_before(p, (hd_device_options){.threads = 1, .kernels = "own", .loops = loops[l]}, &hash);
     free_problem(p);
 }
 

@@ -30,6 +30,12 @@ static void check_memory(hd_device *device) {
     cr_expect(ops->allocate(device, SIZE_MAX / 2) == NULL);
     cr_expect(ops->batch_create(device, SIZE_MAX / 8, 8) == NULL);
 #endif
+    size_t held = device->allocated;
+    hd_real *large = ops->allocate(device, 1000);
+    cr_expect_geq(device->allocated, held + 1000 * device->element);
+    ops->release(device, large);
+    cr_expect_eq(device->allocated, held);
+    cr_expect_geq(device->allocated_peak, held + 1000 * device->element);
     ops->release(device, NULL);
     ops->release(device, fresh);
     ops->release_sums(device, sums);
@@ -144,6 +150,51 @@ static void check_products(hd_device *device) {
 
 Test(conformance, products) {
     on_every_device(check_products);
+}
+
+/* Many products in one call: some of one shape and evenly spaced, as tangents are, some that look like it and
+ * are not: columns that lie between each other, gaps of two sizes, an order that goes back. Each is C_j = A_j
+ * B. */
+static void check_products_together(hd_device *device) {
+    enum { M = 5, N = 6, K = 11, COUNT = 16, SPACED = 4, LD = 4 * N };
+    static const size_t spaced[] = {0, 1, 2, 3}, uneven[] = {4, 5, 7, 6}, back[] = {11, 10, 9, 8};
+    uint64_t seed = 9;
+    array a = make(device, &seed, COUNT * M * K, 1), b = make(device, &seed, K * N, 1);
+    array c = make(device, &seed, (COUNT - 4) * M * N, 1), woven = make(device, &seed, M * LD, 1);
+    hd_product products[COUNT];
+    hd_real *to[COUNT];
+    for (size_t j = 0; j < SPACED; j++) {
+        const size_t slot[] = {spaced[j], uneven[j], back[j]};
+        for (size_t way = 0; way < 3; way++) to[4 * j + way] = hd_at(device, c.at, slot[way] * M * N);
+        to[4 * j + 3] = hd_at(device, woven.at, j * N);
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        products[i] =
+            (hd_product){M,
+                         N,
+                         to[i],
+                         i % 4 == 3 ? LD : N,
+                         false,
+                         1,
+                         {{K, {.at = hd_at(device, a.at, i * M * K), .ld = K}, {.at = b.at, .ld = N}}}};
+    products[2].term[0].k = 0; /* gives zeros */
+    device->ops->multiply(device, COUNT, products);
+    fetch(&c), fetch(&woven);
+    for (size_t i = 0; i < COUNT; i++)
+        for (size_t e = 0; e < M * N; e++) {
+            double sum = 0, got = i % 4 == 3
+                                      ? woven.got[e / N * LD + i / 4 * N + e % N]
+                                      : c.got[(size_t)((char *)to[i] - (char *)c.at) / device->element + e];
+            for (size_t l = 0; l < products[i].term[0].k; l++)
+                sum += (double)a.sent[i * M * K + e / N * K + l] * (double)b.sent[l * N + e % N];
+            expect_close(device, got, sum, K + 1, K, "one of many", i * M * N + e);
+        }
+    array *arrays[] = {&a, &b, &c, &woven};
+    for (size_t i = 0; i < 4; i++) drop(arrays[i]);
+}
+
+Test(conformance, products_told_together_are_each_their_own) {
+    on_every_device(check_products_together);
 }
 
 /* X W = Y of a batch and its adjoint X^T V = U: <X W, V> = <W, X^T V>, and Y is what it should be. */

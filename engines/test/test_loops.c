@@ -7,7 +7,8 @@
 
 static void with_loops(const char *loops, void (*check)(hd_device *)) {
     for (size_t threads = 1; threads <= 2; threads++) {
-        hd_device *device = open_device("cpu", (hd_device_options){threads, "own", loops});
+        hd_device *device =
+            open_device("cpu", (hd_device_options){.threads = threads, .kernels = "own", .loops = loops});
         check(device);
         hd_device_close(device);
     }

@@ -275,7 +275,8 @@ Test(product, a_zero_that_underflowed_keeps_its_sign_if_black_inputs_follow) {
 
 static void expect_model_from(const char *kernels, const char *loops) {
     for (size_t threads = 1; threads <= 2; threads++) {
-        hd_device *device = open_device("cpu", (hd_device_options){threads, kernels, loops});
+        hd_device *device =
+            open_device("cpu", (hd_device_options){.threads = threads, .kernels = kernels, .loops = loops});
         cr_assert(device->threads == threads);
         expect_model_at_every_shape(device);
         expect_model_of_batches(device);
@@ -323,7 +324,7 @@ Test(product, cuda_gives_the_model_s_bits) {
 Test(product, generic_kernels_are_replaced_by_own_loops_with_a_note) {
     hd_device *device;
     hd_error error;
-    hd_device_options options = {1, "generic", NULL};
+    hd_device_options options = {.threads = 1, .kernels = "generic"};
     cr_assert(hd_device_open("cpu", &options, &device, &error) == HD_OK, "%s", error.message);
     cr_expect(!strcmp(device->kernels, "own") && strstr(device->note, "generic"), "%s: %s", device->kernels,
               device->note);
@@ -354,13 +355,13 @@ static size_t blis_alone_differs(bool small_matrix_path) {
 }
 
 Test(product, skx_kernels_unsliced_differ_from_the_model) {
-    hd_device *device = open_device("cpu", (hd_device_options){1, "skx", NULL});
+    hd_device *device = open_device("cpu", (hd_device_options){.threads = 1, .kernels = "skx"});
     cr_expect(blis_alone_differs(false) > 0);
     hd_device_close(device);
 }
 
 Test(product, haswell_kernels_with_the_small_matrix_path_differ_from_the_model) {
-    hd_device *device = open_device("cpu", (hd_device_options){1, "haswell", NULL});
+    hd_device *device = open_device("cpu", (hd_device_options){.threads = 1, .kernels = "haswell"});
     cr_expect(blis_alone_differs(true) > 0);
     hd_device_close(device);
 }

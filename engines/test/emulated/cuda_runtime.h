@@ -130,6 +130,8 @@ enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum { cudaStreamNonBlocking, cudaStreamCaptureModeThreadLocal };
 struct cudaDeviceProp {
+    char name[256];
+    size_t totalGlobalMem;
     int multiProcessorCount, major, minor;
 };
 
@@ -137,15 +139,24 @@ inline const char *cudaGetErrorString(cudaError_t error) { return error ? "out o
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaGetDeviceCount(int *count) { return *count = 1, cudaSuccess; }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
-    *properties = {4, 0, 0}; /* few, so that both ways of multiplying are taken by small products */
+    /* few multiprocessors, so that both ways of multiplying are taken by small products */
+    *properties = {"emulated", (size_t)1 << 30, 4, 0, 0};
     return cudaSuccess;
 }
+inline cudaError_t cudaDriverGetVersion(int *version) { return *version = 13000, cudaSuccess; }
+inline cudaError_t cudaRuntimeGetVersion(int *version) { return *version = 13000, cudaSuccess; }
 inline cudaError_t cudaMalloc(void **at, size_t bytes) {
     return (*at = bytes > SIZE_MAX / 4 ? nullptr : malloc(bytes)) ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 inline cudaError_t cudaFree(void *at) { return free(at), cudaSuccess; }
 inline cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t) {
     emulated::tell([=] { memset(at, value, bytes); });
+    return cudaSuccess;
+}
+inline cudaError_t cudaMemset2DAsync(void *at, size_t pitch, int value, size_t width, size_t rows, cudaStream_t) {
+    emulated::tell([=] {
+        for (size_t r = 0; r < rows; r++) memset(static_cast<char *>(at) + r * pitch, value, width);
+    });
     return cudaSuccess;
 }
 inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) {

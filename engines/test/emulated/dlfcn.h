@@ -1,0 +1,20 @@
+/* Finding libraries at run time: here there is one, the emulated cuBLAS, under the second of the names that are tried. */
+#ifndef HD_EMULATED_DLFCN_H
+#define HD_EMULATED_DLFCN_H
+
+#include <cublas_v2.h>
+
+enum { RTLD_NOW, RTLD_LOCAL = 0 };
+
+inline void *dlopen(const char *name, int) {
+    static char library;
+    return strcmp(name, "libcublas.so.12") || emulated::cublas_is("absent") ? nullptr : &library;
+}
+inline const char *dlerror() { return "absent"; }
+inline void *dlsym(void *, const char *name) {
+    for (const emulated::Function &function : emulated::cublas_functions)
+        if (!strcmp(name, function.name)) return function.at;
+    return nullptr;
+}
+
+#endif
