@@ -75,6 +75,7 @@ static double alone(hd_device *device) {
         for (size_t i = 0; i < REPLAYS; i++) {
             double start = hd_clock();
             recorder.ops->multiply(device, recorder.group[g].count, recorder.group[g].products);
+            recorder.ops->settle(device);
             seconds[i] = hd_clock() - start;
         }
         sum += median(seconds, REPLAYS) * (double)recorder.group[g].calls;
@@ -103,7 +104,7 @@ static hd_status measure(void *context, hd_error *error) {
     double value[HD_MAX_HYPERS], *seconds = calloc(2 * options->repeat, sizeof *seconds);
     for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
     hd_status status = seconds ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory");
-    if (status == HD_OK) status = hd_device_open(benched->device, &options->device, &device, error);
+    if (status == HD_OK) status = hd_run_device(e, benched->device, &options->device, &device, error);
     if (status == HD_OK) status = hd_setup_create(&setup, e, &subject->dataset, 0, error);
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, mode, &engine, error);
     if (status != HD_OK) goto out;
@@ -125,13 +126,15 @@ static hd_status measure(void *context, hd_error *error) {
     }
     if (status != HD_OK) goto out;
     double whole = median(total, options->repeat), bare = median(products, options->repeat);
-    printf("{\"experiment\": \"%s\", \"mode\": \"%s\", \"device\": \"%s\", \"kernels\": \"%s\", \"threads\": "
+    printf("{\"experiment\": \"%s\", \"mode\": \"%s\", \"device\": \"%s\", \"arithmetic\": \"%s\", "
+           "\"kernels\": \"%s\", \"threads\": "
            "%zu, "
            "\"seconds\": %.4f, \"products_alone\": %.4f, \"share_of_product_rate\": %.3f, \"gflops\": %.1f, "
            "\"products_gflops\": %.1f, \"state_mb\": %.3f, \"peak_mb\": %.1f}\n",
-           e->name, mode == HD_FORWARD ? "forward" : "reverse", device->name, device->kernels,
-           device->threads, whole, bare, bare / whole, operations / whole * 1e-9, operations / bare * 1e-9,
-           (double)result.state_bytes / 1048576, (double)hd_machine_peak_bytes() / 1048576);
+           e->name, mode == HD_FORWARD ? "forward" : "reverse", device->name, device->arithmetic,
+           device->kernels, device->threads, whole, bare, bare / whole, operations / whole * 1e-9,
+           operations / bare * 1e-9, (double)result.state_bytes / 1048576,
+           (double)hd_machine_peak_bytes() / 1048576);
 out:
     for (size_t g = 0; g < recorder.groups; g++) free(recorder.group[g].products);
     recorder.groups = 0;

@@ -254,9 +254,8 @@ static hd_status read_device(const hd_settings *settings, hd_experiment *out, hd
     hd_status status = hd_settings_choice(settings, HD_KEY_ARITHMETIC, arithmetics, 0, &cublas, error);
     if (status == HD_OK) status = hd_settings_choice(settings, HD_KEY_TF32, switches, 0, &tf32, error);
     if (status != HD_OK) return status;
-    out->cublas = cublas;
-    out->tf32 = tf32;
-    if (out->tf32 && !out->cublas)
+    if (cublas) out->arithmetic = tf32 ? "cublas-tf32" : "cublas";
+    if (tf32 && !cublas)
         return hd_settings_fail(settings, HD_KEY_TF32, error, "allowed: with arithmetic = cublas only");
     return HD_OK;
 }

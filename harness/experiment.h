@@ -48,8 +48,8 @@ typedef struct hd_experiment {
     bool nonnegative; /* hyperparameters are kept >= 0 */
     bool titan_x;     /* hyper-optimizer.powf = titan-x-2017: see hd_hyperopt */
 
-    bool cublas; /* device.arithmetic = cublas; else exact */
-    bool tf32;   /* only with cublas */
+    const char *arithmetic; /* device.arithmetic and tf32, as hd_device_options has it: "cublas",
+                               "cublas-tf32", or NULL: exact, the device's usual one */
 
     /* Hash of what is computed: of every setting but name and [device], overrides included, whatever the
      * file's layout and comments. 64 hexadecimal digits. */

@@ -1,7 +1,6 @@
 #include "machine.h"
 
 #include "build_info.h"
-#include "product.h"
 
 #include <gnu/libc-version.h>
 #include <stdio.h>
@@ -38,28 +37,26 @@ size_t hd_machine_peak_bytes(void) {
 }
 
 hd_status hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error) {
-    char cpu[256], system[256] = "unknown";
+    char cpu[256], driver[256], system[256] = "unknown";
     struct utsname name;
     hd_machine_cpu(cpu, sizeof cpu);
+    proc_value("/proc/driver/nvidia/version", "NVRM version", driver, sizeof driver);
     if (uname(&name) == 0)
         snprintf(system, sizeof system, "%s %s %s", name.sysname, name.release, name.machine);
     const struct {
         const char *key, *value;
     } facts[] = {
-        {"version", HD_VERSION},
-        {"commit", HD_COMMIT},
-        {"compiler", HD_COMPILER},
-        {"flags", HD_FLAGS},
-        {"blis", hd_product_library()},
-        {"kernels", device->kernels},
-        {"loops", device->loops},
-        {"note", device->note},
-        {"cpu", cpu},
-        {"system", system},
-        {"libc", gnu_get_libc_version()},
+        {"version", HD_VERSION},      {"commit", HD_COMMIT},
+        {"compiler", HD_COMPILER},    {"flags", HD_FLAGS},
+        {"kernels", device->kernels}, {"loops", device->loops},
+        {"note", device->note},       {"cpu", cpu},
+        {"system", system},           {"libc", gnu_get_libc_version()},
     };
     int failed = json_object_set_new(provenance, "threads", json_integer((json_int_t)device->threads));
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         failed |= json_object_set_new(provenance, facts[i].key, json_string(facts[i].value));
+    for (size_t i = 0; i < device->facts; i++)
+        failed |= json_object_set_new(provenance, device->fact[i].key, json_string(device->fact[i].text));
+    if (driver[0]) failed |= json_object_set_new(provenance, "driver", json_string(driver));
     return failed ? hd_fail(error, HD_UNAVAILABLE, "no memory for a record's provenance") : HD_OK;
 }

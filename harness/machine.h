@@ -6,8 +6,9 @@
 
 #include <jansson.h>
 
-/* Adds what program, machine and device made a result to the object: version, commit, compiler, flags, BLIS
- * version, kernels, loops, threads, CPU, system, libc. HD_UNAVAILABLE: no memory. */
+/* Adds what program, machine and device made a result to the object: version, commit, compiler, flags,
+ * kernels, loops, threads, CPU, system, libc, the device's facts (BLIS's version, or GPU, CUDA and cuBLAS),
+ * NVIDIA's driver where there is one. HD_UNAVAILABLE: no memory. */
 hd_status hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error);
 
 /* "model name" of the processor, into text. */

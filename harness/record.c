@@ -69,6 +69,8 @@ static void put_costs(hd_builder *builder, const hd_record *record, json_t *root
     json_t *memory = hd_build(builder, root, "memory", json_object());
     hd_build_size(builder, memory, "state_bytes", record->state_bytes);
     hd_build_size(builder, memory, "peak_bytes", record->peak_bytes);
+    hd_build_size(builder, memory, "device_bytes", record->device_bytes);
+    hd_build_size(builder, memory, "device_data_bytes", record->data_bytes);
     json_t *time = hd_build(builder, root, "time", json_object());
     hd_build_real(builder, time, "seconds", record->seconds.total, "time");
     hd_build_real(builder, time, "data", record->seconds.data, "time of data");
@@ -76,6 +78,7 @@ static void put_costs(hd_builder *builder, const hd_record *record, json_t *root
     hd_build_real(builder, time, "differentiate", record->seconds.differentiate, "time of differentiation");
     hd_build_real(builder, time, "validation", record->seconds.validation, "time of validation");
     hd_build_real(builder, time, "operations", record->operations, "number of operations");
+    hd_build_size(builder, time, "launches", record->launches);
     hd_build_real(builder, time, "sgemm_rate", record->sgemm_rate, "rate of products");
 }
 
@@ -128,6 +131,10 @@ static void get_costs(hd_record *record, const hd_node *root) {
     hd_node memory = hd_node_object(root, "memory");
     record->state_bytes = hd_node_size(&memory, "state_bytes");
     record->peak_bytes = hd_node_size(&memory, "peak_bytes");
+    record->device_bytes = hd_node_size(&memory, "device_bytes");
+    record->data_bytes = hd_node_size(&memory, "device_data_bytes");
+    if (record->data_bytes > record->device_bytes)
+        hd_node_refuse(&memory, "device_data_bytes", "is more than device_bytes");
     hd_node time = hd_node_object(root, "time");
     record->seconds.total = hd_node_real(&time, "seconds");
     record->seconds.data = hd_node_real(&time, "data");
@@ -135,6 +142,7 @@ static void get_costs(hd_record *record, const hd_node *root) {
     record->seconds.differentiate = hd_node_real(&time, "differentiate");
     record->seconds.validation = hd_node_real(&time, "validation");
     record->operations = hd_node_real(&time, "operations");
+    record->launches = hd_node_size(&time, "launches");
     record->sgemm_rate = hd_node_real(&time, "sgemm_rate");
 }
 

@@ -35,7 +35,7 @@ typedef struct hd_record {
     size_t step; /* hyper-iteration */
     hd_mode mode;
     char device[16];     /* cpu, cuda, reference */
-    char arithmetic[16]; /* exact, cublas, float64 */
+    char arithmetic[16]; /* exact, cublas, cublas-tf32, float64 */
     bool float32;        /* every result is a float32 number */
     size_t layers;
     size_t *dims; /* [layers + 1], owned */
@@ -44,9 +44,11 @@ typedef struct hd_record {
     size_t hypers;
     hd_hyper *hyper; /* [hypers], owned */
     hd_weights weights;
-    size_t state_bytes, peak_bytes;
+    size_t state_bytes, peak_bytes;  /* by formula; the process's own */
+    size_t device_bytes, data_bytes; /* as hd_result's */
     hd_timing seconds;
     double operations; /* floating-point operations in matrix products */
+    size_t launches;   /* as hd_result's */
     double sgemm_rate; /* GFLOP/s of the products alone, measured in the same run; 0: not measured */
     char experiment_sha256[HD_DIGEST], data_sha256[HD_DIGEST];
     json_t *provenance; /* an object with any keys, owned; the two hashes are added to it in the JSON */

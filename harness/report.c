@@ -194,4 +194,11 @@ void hd_report_cost(FILE *to, const hd_record *record) {
         record->sgemm_rate > 0 ? 100 * rate / record->sgemm_rate : 0);
     fprintf(to, "  %-8s states %.3f MB, process at most %.0f MB\n", "",
             (double)record->state_bytes * HD_TRACE_MB, (double)record->peak_bytes * HD_TRACE_MB);
+    if (record->launches == 0) return;
+    fprintf(to, "  %-8s device at most %.1f MB, %.1f of them beside data and trajectory\n", "",
+            (double)record->device_bytes * HD_TRACE_MB,
+            (double)(record->device_bytes - record->data_bytes) * HD_TRACE_MB);
+    fprintf(to, "  %-8s %.1f ms; its products alone, at their rate, %.1f ms; %zu launches\n", "",
+            1e3 * s->total, record->sgemm_rate > 0 ? record->operations / record->sgemm_rate * 1e-6 : 0,
+            record->launches);
 }

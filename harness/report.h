@@ -23,7 +23,9 @@ void hd_report_summary(FILE *to, const hd_verdict *verdict);
  * measures, tolerance, note. */
 void hd_report_details(FILE *to, const hd_verdict *verdict, bool all);
 
-/* Times by phase, rate of the products against what they reach alone, memory by formula and as held. */
+/* Times by phase, rate of the products against what they reach alone, memory by formula and as held. Of a
+ * device that launches kernels also its memory, and the floor under its time: what its products would take at
+ * the rate measured, and how many launches there were. */
 void hd_report_cost(FILE *to, const hd_record *record);
 
 /* Colours for a stream: on terminals, unless NO_COLOR is set. text in colour ("green", "red", "yellow",

@@ -23,17 +23,20 @@ static hd_status run_round(const hd_options *options, const hd_subject *subject,
     return worst;
 }
 
-/* Tries the device before anything is run on it. *skip where it is absent and may be: cpu and reference are
- * on every machine, so what stops them is an error. */
-static hd_status look_for(const hd_options *options, const char *device, const char *experiment, bool *skip,
-                          const hd_listener *listener) {
+/* Tries the device before anything is run on it. *skip where it is absent and may be, or has not the
+ * experiment's arithmetic. cpu and reference are on every machine: what else stops them is an error. */
+static hd_status look_for(const hd_options *options, const hd_subject *subject, const char *device,
+                          bool *skip, const hd_listener *listener) {
     hd_error error;
-    hd_status status = hd_subject_device(device, options, &error);
+    const hd_experiment *experiment = &subject->experiment;
+    hd_status status = hd_subject_device(subject, options, device, &error);
+    bool absent = status == HD_UNAVAILABLE && !strcmp(device, "cuda");
     bool required = options->required && !strcmp(options->required, device);
-    *skip = status == HD_UNAVAILABLE && options->all_devices && !required && !strcmp(device, "cuda");
+    *skip =
+        options->all_devices && !required && (absent || !hd_device_offers(device, experiment->arithmetic));
     if (*skip) {
         char what[256];
-        snprintf(what, sizeof what, "%s on %s", experiment, device);
+        snprintf(what, sizeof what, "%s on %s", experiment->name, device);
         listener->skipped(listener->context, what, error.message);
         return HD_OK;
     }
@@ -53,11 +56,17 @@ static hd_status run_word(const hd_options *options, const char *word, const cha
         listener->failed(listener->context);
         return hd_complain(HD_OK, &error);
     }
+    bool some = false;
     for (const char *const *device = options->devices; *device; device++) {
         bool skip;
-        hd_status status = look_for(options, *device, subject.experiment.name, &skip, listener);
+        hd_status status = look_for(options, &subject, *device, &skip, listener);
         if (!skip && status == HD_OK) status = run_round(options, &subject, *device, out, listener);
         if (status > worst) worst = status;
+        some |= !skip;
+    }
+    if (!some) {
+        hd_fail(&error, HD_UNAVAILABLE, "%s: every device is skipped", subject.experiment.name);
+        worst = hd_complain(worst, &error);
     }
     hd_subject_close(&subject);
     return worst;

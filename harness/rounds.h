@@ -14,13 +14,13 @@ typedef struct hd_round {
 typedef struct hd_listener {
     void (*round)(void *context, const hd_round *round);
     void (*skipped)(void *context, const char *what,
-                    const char *why); /* a device that is absent under --device all */
+                    const char *why); /* a device that --device all does without, see README */
     void (*failed)(void *context);    /* a run, or a whole experiment; said on stderr */
     void *context;
 } hd_listener;
 
-/* Runs them, calling the listener, and returns the worst status of what failed. Records are kept under
- * options->out, or else until the end of this call. */
+/* Runs them, calling the listener, and returns the worst status of what failed (HD_UNAVAILABLE for an
+ * experiment that no device ran). Records are kept under options->out, or else until the end of this call. */
 hd_status hd_rounds(const hd_options *options, char *const *words, size_t count, const hd_listener *listener);
 
 /* Loads hyper-iteration `step`'s records of a round, by mode; where there is none the record stays zeroed

@@ -11,9 +11,17 @@
 #include <string.h>
 
 hd_status hd_run_folder(const hd_job *job, const char *out, char folder[PATH_MAX], hd_error *error) {
-    int length = snprintf(folder, PATH_MAX, "%s/%s/%s/%s", out, job->experiment->name, job->device,
-                          hd_mode_name(job->mode));
+    const char *arithmetic = job->experiment->arithmetic;
+    int length = snprintf(folder, PATH_MAX, "%s/%s/%s%s%s/%s", out, job->experiment->name, job->device,
+                          arithmetic ? "-" : "", arithmetic ? arithmetic : "", hd_mode_name(job->mode));
     return length < PATH_MAX ? HD_OK : hd_fail(error, HD_INVALID, "%s: too long a path", out);
+}
+
+hd_status hd_run_device(const hd_experiment *experiment, const char *name, const hd_device_options *options,
+                        hd_device **device, hd_error *error) {
+    hd_device_options in_its_arithmetic = *options;
+    in_its_arithmetic.arithmetic = experiment->arithmetic;
+    return hd_device_open(name, &in_its_arithmetic, device, error);
 }
 
 hd_status hd_run_record(const char *folder, size_t step, char path[PATH_MAX], hd_error *error) {
@@ -44,8 +52,11 @@ static hd_status fill_record(const hd_job *job, hd_setup *setup, const hd_device
         record->hyper[j].hypergradient = result->hypergradients[j];
     }
     record->state_bytes = result->state_bytes;
+    record->device_bytes = result->device_bytes;
+    record->data_bytes = result->data_bytes;
     record->seconds = result->seconds;
     record->operations = result->operations;
+    record->launches = result->launches;
     record->sgemm_rate = rate;
     hd_status status = hd_record_set_weights(record, hd_setup_trained(setup, result->weights), error);
     if (status == HD_OK) status = hd_machine_describe(device, record->provenance, error);
@@ -114,10 +125,7 @@ hd_status hd_run_here(const hd_job *job, const char *folder, hd_error *error) {
     hd_device *device = NULL;
     hd_engine *engine = NULL;
     hd_status status = folder ? hd_directory_make(folder, error) : HD_OK;
-    if (status == HD_OK && e->cublas)
-        status = hd_fail(error, HD_UNAVAILABLE,
-                         "%s: device.arithmetic = cublas: no device of this program has it yet", e->name);
-    if (status == HD_OK) status = hd_device_open(job->device, &job->options, &device, error);
+    if (status == HD_OK) status = hd_run_device(e, job->device, &job->options, &device, error);
     if (status == HD_OK) status = hd_setup_create(&setup, e, job->dataset, job->disguise, error);
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, job->mode, &engine, error);
     if (status == HD_OK && !hd_hyperopt_create(&hyperopt, e->hypers, e->rate, e->nonnegative))

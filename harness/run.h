@@ -19,16 +19,21 @@ typedef struct hd_job {
     const hd_experiment *experiment;
     const hd_dataset *dataset; /* the experiment's, see hd_problem_data */
     hd_mode mode;
-    const char *device; /* as hd_device_open takes it */
-    hd_device_options options;
+    const char *device;        /* as hd_device_open takes it */
+    hd_device_options options; /* its arithmetic is the experiment's */
     uint32_t disguise; /* 0, or the seed of a symmetry (symmetry.h): the results differ by rounding alone */
     bool progress;     /* a line on stderr that tells how far it is */
     const hd_watch *watch; /* NULL: nobody looks on */
 } hd_job;
 
-/* Writes the folder of a job's records under `out`: OUT/<experiment>/<device>/<mode>. HD_INVALID: too long.
- */
+/* Writes the folder of a job's records under `out`: OUT/<experiment>/<device>/<mode>, or
+ * <device>-<arithmetic> for an arithmetic other than the device's usual one. HD_INVALID: too long. */
 hd_status hd_run_folder(const hd_job *job, const char *out, char folder[PATH_MAX], hd_error *error);
+
+/* Opens the device in the experiment's arithmetic; options->arithmetic is not used. Errors as
+ * hd_device_open's. */
+hd_status hd_run_device(const hd_experiment *experiment, const char *name, const hd_device_options *options,
+                        hd_device **device, hd_error *error);
 
 /* Writes the path of hyper-iteration `step`'s record in a folder. HD_INVALID: too long. */
 hd_status hd_run_record(const char *folder, size_t step, char path[PATH_MAX], hd_error *error);

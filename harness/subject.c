@@ -32,6 +32,7 @@ hd_status hd_subject_run(const hd_subject *subject, const hd_options *options, c
 }
 
 typedef struct hd_trial {
+    const hd_experiment *experiment;
     const char *device;
     const hd_options *options;
 } hd_trial;
@@ -39,13 +40,15 @@ typedef struct hd_trial {
 static hd_status try_device(void *context, hd_error *error) {
     const hd_trial *trial = context;
     hd_device *device;
-    hd_status status = hd_device_open(trial->device, &trial->options->device, &device, error);
+    hd_status status =
+        hd_run_device(trial->experiment, trial->device, &trial->options->device, &device, error);
     hd_device_close(device);
     return status;
 }
 
-hd_status hd_subject_device(const char *device, const hd_options *options, hd_error *error) {
-    hd_trial trial = {device, options};
+hd_status hd_subject_device(const hd_subject *subject, const hd_options *options, const char *device,
+                            hd_error *error) {
+    hd_trial trial = {&subject->experiment, device, options};
     return hd_process_run(device, try_device, &trial, error);
 }
 

@@ -22,9 +22,10 @@ void hd_subject_close(hd_subject *subject);
 hd_status hd_subject_run(const hd_subject *subject, const hd_options *options, const char *device,
                          hd_mode mode, const char *out, char folder[PATH_MAX], hd_error *error);
 
-/* HD_OK if the device can be used here, else HD_UNAVAILABLE with the reason. It is tried in a process of its
- * own. */
-hd_status hd_subject_device(const char *device, const hd_options *options, hd_error *error);
+/* HD_OK if the device can be used here in the experiment's arithmetic, else hd_device_open's error. It is
+ * tried in a process of its own. */
+hd_status hd_subject_device(const hd_subject *subject, const hd_options *options, const char *device,
+                            hd_error *error);
 
 /* Says an error on stderr, "hyperdrift: MESSAGE", and returns the worse of two statuses: 3 before 2 before 1
  * before 0. */

@@ -149,11 +149,16 @@ hd_status hd_variant_swap(const hd_variant *variant, const hd_variant *other, co
     return status == HD_OK ? resolve(out, error) : status;
 }
 
+/* NULL: the device's usual one. */
+static bool same_arithmetic(const char *a, const char *b) {
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
 bool hd_variant_same(const hd_variant *a, const hd_variant *b) {
     return !strcmp(a->experiment.sha256, b->experiment.sha256) &&
-           a->experiment.cublas == b->experiment.cublas && a->experiment.tf32 == b->experiment.tf32 &&
-           a->mode == b->mode && !strcmp(a->device, b->device) && !strcmp(a->kernels, b->kernels) &&
-           !strcmp(a->loops, b->loops) && a->threads == b->threads;
+           same_arithmetic(a->experiment.arithmetic, b->experiment.arithmetic) && a->mode == b->mode &&
+           !strcmp(a->device, b->device) && !strcmp(a->kernels, b->kernels) && !strcmp(a->loops, b->loops) &&
+           a->threads == b->threads;
 }
 
 hd_status hd_variant_comparable(const hd_variant *a, const hd_variant *b, hd_error *error) {

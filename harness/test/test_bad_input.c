@@ -157,6 +157,32 @@ Test(bad_input, settings_that_cannot_be) {
     expect_nothing_left();
 }
 
+Test(bad_input, an_arithmetic_that_the_device_has_not) {
+    hyperdrift("run", "blobs-deep", "--out", path_of("out"), "--set", "device.arithmetic=cublas");
+    program_expect_failure(2, "device cpu: arithmetic cublas: allowed: exact");
+    hyperdrift("check", "blobs-deep", "--device", "reference", "--quiet", "--set", "device.arithmetic=cublas",
+               "--set", "device.tf32=on");
+    program_expect_failure(2, "device reference: arithmetic cublas-tf32: allowed: float64");
+    hyperdrift("bench", "blobs-deep", "--mode", "forward", "--set", "device.arithmetic=cublas");
+    program_expect_failure(2, "device cpu: arithmetic cublas");
+}
+
+/* Which of the three is missing, the machine decides; where none is, the run must succeed. */
+Test(bad_input, cublas_without_library_gpu_or_build) {
+    hyperdrift("run", "blobs-logistic", "--device", "cuda", "--quiet", "--set", "device.arithmetic=cublas");
+    if (program.status == 0) skip("this machine has cuBLAS and a GPU");
+    program_expect_failure(3, "device cuda: ");
+}
+
+Test(bad_input, variables_that_change_cublas_unseen) {
+    hyperdrift("run", "blobs-logistic", "--device", "cuda", "--quiet");
+    if (strstr(program.err, "built without")) skip("the CUDA device is not built in");
+    setenv("NVIDIA_TF32_OVERRIDE", "1", 1);
+    hyperdrift("run", "blobs-logistic", "--device", "cuda", "--set", "device.arithmetic=cublas");
+    program_expect_failure(2, "NVIDIA_TF32_OVERRIDE");
+    cr_expect_str_empty(program.out);
+}
+
 static void expect_file_refused(const char *text, size_t size, const char *place, const char *cause) {
     put_bytes(path_of("bad.ini"), text, size);
     hyperdrift("run", path_of("bad.ini"), "--out", path_of("out"));

@@ -76,6 +76,20 @@ Test(command_check, writes_a_junit_report_of_a_check) {
     expect_has(xml, "</testsuites>");
 }
 
+Test(command_check, skips_devices_that_have_not_the_experiment_s_arithmetic) {
+    hyperdrift("check", "blobs-logistic", "--device", "all", "--set", "device.arithmetic=cublas");
+    expect_has(program.out,
+               "\nskipped: blobs-logistic on reference: device reference: arithmetic cublas: allowed");
+    expect_has(program.out,
+               "skipped: blobs-logistic on cpu: device cpu: arithmetic cublas: allowed: exact\n");
+    if (program.status == 0) skip("the CUDA device has it");
+    program_expect_failure(3, "blobs-logistic: every device is skipped");
+    expect_has(program.out, "0 passed, 0 failed, 3 skipped\n");
+    hyperdrift("run", "blobs-logistic", "--device", "all", "--require", "cpu", "--set",
+               "device.arithmetic=cublas");
+    cr_expect_eq(program.status, 2, "%s", program.err);
+}
+
 Test(command_check, says_and_counts_what_it_skips) {
     hyperdrift("check", "blobs-logistic", "--device", "all", "--mode", "forward", "--json");
     cr_assert_eq(program.status, 0, "%s", program.err);

@@ -23,7 +23,7 @@ Test(experiment, reads_the_main_experiment) {
     cr_expect_eq(experiment.batch, 200);
     cr_expect_eq(experiment.epochs, 3);
     cr_expect_eq(experiment.rate, 0.001f);
-    cr_expect(experiment.nonnegative && !experiment.cublas && !experiment.tf32);
+    cr_expect(experiment.nonnegative && !experiment.arithmetic);
     cr_assert_eq(experiment.hypers, 8);
     const hd_hyper_kind kinds[] = {HD_RHO_L1, HD_RHO_L1, HD_RHO_L1, HD_RHO_L2,
                                    HD_RHO_L2, HD_RHO_L2, HD_ETA,    HD_MU};
@@ -58,7 +58,7 @@ Test(experiment, has_defaults_for_what_has_only_one_usual_value) {
     cr_expect(experiment.training == 2 && experiment.validation == 1 && experiment.test == 1);
     cr_expect_eq(experiment.fill, HD_FILL_TF_CPU);
     cr_expect(!hd_experiment_race(&experiment, 0));
-    cr_expect(experiment.nonnegative && !experiment.cublas && !experiment.tf32);
+    cr_expect(experiment.nonnegative && !experiment.arithmetic);
     cr_assert_eq(experiment.hypers, 2);
     cr_expect(experiment.hyper[0].kind == HD_ETA && experiment.hyper[1].kind == HD_MU);
 }

@@ -210,6 +210,7 @@ Test(program, lists_the_devices_of_this_machine) {
     cr_expect(json_is_true(program_value(json, "devices.0.available")));
     cr_expect_str_eq(json_string_value(program_value(json, "devices.1.arithmetic")), "float64");
     cr_expect_str_eq(json_string_value(program_value(json, "devices.2.name")), "cuda");
+    cr_expect_str_eq(json_string_value(program_value(json, "devices.3.arithmetic")), "cublas");
     json_t *available = program_value(json, "devices.2.available");
     cr_expect(json_is_true(available) || json_string_value(program_value(json, "devices.2.reason")));
     json_decref(json);

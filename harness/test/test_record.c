@@ -86,6 +86,9 @@ Test(record, keeps_everything_else_too) {
     hd_record record = sample_record();
     record.mode = HD_REVERSE;
     record.peak_bytes = 123456789012;
+    record.device_bytes = 5000;
+    record.data_bytes = 4000;
+    record.launches = 321;
     record.sgemm_rate = 200;
     json_object_set_new(record.provenance, "compiler", json_string("gcc 12"));
     hd_record read = through_a_file(&record, false);
@@ -105,6 +108,9 @@ Test(record, keeps_everything_else_too) {
     cr_expect_str_eq(read.weights.file, WEIGHTS);
     cr_expect_eq(read.state_bytes, 336);
     cr_expect_eq(read.peak_bytes, 123456789012);
+    cr_expect_eq(read.device_bytes, 5000);
+    cr_expect_eq(read.data_bytes, 4000);
+    cr_expect_eq(read.launches, 321);
     cr_expect_eq(read.seconds.total, 1.5);
     cr_expect_eq(read.sgemm_rate, 200);
     cr_expect_eq(read.data_sha256[0], 'b');

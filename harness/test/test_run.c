@@ -59,6 +59,20 @@ Test(run, puts_its_records_where_their_names_say) {
     }
 }
 
+Test(run, keeps_arithmetics_apart) {
+    static char into[PATH_MAX], expected[PATH_MAX];
+    static const char *const tf32[][2] = {{"device.tf32=off", "cublas"}, {"device.tf32=on", "cublas-tf32"}};
+    for (size_t i = 0; i < 2; i++) {
+        hd_error error;
+        loaded("blobs-logistic", "device.arithmetic=cublas", tf32[i][0]);
+        hd_job job = job_of(HD_FORWARD, "cuda");
+        cr_assert_eq(hd_run_folder(&job, folder, into, &error), HD_OK);
+        snprintf(expected, sizeof expected, "%s/blobs-logistic/cuda-%s/forward", folder, tf32[i][1]);
+        cr_expect_str_eq(into, expected);
+        unload();
+    }
+}
+
 Test(run, refuses_paths_that_are_too_long) {
     loaded("blobs-logistic");
     static char longest[PATH_MAX], into[PATH_MAX];
@@ -84,6 +98,11 @@ Test(run, tells_what_it_cost_and_where_it_ran) {
                      (m == HD_FORWARD ? 7u : 14u) * 2 * (301 * 40 + 41 * 6) * sizeof(float));
         cr_expect_gt(record.peak_bytes, record.state_bytes);
         cr_expect_lt(record.peak_bytes, (size_t)500 << 20);
+        /* of data and trajectory the latter is the device's own: 2 states, or all of them */
+        cr_expect_eq(record.data_bytes,
+                     (m == HD_FORWARD ? 2u : 13u) * 2 * (301 * 40 + 41 * 6) * sizeof(float));
+        cr_expect(record.device_bytes > record.data_bytes && record.device_bytes < record.peak_bytes);
+        cr_expect_eq(record.launches, 0);
         cr_expect(record.seconds.total > 0 && record.operations > 1e6 && record.sgemm_rate > 0);
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
             cr_expect(json_string_length(json_object_get(record.provenance, keys[i])) > 0, "no %s", keys[i]);

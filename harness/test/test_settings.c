@@ -21,7 +21,7 @@ Test(settings, reads_files_of_other_systems) {
     text[size - 2] = '\0'; /* and the last line has no end */
     cr_assert_eq(load_text(text), HD_OK, "%s", error.message);
     cr_expect_str_eq(experiment.name, "tiny");
-    cr_expect(!experiment.tf32);
+    cr_expect_null(experiment.arithmetic);
 }
 
 Test(settings, is_the_same_in_a_locale_of_decimal_commas) {
@@ -135,7 +135,7 @@ Test(settings, applies_overrides_and_the_last_one_wins) {
     cr_assert_eq(hd_experiment_load(file, overrides, 5, &experiment, &error), HD_OK, "%s", error.message);
     cr_expect_eq(experiment.steps, 6);
     cr_expect_eq(experiment.layers, 1);
-    cr_expect(experiment.cublas);
+    cr_expect_str_eq(experiment.arithmetic, "cublas");
 }
 
 Test(settings, gives_a_missing_key_by_override) {
