@@ -39,7 +39,7 @@ struct Series {
 static bool alike(const Factor &x, const Factor &y) { return x.block == y.block && x.ld == y.ld && x.transposed == y.transposed; }
 
 /* Takes g in if it goes on where the series ends. Only within one allocation: what goes together must not hang on where the
- * allocations happen to lie, for one call for two products has other bits than two. */
+ * allocations happen to lie, for one call for two products may have other bits than two. */
 static bool extend(Series *series, const Gemm &g) {
     const Gemm &f = series->first;
     if (g.m != f.m || g.n != f.n || g.k != f.k || g.accumulate != f.accumulate) return false;

@@ -33,6 +33,7 @@ static const char doc[] =
     "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
     "zen3, "
     "generic, own), HYPERDRIFT_LOOPS (avx512, avx2, baseline), NO_COLOR.\n"
+    "device.arithmetic=cublas (by --set; device.tf32=on with it) has cuBLAS multiply, on cuda only.\n"
     "Exit status: 0 all within tolerance; 1 a difference, NaN or Inf in a result; 2 wrong usage or bad "
     "input; 3 the "
     "machine cannot (no such device, no memory, disk full).";
