@@ -6,8 +6,9 @@
 #
 # Variables to set:  CC CFLAGS CPPFLAGS LDFLAGS  as everywhere   WERROR=1  warnings are errors   V=1  show commands
 #   SANITIZE=address|undefined   BUILD=folder   PREFIX DESTDIR   BLIS_CFLAGS BLIS_LIBS   JOBS
-#   EMULATED=0  unit tests take the real CUDA device, not the emulated one (for machines with a GPU)
-#   NVCC=path   CUDA=0  build without the CUDA device   CUDA_ARCHS="75 80 86 89 90"  for a release (default: 80, and PTX)
+#   DEPS=folder  libraries are taken from there (scripts/pack-deps), not from the system
+#   CUDA=0  build without the CUDA device   CUDA=emulated  with one that runs on the host, for tests
+#   NVCC=path   CUDA_ARCHS="75 80 86 89 90"  for a release (default: 80, and PTX)
 
 MAKEFLAGS += --no-builtin-rules
 VERSION := 0.1.0
@@ -31,10 +32,17 @@ multiarch := $(subst -pc-,-,$(machine))
 endif
 compiler := $(shell $(CC) --version 2>/dev/null | head -n 1)
 
+# Packed libraries are found again at run time, and what they need in turn: an rpath of the old kind serves them too.
+usr := $(if $(DEPS),$(abspath $(DEPS)))/usr
+ifneq ($(DEPS),)
+deps_cppflags := -isystem $(usr)/include -isystem $(usr)/include/$(multiarch)
+deps_ldflags := -L$(usr)/lib/$(multiarch) -Wl,--disable-new-dtags,-rpath,$(usr)/lib/$(multiarch)
+endif
+
 # BLIS is linked by its file: the shared library's name goes through Debian's alternatives at run time, and the results'
 # bits must not depend on what they point to.
-blis_archive := $(wildcard /usr/lib/$(multiarch)/blis-serial/libblis.a)
-BLIS_CFLAGS ?= -isystem /usr/include/$(multiarch)/blis-serial
+blis_archive := $(wildcard $(usr)/lib/$(multiarch)/blis-serial/libblis.a)
+BLIS_CFLAGS ?= -isystem $(usr)/include/$(multiarch)/blis-serial
 BLIS_LIBS ?= $(or $(blis_archive),-lblis)
 
 warnings := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
@@ -45,8 +53,8 @@ sanitizers := $(if $(SANITIZE),$(or $(sanitizer_$(SANITIZE)),$(error SANITIZE=$(
 
 # The language's own flags come after CFLAGS: no CFLAGS may loosen the arithmetic.
 hd_cflags := $(CFLAGS) -std=gnu11 -ffp-contract=off -fno-fast-math -fopenmp $(warnings) $(sanitizers)
-hd_cppflags := -D_GNU_SOURCE -Iengines -Iharness $(BLIS_CFLAGS) $(CPPFLAGS)
-hd_ldflags := -fopenmp $(sanitizers) $(LDFLAGS)
+hd_cppflags := -D_GNU_SOURCE -Iengines -Iharness $(BLIS_CFLAGS) $(deps_cppflags) $(CPPFLAGS)
+hd_ldflags := -fopenmp $(sanitizers) $(deps_ldflags) $(LDFLAGS)
 libs := $(BLIS_LIBS) -ljansson -linih -lz -lcrypto -lxxhash -lm -lpthread
 test_libs := -lcriterion -lmpfr -lgmp
 
@@ -59,37 +67,45 @@ loops_avx2 := -O3 -march=haswell -mtune=generic -DHD_LOOPS=avx2
 loops_avx512 := -O3 -march=skylake-avx512 -mprefer-vector-width=512 -DHD_LOOPS=avx512
 endif
 
-# The CUDA device is built where nvcc and its static runtime are; else device_absent.c stands in for it.
+# The CUDA device (`cuda` below) is real where nvcc and its static runtime are, else absent: device_absent.c stands in for it. The
+# emulated one is nvcc's text through the C++ compiler, over a runtime that does on the host what a GPU would.
 CUDA ?= 1
-EMULATED ?= 1
-ifneq ($(SANITIZE),) # the emulation's fibers are not for sanitizers, nor is nvcc's code
-EMULATED := 0
+ifneq ($(SANITIZE),) # neither the emulation's fibers nor nvcc's code are for sanitizers
 CUDA := 0
 endif
 CUDA_ARCHS ?= 80
-NVCC ?= $(firstword $(wildcard $(shell command -v nvcc 2>/dev/null) /usr/local/cuda/bin/nvcc))
-cuda_library := $(firstword $(wildcard $(foreach d,lib64 lib,$(dir $(realpath $(NVCC)))../$d/libcudart_static.a)))
-ifneq ($(CUDA),0)
-cuda := $(if $(NVCC),$(cuda_library))
-endif
-cuda_version := $(if $(cuda),$(shell $(NVCC) --version 2>/dev/null | sed -nE 's/.*release ([0-9.]+).*/\1/p'))
 newest_arch := $(lastword $(sort $(CUDA_ARCHS)))
 nvcc_language := -std=c++17 -O3 --fmad=false -Xcompiler -ffp-contract=off -Xcompiler -Wall -Iengines
-nvcc_flags := $(nvcc_language) \
-    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a,code=sm_$a) -gencode arch=compute_$(newest_arch),code=compute_$(newest_arch)
-ifneq ($(cuda),)
-libs := $(libs) $(cuda) -lstdc++ -ldl -lrt
+NVCC ?= $(firstword $(wildcard $(shell command -v nvcc 2>/dev/null) /usr/local/cuda/bin/nvcc))
+cuda_library := $(firstword $(wildcard $(foreach d,lib64 lib,$(dir $(realpath $(NVCC)))../$d/libcudart_static.a)))
+cuda := absent
+ifeq ($(CUDA),emulated)
+cuda := emulated
+cuda_libs := -lstdc++
+cuda_compiler := $(CXX)
+cuda_flags := $(CFLAGS) -std=c++17 -ffp-contract=off -fno-fast-math -Wall -Wextra $(if $(WERROR),-Werror) -Wno-unknown-pragmas \
+    -Iengines/test/emulated -Iengines -DHD_CUDA_BUILD='"emulated"' -x c++
+else ifneq ($(and $(filter-out 0,$(CUDA)),$(NVCC),$(cuda_library)),)
+cuda := real
+cuda_libs := $(cuda_library) -lstdc++ -ldl -lrt
+cuda_compiler := $(NVCC)
+cuda_version := $(shell $(NVCC) --version 2>/dev/null | sed -nE 's/.*release ([0-9.]+).*/\1/p')
+comma := ,
+cuda_flags := $(nvcc_language) \
+    $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a,code=sm_$a) -gencode arch=compute_$(newest_arch),code=compute_$(newest_arch) \
+    -DHD_CUDA_BUILD='"CUDA $(cuda_version), sm_$(subst $() $(),$(comma)sm_,$(strip $(CUDA_ARCHS)))"'
 endif
+libs += $(cuda_libs)
 
 flags := $(strip $(hd_cppflags) $(hd_cflags))
-everything := $(EMULATED) $(if $(cuda),$(NVCC) $(cuda_version) $(nvcc_flags)) $(compiler) $(CC) $(flags) $(foreach l,$(loops),$(loops_$l)) $(hd_ldflags) $(libs) $(test_libs)
+everything := $(cuda) $(cuda_compiler) $(cuda_flags) $(compiler) $(CC) $(flags) $(foreach l,$(loops),$(loops_$l)) $(hd_ldflags) $(libs) $(test_libs)
 hash := $(shell printf '%s' '$(subst ','\'',$(everything))' | sha256sum | cut -c 1-10)
 out := $(BUILD)/$(hash)
 
 # ---- sources and objects ----
 
 cpu_loops := $(wildcard engines/cpu_loops.c)
-engines := $(sort $(filter-out $(cpu_loops) $(if $(cuda),engines/device_absent.c),$(wildcard engines/*.c)))
+engines := $(sort $(filter-out $(cpu_loops) $(if $(filter-out absent,$(cuda)),engines/device_absent.c),$(wildcard engines/*.c)))
 harness := $(sort $(wildcard harness/*.c))
 engine_tests := $(sort $(wildcard engines/test/*.c))
 harness_tests := $(sort $(wildcard harness/test/*.c))
@@ -97,30 +113,22 @@ sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests)
 headers := $(sort $(wildcard engines/*.h harness/*.h engines/test/*.h harness/test/*.h))
 
 loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/cpu_loops_%.o))
-cuda_objects := $(if $(cuda),$(out)/engines/device_cuda.o)
+cuda_objects := $(if $(filter-out absent,$(cuda)),$(out)/engines/device_cuda.o)
 engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects) $(cuda_objects)
 harness_objects := $(harness:%.c=$(out)/%.o)
 engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
-# The unit tests of the engines run the CUDA device on the host: nvcc's text through the C++ compiler, over a runtime of the tests' own.
-emulated_object := $(out)/engines/test/device_cuda.o
 # What nvcc makes of the kernels, for the tests to read: as the program has it, and as it would be without one flag.
-ptx := $(if $(cuda),$(out)/engines/test/device_cuda.ptx $(out)/engines/test/device_cuda_contracted.ptx)
-cuda_or_absent := $(if $(cuda),$(out)/engines/device_cuda.o,$(out)/engines/device_absent.o)
+ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/engines/test/device_cuda.ptx $(out)/engines/test/device_cuda_contracted.ptx)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
-objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects) $(emulated_object)
+objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects)
 
 programs := hyperdrift test-engines test-harness
 hyperdrift_objects := $(engine_objects) $(harness_objects)
 test-engines_objects := $(engine_objects) $(engine_test_objects)
-ifneq ($(EMULATED),0)
-test-engines_objects := $(filter-out $(cuda_or_absent),$(test-engines_objects)) $(emulated_object)
-test-engines_libs := $(test_libs) -lstdc++
-endif
 test-harness_objects := $(filter-out $(out)/harness/main.o,$(hyperdrift_objects)) $(harness_test_objects)
-test-engines_libs += $(test_libs)
+test-engines_libs := $(test_libs)
 test-harness_libs := $(test_libs)
 
-comma := ,
 quiet := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 replace_if_changed = @if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
@@ -143,9 +151,9 @@ $(loop_objects): $(out)/engines/cpu_loops_%.o: engines/cpu_loops.c
 	$(quiet)$(CC) $(flags) $(loops_$*) -I$(out) -MMD -MP -c -o $@ $<
 
 $(cuda_objects): $(out)/%.o: %.cu
-	$(call say,NVCC,$<)
+	$(call say,CUDA,$< ($(cuda)))
 	$(quiet)mkdir -p $(@D)
-	$(quiet)$(NVCC) $(nvcc_flags) -DHD_CUDA_BUILD='"CUDA $(cuda_version), sm_$(subst $() $(),$(comma)sm_,$(strip $(CUDA_ARCHS)))"' -MMD -MP -c -o $@ $<
+	$(quiet)$(cuda_compiler) $(cuda_flags) -MMD -MP -c -o $@ $<
 
 $(filter %/device_cuda.ptx,$(ptx)): ptx_language := $(nvcc_language)
 $(filter %_contracted.ptx,$(ptx)): ptx_language := $(filter-out --fmad=false,$(nvcc_language))
@@ -156,13 +164,7 @@ $(ptx): engines/device_cuda.cu engines/test/named_fma.h $(wildcard engines/*.cuh
 
 $(out)/test-engines: $(ptx)
 
-$(emulated_object): engines/device_cuda.cu
-	$(call say,CXX,$< (emulated))
-	$(quiet)mkdir -p $(@D)
-	$(quiet)$(CXX) $(CFLAGS) -std=c++17 -ffp-contract=off -fno-fast-math $(sanitizers) -Wall -Wextra $(if $(WERROR),-Werror) -Wno-unknown-pragmas \
-	    -Iengines/test/emulated -Iengines -DHD_CUDA_BUILD='"emulated"' -MMD -MP -x c++ -c -o $@ $<
-
-$(filter-out $(loop_objects) $(cuda_objects) $(emulated_object),$(objects)): $(out)/%.o: %.c
+$(filter-out $(loop_objects) $(cuda_objects),$(objects)): $(out)/%.o: %.c
 	$(call say,CC,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(flags) -I$(out) -MMD -MP -c -o $@ $<

@@ -4,6 +4,7 @@
 #ifndef HD_EMULATED_CUDA_RUNTIME_H
 #define HD_EMULATED_CUDA_RUNTIME_H
 
+#include <csetjmp>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -28,47 +29,66 @@ namespace emulated {
 
 inline dim3 thread, block, block_size, grid_size;
 
+/* A fiber is begun by setcontext, once, and gone to and left by longjmp after that: swapcontext would be a system call each time. It
+ * outlives the block and runs a thread of the next one. */
 struct Fiber {
-    ucontext_t context;
-    bool done;
+    ucontext_t start;
+    jmp_buf at;
+    bool begun, done;
 };
-inline ucontext_t scheduler;
+inline jmp_buf scheduler;
 inline std::vector<Fiber> fibers;
 inline std::vector<char> stacks;
 inline unsigned running;
 inline std::function<void()> body;
 enum { STACK = 32 << 10, MOST = 1024 };
 
-inline void run_fiber() {
-    body();
-    fibers[running].done = true;
-    swapcontext(&fibers[running].context, &scheduler);
+/* Back to the scheduler, until this fiber's next turn. */
+inline void barrier() {
+    if (!_setjmp(fibers[running].at)) _longjmp(scheduler, 1);
 }
 
-inline void barrier() { swapcontext(&fibers[running].context, &scheduler); }
+inline void run_fiber() {
+    for (;;) {
+        body();
+        fibers[running].done = true;
+        barrier();
+    }
+}
+
+inline void prepare_fibers() {
+    fibers.resize(MOST);
+    stacks.resize((size_t)MOST * STACK);
+    for (size_t t = 0; t < MOST; t++) {
+        getcontext(&fibers[t].start);
+        fibers[t].start.uc_stack.ss_sp = &stacks[t * STACK];
+        fibers[t].start.uc_stack.ss_size = STACK;
+        makecontext(&fibers[t].start, run_fiber, 0);
+    }
+}
+
+/* One turn of thread t. */
+__attribute__((noinline)) inline void resume(unsigned t) {
+    running = t;
+    thread = dim3(t);
+    if (_setjmp(scheduler)) return;
+    if (fibers[t].begun) _longjmp(fibers[t].at, 1);
+    fibers[t].begun = true;
+    setcontext(&fibers[t].start);
+}
 
 inline void run_block(unsigned threads) {
-    for (unsigned t = 0; t < threads; t++) {
-        Fiber &fiber = fibers[t];
-        fiber.done = false;
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = &stacks[(size_t)t * STACK];
-        fiber.context.uc_stack.ss_size = STACK;
-        fiber.context.uc_link = nullptr;
-        makecontext(&fiber.context, run_fiber, 0);
-    }
+    for (unsigned t = 0; t < threads; t++) fibers[t].done = false;
     for (unsigned left = threads; left > 0;)
         for (unsigned t = 0; t < threads; t++) {
             if (fibers[t].done) continue;
-            running = t;
-            thread = dim3(t);
-            swapcontext(&scheduler, &fibers[t].context);
+            resume(t);
             if (fibers[t].done) left--;
         }
 }
 
 inline void run_grid(dim3 blocks, unsigned threads, const std::function<void()> &kernel) {
-    if (fibers.empty()) fibers.resize(MOST), stacks.resize((size_t)MOST * STACK);
+    if (fibers.empty()) prepare_fibers();
     grid_size = blocks;
     block_size = dim3(threads);
     body = kernel;
