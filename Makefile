@@ -35,6 +35,7 @@ compiler := $(shell $(CC) --version 2>/dev/null | head -n 1)
 # Packed libraries are found again at run time, and what they need in turn: an rpath of the old kind serves them too.
 usr := $(if $(DEPS),$(abspath $(DEPS)))/usr
 ifneq ($(DEPS),)
+$(if $(wildcard $(usr)/include),,$(error DEPS=$(DEPS): no $(usr)/include there (scripts/pack-deps makes it)))
 deps_cppflags := -isystem $(usr)/include -isystem $(usr)/include/$(multiarch)
 deps_ldflags := -L$(usr)/lib/$(multiarch) -Wl,--disable-new-dtags,-rpath,$(usr)/lib/$(multiarch)
 endif
@@ -137,6 +138,10 @@ build: hyperdrift ## build the program, build/hyperdrift (the default)
 
 tests: $(programs) ## build the program and its tests, build/test-engines and build/test-harness
 
+libraries: ## try whether the libraries are there, those of the tests included
+	$(quiet)printf '\043include <%s>\n' blis.h jansson.h ini.h zlib.h openssl/sha.h criterion/criterion.h mpfr.h | \
+	    sed '$$a int main(void) { return 0; }' | $(CC) $(hd_cppflags) -x c - -x none -o /dev/null $(hd_ldflags) $(test_libs) $(libs)
+
 $(programs): %: $(out)/%
 	@ln -sfn $(hash)/$@ $(BUILD)/$@
 
@@ -210,7 +215,8 @@ run: ## the main job: recompute the 22 records of 2017 from the seeds up, and ju
 
 check: ## all tests: units, small experiments, the main job; ends with "N passed, N failed, N skipped"
 	@scripts/setup run check
-	$(again) tests
+	$(again) hyperdrift test-harness
+	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
 	$(quiet)BUILD='$(BUILD)' scripts/check
 
 bench: ## time and memory of both modes, against PyTorch where python3-torch is installed
@@ -262,6 +268,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z ]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 FORCE:
-.PHONY: build tests $(programs) run check bench bless asan ubsan sanitized-tests setup install uninstall \
+.PHONY: build tests libraries $(programs) run check bench bless asan ubsan sanitized-tests setup install uninstall \
     clean format lint help FORCE
 .DELETE_ON_ERROR:
