@@ -139,7 +139,7 @@ build: hyperdrift ## build the program, build/hyperdrift (the default)
 tests: $(programs) ## build the program and its tests, build/test-engines and build/test-harness
 
 libraries: ## try whether the libraries are there, those of the tests included
-	$(quiet)printf '\043include <%s>\n' blis.h jansson.h ini.h zlib.h openssl/sha.h criterion/criterion.h mpfr.h | \
+	$(quiet)printf '\043include <%s>\n' blis.h jansson.h ini.h zlib.h openssl/sha.h criterion/criterion.h mpfr.h xxhash.h | \
 	    sed '$$a int main(void) { return 0; }' | $(CC) $(hd_cppflags) -x c - -x none -o /dev/null $(hd_ldflags) $(test_libs) $(libs)
 
 $(programs): %: $(out)/%
