@@ -316,23 +316,21 @@ static hd_status done(void *context, hd_error *error) {
 /* The tensor as the leading run had it. */
 static bool follow(void *context, const hd_view *view, void *values) {
     hd_capture_writer *writer = context;
+    hd_stream *lead = &writer->lead;
     hd_entry_head head;
     hd_error error;
-    hd_stream *lead = &writer->lead;
-    if (lead->read(lead->context, &head, sizeof head, &error) != HD_OK) return false;
-    if (head.place.tensor != view->tensor || head.place.step != view->step || head.count != view->count)
-        return false;
-    size_t size = head.float32 ? sizeof(float) : sizeof(double);
-    if (head.float32 == view->float32)
-        return lead->read(lead->context, values, head.count * size, &error) == HD_OK;
-    void *theirs = malloc(head.count * size);
-    bool got = theirs && lead->read(lead->context, theirs, head.count * size, &error) == HD_OK;
-    for (size_t i = 0; got && i < view->count; i++)
+    bool got = lead->read(lead->context, &head, sizeof head, &error) == HD_OK &&
+               head.place.tensor == view->tensor && head.place.step == view->step &&
+               head.count == view->count;
+    void *theirs = got && head.float32 != view->float32 ? malloc(bytes_of(&head)) : values;
+    got = got && theirs && lead->read(lead->context, theirs, bytes_of(&head), &error) == HD_OK;
+    for (size_t i = 0; got && theirs != values && i < view->count; i++)
         if (view->float32)
             ((float *)values)[i] = (float)((double *)theirs)[i];
         else
             ((double *)values)[i] = (double)((float *)theirs)[i];
-    free(theirs);
+    if (theirs != values) free(theirs);
+    writer->failed |= !got;
     return got;
 }
 

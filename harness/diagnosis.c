@@ -55,7 +55,7 @@ static hd_status list_components(const hd_variant *a, const hd_variant *b, hd_di
             if (status == HD_INVALID) continue; /* does not go alone: a race without its fill */
             if (status != HD_OK) return status;
             if (hd_variant_same(a, &swapped)) continue;
-            strcpy(d->causes[d->cause_count++].component, key);
+            snprintf(d->causes[d->cause_count++].component, HD_VARIANT_KEY, "%s", key);
         }
     return HD_OK;
 }
@@ -222,7 +222,7 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
         return;
     }
     d->finding = cause ? HD_BY_COMPONENT : HD_UNEXPLAINED;
-    if (cause) strcpy(d->component, cause->component);
+    if (cause) snprintf(d->component, sizeof d->component, "%s", cause->component);
     size_t used =
         (size_t)snprintf(d->evidence, sizeof d->evidence, "The first difference is in %s%s. ", where,
                          of_no_rounding(&drift->first) ? ", which no rounding can touch" : "");

@@ -28,7 +28,7 @@ static void whole_name(const hd_capture_info *info, const hd_place *place, hd_pa
     if (many > 1) { /* "gradient W_0" -> "gradient"; "W_0" -> "weights" */
         size_t length = strlen(part->name), tail = strlen("W_0");
         part->name[length > tail ? length - tail - 1 : 0] = '\0';
-        if (!part->name[0]) strcpy(part->name, "weights");
+        if (!part->name[0]) snprintf(part->name, sizeof part->name, "weights");
     }
 }
 

@@ -96,7 +96,8 @@ static hd_status run_lane(void *context, hd_error *error) {
     job.watch = &writer.watch;
     if (!job.options.threads)
         job.options.threads = 1; /* the lanes share the processors; no bit depends on it */
-    return hd_run_here(&job, NULL, error);
+    hd_status status = hd_run_here(&job, NULL, error);
+    return writer.failed ? HD_OK : status; /* nobody reads on: who stopped knows why */
 }
 
 static hd_status start_lanes(hd_lanes *lanes, hd_error *error) {
@@ -162,13 +163,13 @@ static hd_status compare(hd_lanes *lanes, hd_drift *drift, hd_error *error) {
 static hd_status wait_for_lanes(hd_lanes *lanes, hd_status status, hd_error *error) {
     hd_status cause = HD_OK;
     for (size_t i = 0; i < LANES; i++) {
+        shut(&lanes->of[i].out[0]); /* one that still writes stops */
+        shut(&lanes->of[i].lead[1]);
+    }
+    for (size_t i = 0; i < LANES; i++) {
         hd_error end = {HD_OK, ""};
-        hd_lane *lane = &lanes->of[i];
-        shut(&lane->out[0]); /* one that still writes stops */
-        shut(&lane->lead[1]);
-        hd_status ended = hd_process_wait(&lane->process, &end);
-        bool stopped_by_us = ended == HD_INVALID && status != HD_OK;
-        if (cause == HD_OK && ended != HD_OK && !stopped_by_us) cause = ended, *error = end;
+        hd_status ended = hd_process_wait(&lanes->of[i].process, &end);
+        if (cause == HD_OK && ended != HD_OK) cause = ended, *error = end;
     }
     return cause != HD_OK ? cause : status;
 }

@@ -1,6 +1,7 @@
 #include "pairing.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,9 +118,8 @@ static hd_status conclude(hd_pairer *r) {
 }
 
 static hd_status in_mode(const hd_variant *variant, const char *mode, hd_variant *out, hd_error *error) {
-    hd_variant word = {.count = 1};
-    strcpy(word.words[0].key, "mode");
-    strcpy(word.words[0].value, mode);
+    hd_variant word = {.words = {{.key = "mode"}}, .count = 1};
+    snprintf(word.words[0].value, sizeof word.words[0].value, "%s", mode);
     return hd_variant_swap(variant, &word, "mode", out, error);
 }
 

@@ -105,6 +105,7 @@ static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, 
         hd_point point = {.hyper = value, .training_batch = k % e->steps};
         hd_setup_start(setup, k, &point);
         hd_result result;
+        if (job->kink_count) hd_kinks_iteration(device, k);
         if (watch) watch->begin(watch->observer.context, device, k);
         status = hd_engine_run(engine, &point, watch ? &watch->observer : NULL, &result, error);
         if (status != HD_OK) return in_context(job, k, status, error);
@@ -127,6 +128,8 @@ hd_status hd_run_here(const hd_job *job, const char *folder, hd_error *error) {
     hd_status status = folder ? hd_directory_make(folder, error) : HD_OK;
     if (status == HD_OK) status = hd_run_device(e, job->device, &job->options, &device, error);
     if (status == HD_OK) status = hd_setup_create(&setup, e, job->dataset, job->disguise, error);
+    if (status == HD_OK && job->kink_count)
+        status = hd_kinks_lay(device, &setup.problem, job->kinks, job->kink_count, error);
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, job->mode, &engine, error);
     if (status == HD_OK && !hd_hyperopt_create(&hyperopt, e->hypers, e->rate, e->nonnegative))
         status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for the hyper-optimizer", e->name);

@@ -2,7 +2,7 @@
 #ifndef HD_RUN_H
 #define HD_RUN_H
 
-#include "device.h"
+#include "kink.h"
 #include "problem.h"
 
 /* Looks on at a run: at every hyper-iteration's tensors, and its results. Called in the run's own process. */
@@ -23,6 +23,8 @@ typedef struct hd_job {
     hd_device_options options; /* its arithmetic is the experiment's */
     uint32_t disguise; /* 0, or the seed of a symmetry (symmetry.h): the results differ by rounding alone */
     bool progress;     /* a line on stderr that tells how far it is */
+    const hd_kink *kinks; /* [kink_count]: decisions that are ordered, see kink.h */
+    size_t kink_count;
     const hd_watch *watch; /* NULL: nobody looks on */
 } hd_job;
 

@@ -50,7 +50,7 @@ static hd_status read_word(const char *text, hd_word *word, hd_error *error) {
         return hd_fail(error, HD_INVALID, "'%.200s': not KEY=VALUE; allowed keys: %s", text, allowed);
     memcpy(word->key, text, key);
     word->key[key] = '\0';
-    strcpy(word->value, equals + 1);
+    snprintf(word->value, sizeof word->value, "%s", equals + 1);
     return HD_OK;
 }
 
@@ -92,7 +92,7 @@ static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error
     }
     if (!strcmp(word->key, "device")) {
         hd_status status = choose(word, devices, &choice, error);
-        if (status == HD_OK) strcpy(variant->device, devices[choice]);
+        if (status == HD_OK) snprintf(variant->device, sizeof variant->device, "%s", devices[choice]);
         return status;
     }
     if (!strcmp(word->key, "threads")) return read_threads(word, &variant->threads, error);
@@ -109,7 +109,7 @@ static hd_status resolve(hd_variant *variant, hd_error *error) {
     size_t settings = 0;
     hd_status status = HD_OK;
     variant->mode = HD_REVERSE;
-    strcpy(variant->device, "cpu");
+    snprintf(variant->device, sizeof variant->device, "cpu");
     for (size_t i = 0; status == HD_OK && i < variant->count; i++) {
         const hd_word *word = &variant->words[i];
         const char *setting = setting_of(word->key);
