@@ -198,7 +198,7 @@ struct hd_device {
     const hd_device_ops *ops;
     struct hd_overlay *overlay; /* the topmost: overlay.h */
     const char *name;           /* "cpu", "reference", "cuda" */
-    const char *arithmetic;     /* "exact", "float64", "cublas", "cublas-tf32" */
+    const char *arithmetic;     /* "exact", "float64", "cublas", "cublas-tf32", "random-rounding" */
     size_t element;             /* bytes of an element: 4 or 8 */
     bool asynchronous;          /* operations are told now and done later: see settle */
     size_t threads;
@@ -223,15 +223,18 @@ typedef struct hd_device_options {
     const char *loops;      /* "avx512", "avx2", "baseline" */
     const char *arithmetic; /* NULL: the device's usual one. On cuda "cublas": products by cuBLAS, in float32
                                throughout; "cublas-tf32": their factors rounded to TF32 */
+    uint32_t rounding;      /* seed of random rounding (rounding.h), on "cpu" only; 0: none */
 } hd_device_options;
 
 /* Whether the device of this name knows the arithmetic (NULL: its usual one); false for a name not known. */
 bool hd_device_offers(const char *name, const char *arithmetic);
 
-/* Opens "cpu", "reference" or "cuda". HD_INVALID for a name, kernels, loops or arithmetic not known, and for
- * environment variables that would change cuBLAS's arithmetic unseen; HD_UNAVAILABLE for what this machine
- * cannot: kernels or loops its processor does not run, too many threads, no memory, BLIS already started with
- * other kernels, no GPU, no cuBLAS. End with hd_device_close (takes NULL). */
+/* Opens "cpu", "reference" or "cuda". HD_INVALID for a name, kernels, loops or arithmetic not known, for
+ * rounding where there is none, and for environment variables that would change cuBLAS's arithmetic unseen;
+ * HD_UNAVAILABLE for what this machine cannot: kernels or loops its processor does not run, too many threads,
+ * no memory, BLIS already started with other kernels, no GPU, no cuBLAS. End with hd_device_close (takes
+ * NULL).
+ */
 hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
                          hd_error *error);
 void hd_device_close(hd_device *device);
@@ -254,8 +257,8 @@ void hd_device_latch(hd_device *device, hd_fault_kind kind, hd_label label);
 /* HD_OK, or the latched fault as an error; clears it. problem names the tensors. */
 hd_status hd_device_fault(hd_device *device, const hd_problem *problem, hd_error *error);
 
-/* GFLOP/s of the device on products like a network's (8 of 200 x 300 x 784), best of a few, some tens of
- * milliseconds. */
+/* GFLOP/s of the device, its overlays left out, on products like a network's (8 of 200 x 300 x 784), best of
+ * a few, some tens of milliseconds. */
 hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *error);
 
 #endif

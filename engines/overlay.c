@@ -27,3 +27,9 @@ hd_overlay *hd_overlay_of(const hd_device *device, const char *name) {
     while (overlay && strcmp(overlay->name, name) != 0) overlay = overlay->below;
     return overlay;
 }
+
+const hd_device_ops *hd_overlay_bottom(const hd_device *device) {
+    const hd_device_ops *ops = device->ops;
+    for (const hd_overlay *overlay = device->overlay; overlay; overlay = overlay->below) ops = overlay->under;
+    return ops;
+}

@@ -20,6 +20,9 @@ typedef struct hd_overlay {
  * device frees. */
 void hd_overlay_lay(hd_device *device, hd_overlay *overlay, const char *name);
 
+/* The device's own operations, under all its overlays. */
+const hd_device_ops *hd_overlay_bottom(const hd_device *device);
+
 /* The device's overlay of that name; NULL: it has none. */
 hd_overlay *hd_overlay_of(const hd_device *device, const char *name);
 

@@ -62,7 +62,10 @@ typedef struct hd_drift {
     size_t heat_iteration;
 } hd_drift;
 
-/* More than this times what rounding did in the same place is more than rounding can do. */
+/* More than this times what rounding did in the same place is more than rounding can do. Measured on
+ * fixtures/blobs-*, float32 (cpu) against float64 (reference) in both modes, three seeds of rounding: in
+ * 29,580 tensors what a step adds was 0.9 to 1.7 times rounding's on average and 6.4 times at most
+ * (activations summed over 300 inputs: a sum rounds once a term, random rounding once a sum). */
 #define HD_BEYOND_ROUNDING 16.0
 
 /* Reads both captures to their end and fills *drift. followers may be NULL, and each one's reader.

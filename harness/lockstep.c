@@ -126,6 +126,11 @@ static unsigned shown_by_both(const hd_variant *a, const hd_variant *b) {
                                           : 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM);
 }
 
+/* Whether a's device has random rounding. */
+static bool rounds(const hd_variant *a) {
+    return !strcmp(a->device, "cpu") && a->rounding < UINT32_MAX;
+}
+
 static hd_status prepare(hd_lanes *lanes, const hd_variant *a, const hd_variant *b, bool follow,
                          hd_error *error) {
     static const char *const what[LANES] = {"a", "b", "b led along a", "a with rounding led along a"};
@@ -135,7 +140,8 @@ static hd_status prepare(hd_lanes *lanes, const hd_variant *a, const hd_variant 
         hd_lane *lane = &lanes->of[i];
         lane->variant = i == LANE_A || i == LANE_FOLLOWS_ROUNDING ? *a : *b;
         lane->what = what[i];
-        lane->used = i < LANE_FOLLOWS_B || (follow && i == LANE_FOLLOWS_B);
+        lane->used = i < LANE_FOLLOWS_B || (follow && (i == LANE_FOLLOWS_B || rounds(a)));
+        if (i == LANE_FOLLOWS_ROUNDING) lane->variant.rounding = a->rounding + 1;
         lane->leads = i < LANE_FOLLOWS_B ? 0 : leads;
         if (lane->used) status = hd_problem_data(&lane->variant.experiment, &lane->dataset, error);
     }

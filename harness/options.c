@@ -70,7 +70,8 @@ static const struct argp_option option_list[] = {
     {"tolerance", KEY_TOLERANCE, "X", 0, "diff: allow this error in every quantity (default: 0)", 0},
     {"repeat", KEY_REPEAT, "N", 0, "bench: repetitions (default: 5)", 0},
     {"a", 'a', "KEY=VALUE", 0,
-     "drift: one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, arithmetic, tf32, "
+     "drift: one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, rounding, "
+     "arithmetic, tf32, "
      "fill, fill-race, powf, section.key",
      0},
     {"b", 'b', "KEY=VALUE", 0, "drift: the other side", 0},

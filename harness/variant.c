@@ -1,5 +1,6 @@
 #include "variant.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ static const struct {
 };
 
 static const char allowed[] =
-    "device, mode, threads, blis-kernels, loops, arithmetic, tf32, fill, fill-race, powf, "
+    "device, mode, threads, blis-kernels, loops, rounding, arithmetic, tf32, fill, fill-race, powf, "
     "section.key";
 
 static const char *setting_of(const char *key) {
@@ -66,12 +67,14 @@ static hd_status choose(const hd_word *word, const char *const *words, size_t *c
     return hd_fail(error, HD_INVALID, "%s=%s: not known; allowed: %s", word->key, word->value, list);
 }
 
-static hd_status read_threads(const hd_word *word, size_t *threads, hd_error *error) {
+static hd_status read_whole(const hd_word *word, size_t most, size_t *number, hd_error *error) {
     char *end;
+    errno = 0;
     unsigned long value = strtoul(word->value, &end, 10);
-    if (*end || word->value[0] < '0' || word->value[0] > '9' || value < 1 || value > 65536)
-        return hd_fail(error, HD_INVALID, "threads=%s: allowed: a whole number from 1 to 65536", word->value);
-    *threads = value;
+    if (errno || *end || word->value[0] < '0' || word->value[0] > '9' || value < 1 || value > most)
+        return hd_fail(error, HD_INVALID, "%s=%s: allowed: a whole number from 1 to %zu", word->key,
+                       word->value, most);
+    *number = value;
     return HD_OK;
 }
 
@@ -95,7 +98,13 @@ static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error
         if (status == HD_OK) snprintf(variant->device, sizeof variant->device, "%s", devices[choice]);
         return status;
     }
-    if (!strcmp(word->key, "threads")) return read_threads(word, &variant->threads, error);
+    if (!strcmp(word->key, "threads")) return read_whole(word, 65536, &variant->threads, error);
+    if (!strcmp(word->key, "rounding")) {
+        size_t seed = 0;
+        hd_status status = read_whole(word, UINT32_MAX, &seed, error);
+        variant->rounding = (uint32_t)seed;
+        return status;
+    }
     if (!strcmp(word->key, "blis-kernels"))
         return copy_name(word, variant->kernels, sizeof variant->kernels, error);
     if (!strcmp(word->key, "loops")) return copy_name(word, variant->loops, sizeof variant->loops, error);
@@ -158,7 +167,7 @@ bool hd_variant_same(const hd_variant *a, const hd_variant *b) {
     return !strcmp(a->experiment.sha256, b->experiment.sha256) &&
            same_arithmetic(a->experiment.arithmetic, b->experiment.arithmetic) && a->mode == b->mode &&
            !strcmp(a->device, b->device) && !strcmp(a->kernels, b->kernels) && !strcmp(a->loops, b->loops) &&
-           a->threads == b->threads;
+           a->threads == b->threads && a->rounding == b->rounding;
 }
 
 hd_status hd_variant_comparable(const hd_variant *a, const hd_variant *b, hd_error *error) {
@@ -200,5 +209,6 @@ hd_job hd_variant_job(const hd_variant *variant, const hd_dataset *dataset) {
                     .device = variant->device,
                     .options = {.threads = variant->threads,
                                 .kernels = kernels && kernels[0] ? kernels : NULL,
-                                .loops = loops && loops[0] ? loops : NULL}};
+                                .loops = loops && loops[0] ? loops : NULL,
+                                .rounding = variant->rounding}};
 }

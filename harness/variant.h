@@ -11,6 +11,7 @@ enum { HD_VARIANT_WORDS = 32, HD_VARIANT_KEY = 64, HD_VARIANT_VALUE = 128 };
 
 /* KEY is one of
  *   device=cpu|cuda|reference   mode=forward|reverse   threads=N   blis-kernels=skx|haswell|...   loops=...
+ *   rounding=SEED   (each result rounded once more, at random: engines/rounding.h; device=cpu only)
  *   math=shared|libm|device     arithmetic= tf32= fill= fill-race= powf=    (the experiment's, by their short
  * names) section.key=                any setting of the experiment */
 typedef struct hd_word {
@@ -27,6 +28,7 @@ typedef struct hd_variant {
     char device[16];          /* cpu, if no word says */
     char kernels[16], loops[16];
     size_t threads;
+    uint32_t rounding; /* 0, or the seed of random rounding */
 } hd_variant;
 
 /* Makes a variant of the experiment that the user calls `name` from texts[count], each "KEY=VALUE"; of a key
