@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A component that carries more than this of the difference in some hypergradient, and more than any other,
@@ -20,14 +21,16 @@ double hd_cause_share(const hd_cause *cause, size_t hyper) {
 
 /* --- running variants to their hypergradients --- */
 
-static hd_status hypergradients_of(const hd_variant *variant, size_t iteration, double *hypergradients,
-                                   hd_error *error) {
+static hd_status hypergradients_with(const hd_variant *variant, size_t iteration, const hd_kink *kinks,
+                                     size_t count, double *hypergradients, hd_error *error) {
     char folder[PATH_MAX] = "", path[PATH_MAX];
     hd_dataset dataset = {0};
     hd_record record = {0};
     hd_status status = hd_scratch_create(folder, error);
     if (status == HD_OK) status = hd_problem_data(&variant->experiment, &dataset, error);
     hd_job job = hd_variant_job(variant, &dataset);
+    job.kinks = kinks;
+    job.kink_count = count;
     if (status == HD_OK) status = hd_run(&job, folder, error);
     if (status == HD_OK) status = hd_run_record(folder, iteration, path, error);
     if (status == HD_OK) status = hd_record_load(path, false, &record, error);
@@ -37,6 +40,11 @@ static hd_status hypergradients_of(const hd_variant *variant, size_t iteration, 
     hd_dataset_free(&dataset);
     hd_scratch_remove(folder);
     return status;
+}
+
+static hd_status hypergradients_of(const hd_variant *variant, size_t iteration, double *hypergradients,
+                                   hd_error *error) {
+    return hypergradients_with(variant, iteration, NULL, 0, hypergradients, error);
 }
 
 /* --- causes --- */
@@ -155,6 +163,67 @@ char hd_nearer_reference(const hd_diagnosis *diagnosis) {
     return isnan(a) || isnan(b) ? '?' : a < b ? 'a' : b < a ? 'b' : '=';
 }
 
+/* --- kinks --- */
+
+static hd_status measure_together(const hd_drift *drift, const hd_variant *const sides[2],
+                                  hd_kink *const orders[2], hd_diagnosis *d, hd_error *error) {
+    const hd_ending *ending = &drift->ending[d->iteration];
+    size_t hypers = drift->info[0].hypers;
+    double into_a[HD_MAX_HYPERS], out_of_b[HD_MAX_HYPERS];
+    hd_status status = hypergradients_with(sides[0], d->iteration, orders[1], d->kink_count, into_a, error);
+    if (status == HD_OK)
+        status = hypergradients_with(sides[1], d->iteration, orders[0], d->kink_count, out_of_b, error);
+    if (status != HD_OK) return status;
+    snprintf(d->kinks.component, sizeof d->kinks.component, "kinks");
+    shares(ending->hypergradient[0], into_a, ending, hypers, d->kinks.into_a);
+    shares(out_of_b, ending->hypergradient[1], ending, hypers, d->kinks.out_of_b);
+    d->kinks_measured = true;
+    return HD_OK;
+}
+
+static hd_status measure_alone(const hd_drift *drift, const hd_variant *a, const hd_kink *orders,
+                               const size_t *which, hd_diagnosis *d, hd_error *error) {
+    const hd_ending *ending = &drift->ending[d->iteration];
+    size_t count = d->kink_count < HD_MOST_ALONE ? d->kink_count : HD_MOST_ALONE;
+    d->event_shares = calloc(count, sizeof *d->event_shares);
+    if (!d->event_shares) return hd_fail(error, HD_UNAVAILABLE, "no memory for the events' shares");
+    hd_status status = HD_OK;
+    for (size_t i = 0; status == HD_OK && i < count; i++) {
+        hd_event_share *share = &d->event_shares[i];
+        double with[HD_MAX_HYPERS];
+        share->event = which[i];
+        status = hypergradients_with(a, d->iteration, &orders[i], 1, with, error);
+        if (status == HD_OK)
+            shares(ending->hypergradient[0], with, ending, drift->info[0].hypers, share->share);
+        d->event_share_count = i + 1;
+    }
+    return status;
+}
+
+/* Has either side decide at kinks as the other did. */
+static hd_status measure_kinks(const hd_drift *drift, const hd_variant *const sides[2], hd_diagnosis *d,
+                               hd_error *error) {
+    size_t kept = drift->events.kept;
+    bool on_host = strcmp(sides[0]->device, "cuda") != 0 && strcmp(sides[1]->device, "cuda") != 0;
+    if (!drift->full || !on_host || kept == 0) return HD_OK;
+    hd_kink *orders[2] = {malloc(kept * sizeof(hd_kink)), malloc(kept * sizeof(hd_kink))};
+    size_t *which = malloc(kept * sizeof *which);
+    hd_status status = orders[0] && orders[1] && which
+                           ? HD_OK
+                           : hd_fail(error, HD_UNAVAILABLE, "no memory for the events' shares");
+    if (status == HD_OK) {
+        hd_events_kinks(&drift->events, d->iteration, false, orders[0], which);
+        d->kink_count = hd_events_kinks(&drift->events, d->iteration, true, orders[1], which);
+        bool few = d->kink_count > 0 && d->kink_count <= HD_MOST_ORDERED;
+        if (few) status = measure_together(drift, sides, orders, d, error);
+        if (few && status == HD_OK) status = measure_alone(drift, sides[0], orders[1], which, d, error);
+    }
+    free(orders[0]);
+    free(orders[1]);
+    free(which);
+    return status;
+}
+
 /* --- the verdict --- */
 
 /* The component with the largest share in any hypergradient; NULL where none has most of one. */
@@ -178,6 +247,21 @@ static bool more_than_rounding(const hd_drift *drift) {
     if (of_no_rounding(&drift->first)) return true;
     if (drift->followed[HD_FOLLOW_ROUNDING]) return drift->beyond.found;
     return !(drift->first.divergence.relative <= PLAIN_ROUNDING);
+}
+
+/* Past this, relatively, a hypergradient's difference is a jump and not what sums tremble by. */
+#define JUMP 0x1p-20
+
+/* The hypergradient most of whose difference the kinks carry; SIZE_MAX: none that differs noticeably. */
+static size_t carried_by_kinks(const hd_drift *drift, const hd_diagnosis *d) {
+    const hd_ending *e = &drift->ending[d->iteration];
+    size_t found = SIZE_MAX;
+    double most = MOST;
+    for (size_t j = 0; d->kinks_measured && j < drift->info[0].hypers; j++) {
+        double a = e->hypergradient[0][j], b = e->hypergradient[1][j], share = hd_cause_share(&d->kinks, j);
+        if (fabs(b - a) > JUMP * fabs(a) && share > most) most = share, found = j;
+    }
+    return found;
 }
 
 static void describe_site(const hd_site *site, char text[256]) {
@@ -211,7 +295,8 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
     if (drift->beyond.found) describe_site(&drift->beyond, beyond);
     bool jumps = d->pairing.values && hd_pairing_jumps(&d->pairing);
     if (!more_than_rounding(drift) && !jumps) {
-        d->finding = HD_BY_ROUNDING;
+        size_t kinked = carried_by_kinks(drift, d);
+        d->finding = kinked == SIZE_MAX ? HD_BY_ROUNDING : HD_BY_KINK;
         snprintf(d->evidence, sizeof d->evidence,
                  "The first difference is in %s. %s The hypergradients end up to %.2g apart, relatively.",
                  where,
@@ -219,6 +304,13 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
                      ? "Led along a's states, no step of b adds more than rounding at random does."
                      : "It is of the size of rounding; nothing was led along, so later steps are not judged.",
                  worst);
+        size_t length = strlen(d->evidence);
+        if (kinked != SIZE_MAX)
+            snprintf(d->evidence + length, sizeof d->evidence - length,
+                     " %zu decisions at kinks fell differently; taken the other way they carry %.0f%% of the "
+                     "difference in %s.",
+                     d->kink_count, 100 * hd_cause_share(&d->kinks, kinked),
+                     hd_hyperparameter_name(drift->info[0].hyper[kinked], name));
         return;
     }
     d->finding = cause ? HD_BY_COMPONENT : HD_UNEXPLAINED;
@@ -274,6 +366,8 @@ hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_varia
         status = measure_causes(drift, a, b, d, error);
         if (status == HD_OK) status = ask_reference(drift, sides, d, error);
     }
+    if (status == HD_OK && a && b && drift->differing && !more_than_rounding(drift))
+        status = measure_kinks(drift, sides, d, error);
     if (status == HD_OK && a && b) status = pair(a, b, pairing, d, error);
     if (status == HD_OK) conclude(drift, d);
     return status;
@@ -281,4 +375,5 @@ hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_varia
 
 void hd_diagnosis_free(hd_diagnosis *diagnosis) {
     hd_pairing_free(&diagnosis->pairing);
+    free(diagnosis->event_shares);
 }

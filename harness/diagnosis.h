@@ -25,6 +25,15 @@ typedef struct hd_cause {
 /* The mean of the two, within 0 and 1. */
 double hd_cause_share(const hd_cause *cause, size_t hyper);
 
+/* What one event alone carries: (h(a with b's decision there) - h(a)) / (h(b) - h(a)). */
+typedef struct hd_event_share {
+    size_t event; /* in the drift's events */
+    double share[HD_MAX_HYPERS];
+} hd_event_share;
+
+/* More kinks than HD_MOST_ORDERED are not ordered, and no more than HD_MOST_ALONE one by one. */
+enum { HD_MOST_ORDERED = 256, HD_MOST_ALONE = 16 };
+
 typedef struct hd_diagnosis {
     hd_finding finding;
     char component[HD_VARIANT_KEY]; /* of HD_BY_COMPONENT */
@@ -32,6 +41,13 @@ typedef struct hd_diagnosis {
     size_t iteration; /* the hyper-iteration that causes and errors are about: the first that differs */
     hd_cause causes[HD_VARIANT_WORDS];
     size_t cause_count;
+    /* The decisions at kinks as one component, and each alone, taken by a as b did (causes' into_a); measured
+     * where rounding made them and they are few. */
+    bool kinks_measured;
+    hd_cause kinks;
+    size_t kink_count;            /* ordered together */
+    hd_event_share *event_shares; /* [event_share_count], owned */
+    size_t event_share_count;
     hd_pairing pairing;        /* values NULL: not measured */
     double reference_error[2]; /* worst relative error of a's and b's hypergradients against the reference's
                                   for the same problem; NaN: not asked */

@@ -88,14 +88,31 @@ static json_t *growth_json(const hd_drift *drift) {
     return list;
 }
 
-static json_t *events_json(const hd_drift *drift) {
+static json_t *by_name(const hd_capture_info *info, const double *values) {
+    json_t *json = json_object();
+    char name[HD_NAME];
+    for (size_t j = 0; j < info->hypers; j++)
+        put(json, hd_hyperparameter_name(info->hyper[j], name), number(values[j]));
+    return json;
+}
+
+static json_t *share_of_event(const hd_drift *drift, const hd_diagnosis *diagnosis, size_t event) {
+    for (size_t i = 0; i < diagnosis->event_share_count; i++)
+        if (diagnosis->event_shares[i].event == event)
+            return by_name(&drift->info[0], diagnosis->event_shares[i].share);
+    return json_null();
+}
+
+static json_t *events_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     if (!drift->full) return json_null();
     json_t *list = json_array();
     for (size_t i = 0; i < drift->events.kept; i++) {
         const hd_event *e = &drift->events.of[i];
-        json_array_append_new(list, json_pack("{ss si si si si si sf sf}", "kind", hd_event_name(e->kind),
-                                              "iteration", e->iteration, "step", e->step, "layer", e->layer,
-                                              "row", e->row, "unit", e->unit, "a", e->a, "b", e->b));
+        json_t *json = json_pack("{ss si si si si si sf sf}", "kind", hd_event_name(e->kind), "iteration",
+                                 e->iteration, "step", e->step, "layer", e->layer, "row", e->row, "unit",
+                                 e->unit, "a", e->a, "b", e->b);
+        put(json, "share", share_of_event(drift, diagnosis, i));
+        json_array_append_new(list, json);
     }
     return list;
 }
@@ -111,27 +128,22 @@ static json_t *event_counts_json(const hd_drift *drift) {
     return json;
 }
 
-static json_t *by_name(const hd_capture_info *info, const double *values) {
-    json_t *json = json_object();
-    char name[HD_NAME];
-    for (size_t j = 0; j < info->hypers; j++)
-        put(json, hd_hyperparameter_name(info->hyper[j], name), number(values[j]));
+static json_t *cause_json(const hd_capture_info *info, const hd_cause *cause) {
+    double share[HD_MAX_HYPERS];
+    for (size_t j = 0; j < info->hypers; j++) share[j] = hd_cause_share(cause, j);
+    json_t *json = json_pack("{ss}", "component", cause->component);
+    put(json, "share", by_name(info, share));
+    put(json, "into_a", by_name(info, cause->into_a));
+    put(json, "out_of_b", by_name(info, cause->out_of_b));
     return json;
 }
 
 static json_t *causes_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     json_t *list = json_array();
-    const hd_capture_info *info = &drift->info[0];
-    for (size_t c = 0; c < diagnosis->cause_count; c++) {
-        const hd_cause *cause = &diagnosis->causes[c];
-        double share[HD_MAX_HYPERS];
-        for (size_t j = 0; j < info->hypers; j++) share[j] = hd_cause_share(cause, j);
-        json_t *json = json_pack("{ss}", "component", cause->component);
-        put(json, "share", by_name(info, share));
-        put(json, "into_a", by_name(info, cause->into_a));
-        put(json, "out_of_b", by_name(info, cause->out_of_b));
-        json_array_append_new(list, json);
-    }
+    for (size_t c = 0; c < diagnosis->cause_count; c++)
+        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->causes[c]));
+    if (diagnosis->kinks_measured)
+        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->kinks));
     return list;
 }
 
@@ -229,7 +241,7 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     put(json, "first", site_json(&drift->first));
     put(json, "beyond", site_json(&drift->beyond));
     put(json, "growth", growth_json(drift));
-    put(json, "events", events_json(drift));
+    put(json, "events", events_json(drift, diagnosis));
     put(json, "event_counts", event_counts_json(drift));
     put(json, "pairing", pairing_json(info, &diagnosis->pairing));
     put(json, "causes", causes_json(drift, diagnosis));
@@ -319,7 +331,21 @@ static void print_growth(FILE *to, const hd_drift *drift, bool all) {
     if (left_out) fprintf(to, "  (%zu tensors more differ: --verbose, or --json)\n", left_out);
 }
 
-static void print_events(FILE *to, const hd_drift *drift, bool all) {
+/* The largest share of an event in any hypergradient, if it was measured. */
+static void print_share(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, size_t event) {
+    for (size_t i = 0; i < diagnosis->event_share_count; i++) {
+        const double *share = diagnosis->event_shares[i].share;
+        size_t most = 0;
+        char name[HD_NAME];
+        if (diagnosis->event_shares[i].event != event) continue;
+        for (size_t j = 1; j < drift->info[0].hypers; j++)
+            if (!(fabs(share[j]) <= fabs(share[most])) && !isnan(share[j])) most = j;
+        fprintf(to, "; alone %.0f%% of %s", 100 * share[most],
+                hd_hyperparameter_name(drift->info[0].hyper[most], name));
+    }
+}
+
+static void print_events(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
     const hd_events *events = &drift->events;
     if (!drift->full) {
         fprintf(to, "\n  events: not known from digests\n");
@@ -333,35 +359,46 @@ static void print_events(FILE *to, const hd_drift *drift, bool all) {
     size_t shown = all ? events->kept : events->kept < 8 ? events->kept : 8;
     for (size_t i = 0; i < shown; i++) {
         const hd_event *e = &events->of[i];
-        fprintf(to, "  %4u %5u  %-6s layer %u, %s %u, unit %u: %.3g and %.3g\n", e->iteration, e->step,
+        fprintf(to, "  %4u %5u  %-6s layer %u, %s %u, unit %u: %.3g and %.3g", e->iteration, e->step,
                 hd_event_name(e->kind), e->layer, e->kind == HD_EVENT_SIGN ? "row" : "example", e->row,
                 e->unit, e->a, e->b);
+        print_share(to, drift, diagnosis, i);
+        fputc('\n', to);
     }
     if (hd_events_total(events) > shown) fprintf(to, "  (%zu more)\n", hd_events_total(events) - shown);
 }
 
+/* A column of shares in the table of hypergradients: its heading, or its figure for hyperparameter j. */
+static void print_cause(FILE *to, const hd_cause *cause, size_t j) {
+    int width = (int)strlen(cause->component) < 14 ? (int)strlen(cause->component) : 14;
+    width = width < 5 ? 5 : width;
+    double share = j == SIZE_MAX ? NAN : hd_cause_share(cause, j);
+    if (j == SIZE_MAX)
+        fprintf(to, "  %*.14s", width, cause->component);
+    else if (isnan(share))
+        fprintf(to, "  %*s", width, "-");
+    else
+        fprintf(to, "  %*.0f%%", width - 1, 100 * share);
+}
+
+static void print_causes(FILE *to, const hd_diagnosis *diagnosis, size_t j) {
+    for (size_t c = 0; c < diagnosis->cause_count; c++) print_cause(to, &diagnosis->causes[c], j);
+    if (diagnosis->kinks_measured) print_cause(to, &diagnosis->kinks, j);
+    fputc('\n', to);
+}
+
 static void print_hypergradients(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis) {
     const hd_capture_info *info = &drift->info[0];
-    const hd_ending *o = &drift->ending[diagnosis->iteration];
+    const hd_ending *e = &drift->ending[diagnosis->iteration];
     char name[HD_NAME];
-    fprintf(to, "\n  hypergradients of hyper-iteration %zu\n  %-12s%18s%18s%12s", diagnosis->iteration, "",
-            "a", "b", "relative");
-    for (size_t c = 0; c < diagnosis->cause_count; c++)
-        fprintf(to, "  %.14s", diagnosis->causes[c].component);
-    fputc('\n', to);
+    fprintf(to, "\n  hypergradients of hyper-iteration %zu; shares of the difference\n  %-12s%18s%18s%12s",
+            diagnosis->iteration, "", "a", "b", "relative");
+    print_causes(to, diagnosis, SIZE_MAX);
     for (size_t j = 0; j < info->hypers; j++) {
-        double a = o->hypergradient[0][j], b = o->hypergradient[1][j];
+        double a = e->hypergradient[0][j], b = e->hypergradient[1][j];
         fprintf(to, "  %-12s%18.9g%18.9g%12.2g", hd_hyperparameter_name(info->hyper[j], name), a, b,
                 a == b ? 0 : fabs(b - a) / fabs(a));
-        for (size_t c = 0; c < diagnosis->cause_count; c++) {
-            double share = hd_cause_share(&diagnosis->causes[c], j);
-            int width = (int)strlen(diagnosis->causes[c].component);
-            if (isnan(share))
-                fprintf(to, "  %*s", width > 14 ? 14 : width, "-");
-            else
-                fprintf(to, "  %*.0f%%", (width > 14 ? 14 : width) - 1, 100 * share);
-        }
-        fputc('\n', to);
+        print_causes(to, diagnosis, j);
     }
 }
 
@@ -409,7 +446,7 @@ void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnos
     print_site(to, "beyond rounding", &drift->beyond);
     print_attest(to, drift);
     print_growth(to, drift, all);
-    print_events(to, drift, all);
+    print_events(to, drift, diagnosis, all);
     print_pairing(to, &drift->info[0], &diagnosis->pairing);
     if (drift->differing) print_hypergradients(to, drift, diagnosis);
     if (hd_nearer_reference(diagnosis) != '?')

@@ -121,6 +121,25 @@ size_t hd_events_total(const hd_events *events) {
     return total;
 }
 
+size_t hd_events_kinks(const hd_events *events, size_t iteration, bool to_b, hd_kink *kinks, size_t *which) {
+    size_t count = 0;
+    for (size_t i = 0; i < events->kept; i++) {
+        const hd_event *e = &events->of[i];
+        double value = to_b ? e->b : e->a;
+        bool relu = e->kind == HD_EVENT_RELU;
+        if (e->iteration > iteration || (!relu && e->kind != HD_EVENT_SIGN)) continue;
+        which[count] = i;
+        kinks[count++] = (hd_kink){.kind = relu ? HD_KINK_RELU : HD_KINK_SIGN,
+                                   .iteration = e->iteration,
+                                   .step = e->step,
+                                   .layer = e->layer,
+                                   .row = e->row,
+                                   .unit = e->unit,
+                                   .side = relu ? value > 0 : side(value)};
+    }
+    return count;
+}
+
 void hd_events_free(hd_events *events) {
     free(events->of);
     *events = (hd_events){.of = NULL};

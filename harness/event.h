@@ -3,6 +3,7 @@
 #define HD_EVENT_H
 
 #include "capture.h"
+#include "kink.h"
 
 typedef enum hd_event_kind {
     HD_EVENT_RELU,   /* a hidden unit is on in one and off in the other */
@@ -35,6 +36,12 @@ typedef struct hd_events {
 hd_status hd_events_add(hd_events *events, const hd_capture_reader *a, const hd_capture_reader *b,
                         hd_error *error);
 size_t hd_events_total(const hd_events *events);
+
+/* The decisions that would lead one side the other's way, for hd_job: of the kept events up to a
+ * hyper-iteration, those at a ReLU or a sign. to_b: as b decided, else as a did. kinks has room for kept;
+ * which[i] is the number of kinks[i]'s event. Their number. */
+size_t hd_events_kinks(const hd_events *events, size_t iteration, bool to_b, hd_kink *kinks, size_t *which);
+
 void hd_events_free(hd_events *events);
 
 #endif
