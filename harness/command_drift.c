@@ -65,7 +65,7 @@ hd_status hd_command_drift(const hd_options *options) {
     bool captures = options->word_count == 2;
     hd_status status =
         captures ? compare_captures(options->words, &drift, &error) : make_variants(options, variant, &error);
-    if (status == HD_OK && !captures) status = hd_lockstep(&variant[0], &variant[1], true, &drift, &error);
+    if (status == HD_OK && !captures) status = hd_lockstep(&variant[0], &variant[1], 0, true, &drift, &error);
     if (status == HD_OK)
         status = hd_diagnose(&drift, captures ? NULL : &variant[0], captures ? NULL : &variant[1],
                              options->pairing, &diagnosis, &error);

@@ -1,6 +1,6 @@
 #include "diagnosis.h"
 
-#include "scratch.h"
+#include "trial.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,34 +17,6 @@
 double hd_cause_share(const hd_cause *cause, size_t hyper) {
     double mean = (cause->into_a[hyper] + cause->out_of_b[hyper]) / 2;
     return isnan(mean) ? mean : fmin(fmax(mean, 0), 1);
-}
-
-/* --- running variants to their hypergradients --- */
-
-static hd_status hypergradients_with(const hd_variant *variant, size_t iteration, const hd_kink *kinks,
-                                     size_t count, double *hypergradients, hd_error *error) {
-    char folder[PATH_MAX] = "", path[PATH_MAX];
-    hd_dataset dataset = {0};
-    hd_record record = {0};
-    hd_status status = hd_scratch_create(folder, error);
-    if (status == HD_OK) status = hd_problem_data(&variant->experiment, &dataset, error);
-    hd_job job = hd_variant_job(variant, &dataset);
-    job.kinks = kinks;
-    job.kink_count = count;
-    if (status == HD_OK) status = hd_run(&job, folder, error);
-    if (status == HD_OK) status = hd_run_record(folder, iteration, path, error);
-    if (status == HD_OK) status = hd_record_load(path, false, &record, error);
-    for (size_t j = 0; status == HD_OK && j < record.hypers; j++)
-        hypergradients[j] = record.hyper[j].hypergradient;
-    hd_record_free(&record);
-    hd_dataset_free(&dataset);
-    hd_scratch_remove(folder);
-    return status;
-}
-
-static hd_status hypergradients_of(const hd_variant *variant, size_t iteration, double *hypergradients,
-                                   hd_error *error) {
-    return hypergradients_with(variant, iteration, NULL, 0, hypergradients, error);
 }
 
 /* --- causes --- */
@@ -83,7 +55,8 @@ static hd_status swap_in(const hd_variant *variant, const hd_variant *other, con
     hd_variant swapped;
     hd_status status = hd_variant_swap(variant, other, component, &swapped, error);
     *possible = status == HD_OK;
-    if (status == HD_OK) status = hypergradients_of(&swapped, iteration, hypergradients, error);
+    if (status == HD_OK)
+        status = hd_trial_hypergradients(&swapped, NULL, 0, iteration, hypergradients, error);
     return status == HD_INVALID && !*possible ? HD_OK : status;
 }
 
@@ -145,7 +118,7 @@ static hd_status ask_reference(const hd_drift *drift, const hd_variant *const si
         status = on_reference(sides[s], &reference[s], error);
         bool known = s == 1 && status == HD_OK && hd_variant_same(&reference[0], &reference[1]);
         if (status == HD_OK && !known)
-            status = hypergradients_of(&reference[s], d->iteration, expected, error);
+            status = hd_trial_hypergradients(&reference[s], NULL, 0, d->iteration, expected, error);
         if (status != HD_OK) return status;
         const double *is = drift->ending[d->iteration].hypergradient[s];
         double worst = 0;
@@ -170,9 +143,10 @@ static hd_status measure_together(const hd_drift *drift, const hd_variant *const
     const hd_ending *ending = &drift->ending[d->iteration];
     size_t hypers = drift->info[0].hypers;
     double into_a[HD_MAX_HYPERS], out_of_b[HD_MAX_HYPERS];
-    hd_status status = hypergradients_with(sides[0], d->iteration, orders[1], d->kink_count, into_a, error);
+    hd_status status =
+        hd_trial_hypergradients(sides[0], orders[1], d->kink_count, d->iteration, into_a, error);
     if (status == HD_OK)
-        status = hypergradients_with(sides[1], d->iteration, orders[0], d->kink_count, out_of_b, error);
+        status = hd_trial_hypergradients(sides[1], orders[0], d->kink_count, d->iteration, out_of_b, error);
     if (status != HD_OK) return status;
     snprintf(d->kinks.component, sizeof d->kinks.component, "kinks");
     shares(ending->hypergradient[0], into_a, ending, hypers, d->kinks.into_a);
@@ -192,7 +166,7 @@ static hd_status measure_alone(const hd_drift *drift, const hd_variant *a, const
         hd_event_share *share = &d->event_shares[i];
         double with[HD_MAX_HYPERS];
         share->event = which[i];
-        status = hypergradients_with(a, d->iteration, &orders[i], 1, with, error);
+        status = hd_trial_hypergradients(a, &orders[i], 1, d->iteration, with, error);
         if (status == HD_OK)
             shares(ending->hypergradient[0], with, ending, drift->info[0].hypers, share->share);
         d->event_share_count = i + 1;
@@ -264,6 +238,22 @@ static size_t carried_by_kinks(const hd_drift *drift, const hd_diagnosis *d) {
     return found;
 }
 
+/* Adds to the evidence what the kinks carry: of that hypergradient, or else of the one they carry most of. */
+static void describe_kinks(const hd_drift *drift, hd_diagnosis *d, size_t hyper) {
+    size_t length = strlen(d->evidence);
+    char name[HD_NAME];
+    if (!d->kinks_measured) return;
+    for (size_t j = 0; hyper == SIZE_MAX && j < drift->info[0].hypers; j++)
+        if (hd_cause_share(&d->kinks, j) > MOST) hyper = j;
+    if (hyper == SIZE_MAX) return;
+    snprintf(d->evidence + length, sizeof d->evidence - length,
+             " %zu decisions at kinks fell differently; taken the other way they carry %.0f%% of the "
+             "difference in "
+             "%s.",
+             d->kink_count, 100 * hd_cause_share(&d->kinks, hyper),
+             hd_hyperparameter_name(drift->info[0].hyper[hyper], name));
+}
+
 static void describe_site(const hd_site *site, char text[256]) {
     size_t used = (size_t)snprintf(text, 256, "%s at step %u of hyper-iteration %u (%s)", site->part.name,
                                    site->place.step, site->place.iteration, site->part.phase);
@@ -304,13 +294,7 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
                      ? "Led along a's states, no step of b adds more than rounding at random does."
                      : "It is of the size of rounding; nothing was led along, so later steps are not judged.",
                  worst);
-        size_t length = strlen(d->evidence);
-        if (kinked != SIZE_MAX)
-            snprintf(d->evidence + length, sizeof d->evidence - length,
-                     " %zu decisions at kinks fell differently; taken the other way they carry %.0f%% of the "
-                     "difference in %s.",
-                     d->kink_count, 100 * hd_cause_share(&d->kinks, kinked),
-                     hd_hyperparameter_name(drift->info[0].hyper[kinked], name));
+        describe_kinks(drift, d, kinked);
         return;
     }
     d->finding = cause ? HD_BY_COMPONENT : HD_UNEXPLAINED;

@@ -131,8 +131,8 @@ static bool rounds(const hd_variant *a) {
     return !strcmp(a->device, "cpu") && a->rounding < UINT32_MAX;
 }
 
-static hd_status prepare(hd_lanes *lanes, const hd_variant *a, const hd_variant *b, bool follow,
-                         hd_error *error) {
+static hd_status prepare(hd_lanes *lanes, const hd_variant *a, const hd_variant *b, unsigned tensors,
+                         bool follow, hd_error *error) {
     static const char *const what[LANES] = {"a", "b", "b led along a", "a with rounding led along a"};
     unsigned leads = shown_by_both(a, b);
     hd_status status = HD_OK;
@@ -140,6 +140,7 @@ static hd_status prepare(hd_lanes *lanes, const hd_variant *a, const hd_variant 
         hd_lane *lane = &lanes->of[i];
         lane->variant = i == LANE_A || i == LANE_FOLLOWS_ROUNDING ? *a : *b;
         lane->what = what[i];
+        lane->shows = tensors;
         lane->used = i < LANE_FOLLOWS_B || (follow && (i == LANE_FOLLOWS_B || rounds(a)));
         if (i == LANE_FOLLOWS_ROUNDING) lane->variant.rounding = a->rounding + 1;
         lane->leads = i < LANE_FOLLOWS_B ? 0 : leads;
@@ -180,13 +181,13 @@ static hd_status wait_for_lanes(hd_lanes *lanes, hd_status status, hd_error *err
     return cause != HD_OK ? cause : status;
 }
 
-hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, bool follow, hd_drift *drift,
-                      hd_error *error) {
+hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, unsigned tensors, bool follow,
+                      hd_drift *drift, hd_error *error) {
     static hd_lanes lanes; /* too large for the stack */
     memset(&lanes, 0, sizeof lanes);
     *drift = (hd_drift){.compared = 0};
     hd_status status = hd_variant_comparable(a, b, error);
-    if (status == HD_OK) status = prepare(&lanes, a, b, follow, error);
+    if (status == HD_OK) status = prepare(&lanes, a, b, tensors, follow, error);
     if (status == HD_OK) status = start_lanes(&lanes, error);
     if (status == HD_OK) status = compare(&lanes, drift, error);
     status = wait_for_lanes(&lanes, status, error);

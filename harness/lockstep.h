@@ -5,12 +5,11 @@
 #include "drift.h"
 #include "variant.h"
 
-/* Runs a and b, and with `follow` two more led along a's states (see drift.h; the one under random rounding
- * only where a is on device cpu), and compares them. progress: a line on stderr that tells how far it is.
- * Errors as hd_run's and hd_drift_compare's; HD_DIFFERENT where a side has a value that is not finite. End
- * with hd_drift_free, also after a failure. */
-hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, bool follow, hd_drift *drift,
-                      hd_error *error);
+/* Runs a and b, and with `follow` two more led along a's states (see drift.h), and compares their tensors of
+ * the kinds in `tensors` (0: all). Errors as hd_run's and hd_drift_compare's; HD_DIFFERENT where a side has a
+ * value that is not finite. End with hd_drift_free, also after a failure. */
+hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, unsigned tensors, bool follow,
+                      hd_drift *drift, hd_error *error);
 
 /* Runs one variant and shows each of its tensors of the kinds in `tensors` to look, until that says no
  * (HD_INVALID). Errors as hd_run's. */
