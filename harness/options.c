@@ -9,8 +9,8 @@
 
 const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
-static const char *const command_names[HD_COMMANDS] = {"run",     "check", "diff",  "bless",
-                                                       "devices", "bench", "drift", "capture"};
+static const char *const command_names[HD_COMMANDS] = {"run",   "check", "diff",    "bless",  "devices",
+                                                       "bench", "drift", "capture", "explain"};
 static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
 
 static const char doc[] =
@@ -28,6 +28,7 @@ static const char doc[] =
     "  drift CAPTURE CAPTURE where two runs part, by how much, and why\n"
     "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
     "                        keep a run's tensors, to be compared on another machine or night\n"
+    "  explain trace-2017    what made the records of 2017 differ, found by running variants\n"
     "\n"
     "EXPERIMENT is the path of an INI file, or the name of one in fixtures/.\n"
     "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
@@ -160,7 +161,8 @@ static void take_word(hd_options *options, char *word, struct argp_state *state)
         if (!strcmp(word, command_names[c])) options->command = c;
     if (options->command == HD_COMMANDS)
         argp_error(state,
-                   "command %s: not known; allowed: run, check, diff, bless, devices, bench, drift, capture",
+                   "command %s: not known; allowed: run, check, diff, bless, devices, bench, drift, capture, "
+                   "explain",
                    word);
 }
 
@@ -188,6 +190,9 @@ static void check_words(const hd_options *options, struct argp_state *state) {
         if (count == 2 && (options->side_count[0] || options->side_count[1]))
             argp_error(state, "drift: --a and --b go with an experiment, not with two captures");
         break;
+    case HD_COMMAND_EXPLAIN:
+        if (count != 1) argp_error(state, "explain: name a folder of printed records: trace-2017");
+        break;
     case HD_COMMAND_CAPTURE:
         if (count == 0) argp_error(state, "capture: name an experiment");
         if (!options->out) argp_error(state, "capture: --out FILE is missing");
@@ -195,7 +200,7 @@ static void check_words(const hd_options *options, struct argp_state *state) {
     case HD_COMMAND_CHECK:
         break;
     case HD_COMMANDS:
-        argp_error(state, "name a command: run, check, diff, bless, devices, bench, drift, capture");
+        argp_error(state, "name a command: run, check, diff, bless, devices, bench, drift, capture, explain");
     }
 }
 

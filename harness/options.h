@@ -16,6 +16,7 @@ typedef enum hd_command {
     HD_COMMAND_BENCH,
     HD_COMMAND_DRIFT,
     HD_COMMAND_CAPTURE,
+    HD_COMMAND_EXPLAIN,
     HD_COMMANDS
 } hd_command;
 
