@@ -72,14 +72,15 @@ static void gate(size_t count, const float *restrict a, float *restrict d) {
     for (size_t i = 0; i < count; i++) d[i] = hd_relu_gate(a[i], d[i]);
 }
 
-static bool softmax(size_t rows, size_t classes, float divisor, const uint8_t *labels, const float *logits,
-                    float *p, float *delta, float *error) {
+static inline __attribute__((always_inline)) bool
+softmax_by(float (*exponential)(float), float (*logarithm)(float), size_t rows, size_t classes, float divisor,
+           const uint8_t *labels, const float *logits, float *p, float *delta, float *error) {
     uint32_t worst = 0;
     for (size_t r = 0; r < rows; r++, logits += classes, p += classes, delta += classes) {
         float greatest = logits[0], sum = 0;
         for (size_t c = 1; c < classes; c++) greatest = logits[c] > greatest ? logits[c] : greatest;
         for (size_t c = 0; c < classes; c++) {
-            p[c] = hd_exp(logits[c] - greatest);
+            p[c] = exponential(logits[c] - greatest);
             sum += p[c];
         }
         for (size_t c = 0; c < classes; c++) {
@@ -87,12 +88,22 @@ static bool softmax(size_t rows, size_t classes, float divisor, const uint8_t *l
             worst = greater(worst, magnitude_bits(p[c]));
         }
         float likelihood = p[labels[r]];
-        error[r] = -hd_log(hd_clip(likelihood));
+        error[r] = -logarithm(hd_clip(likelihood));
         bool passes = hd_clip_passes(likelihood);
         for (size_t c = 0; c < classes; c++)
             delta[c] = passes ? hd_softmax_delta(p[c], c == labels[r] ? 1.0f : 0.0f, divisor) : 0.0f;
     }
     return not_finite(worst);
+}
+
+static bool softmax(size_t rows, size_t classes, float divisor, const uint8_t *labels, const float *logits,
+                    float *p, float *delta, float *error) {
+    return softmax_by(hd_exp, hd_log, rows, classes, divisor, labels, logits, p, delta, error);
+}
+
+static bool softmax_libm(size_t rows, size_t classes, float divisor, const uint8_t *labels,
+                         const float *logits, float *p, float *delta, float *error) {
+    return softmax_by(expf, logf, rows, classes, divisor, labels, logits, p, delta, error);
 }
 
 static void softmax_tangent(size_t rows, size_t classes, float divisor, const uint8_t *labels, const float *p,
@@ -224,6 +235,7 @@ const hd_cpu_loops JOIN(hd_cpu_loops_, HD_LOOPS) = {
     .activate_tangent = activate_tangent,
     .gate = gate,
     .softmax = softmax,
+    .softmax_libm = softmax_libm,
     .softmax_tangent = softmax_tangent,
     .sum_slice = sum_slice,
     .momentum_step = momentum_step,

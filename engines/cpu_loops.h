@@ -26,8 +26,11 @@ typedef struct hd_cpu_loops {
     bool (*activate_tangent)(size_t rows, size_t columns, const float *a, bool relu, float *z_dot,
                              const float *b_dot);
     void (*gate)(size_t count, const float *a, float *d);
+    /* With arithmetic.h's exp and log, and with the C library's. */
     bool (*softmax)(size_t rows, size_t classes, float divisor, const uint8_t *labels, const float *logits,
                     float *p, float *delta, float *error);
+    bool (*softmax_libm)(size_t rows, size_t classes, float divisor, const uint8_t *labels,
+                         const float *logits, float *p, float *delta, float *error);
     void (*softmax_tangent)(size_t rows, size_t classes, float divisor, const uint8_t *labels, const float *p,
                             float *z_dot);
     /* Sum of one slice, n <= HD_SUM_SLICE: 16 interleaved fmaf chains from +0, folded 8, 4, 2, 1. y NULL:

@@ -73,6 +73,17 @@ static __global__ void gate_kernel(size_t count, const float *a, float *d, size_
     EACH_ELEMENT(i, count) d[blockIdx.y * stride + i] = hd_relu_gate(a[i], d[blockIdx.y * stride + i]);
 }
 
+/* exp and log: the one arithmetic's, and those of the CUDA mathematics library, which everybody else uses. */
+struct SharedMath {
+    static __device__ float exponential(float x) { return hd_exp(x); }
+    static __device__ float logarithm(float x) { return hd_log(x); }
+};
+struct DeviceMath {
+    static __device__ float exponential(float x) { return expf(x); }
+    static __device__ float logarithm(float x) { return logf(x); }
+};
+
+template <class Math>
 static __global__ void softmax_kernel(size_t rows, size_t classes, float divisor, const uint8_t *labels, const float *logits,
                                       float *p, float *delta, float *error, Latch *latch, unsigned long long what) {
     EACH_ELEMENT(r, rows) {
@@ -80,7 +91,7 @@ static __global__ void softmax_kernel(size_t rows, size_t classes, float divisor
         float *q = p + r * classes, *d = delta + r * classes, greatest = z[0], sum = 0;
         for (size_t c = 1; c < classes; c++) greatest = z[c] > greatest ? z[c] : greatest;
         for (size_t c = 0; c < classes; c++) {
-            q[c] = hd_exp(z[c] - greatest);
+            q[c] = Math::exponential(z[c] - greatest);
             sum += q[c];
         }
         for (size_t c = 0; c < classes; c++) {
@@ -88,7 +99,7 @@ static __global__ void softmax_kernel(size_t rows, size_t classes, float divisor
             latch_if(not_finite(q[c]), latch, what);
         }
         float likelihood = q[labels[r]];
-        error[r] = -hd_log(hd_clip(likelihood));
+        error[r] = -Math::logarithm(hd_clip(likelihood));
         bool passes = hd_clip_passes(likelihood);
         for (size_t c = 0; c < classes; c++)
             d[c] = passes ? hd_softmax_delta(q[c], c == labels[r] ? 1.0f : 0.0f, divisor) : 0.0f;

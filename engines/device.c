@@ -43,6 +43,14 @@ static hd_status refuse_arithmetic(const char *name, const char *arithmetic, hd_
     return hd_fail(error, HD_INVALID, "device %s: arithmetic %s: allowed: %s", name, arithmetic, allowed);
 }
 
+/* HD_INVALID for math that the device does not have. */
+static hd_status check_math(const char *name, const char *math, hd_error *error) {
+    const char *other = !strcmp(name, "cpu") ? "libm" : !strcmp(name, "cuda") ? "device" : NULL;
+    if (!math || !strcmp(math, "shared") || (other && !strcmp(math, other))) return HD_OK;
+    return hd_fail(error, HD_INVALID, "device %s: math %s: allowed: shared%s%s", name, math,
+                   other ? ", " : "", other ? other : "");
+}
+
 static hd_status open_named(const char *name, const hd_device_options *options, hd_device **device,
                             hd_error *error) {
     if (!strcmp(name, "cpu")) return hd_device_open_cpu(options, device, error);
@@ -58,7 +66,8 @@ hd_status hd_device_open(const char *name, const hd_device_options *options, hd_
         return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: cpu, reference, cuda", name);
     if (options && !hd_device_offers(name, options->arithmetic))
         return refuse_arithmetic(name, options->arithmetic, error);
-    hd_status status = hd_host_threads(options, &threads, error);
+    hd_status status = options ? check_math(name, options->math, error) : HD_OK;
+    if (status == HD_OK) status = hd_host_threads(options, &threads, error);
     if (status != HD_OK) return status;
     if (!has_room(threads))
         return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for %zu thread%s", name, threads,

@@ -198,9 +198,9 @@ struct hd_device {
     const hd_device_ops *ops;
     struct hd_overlay *overlay; /* the topmost: overlay.h */
     const char *name;           /* "cpu", "reference", "cuda" */
-    const char *arithmetic;     /* "exact", "float64", "cublas", "cublas-tf32", "random-rounding" */
-    size_t element;             /* bytes of an element: 4 or 8 */
-    bool asynchronous;          /* operations are told now and done later: see settle */
+    const char *arithmetic; /* "exact", "float64", "cublas", "cublas-tf32", "random-rounding", "libm", ... */
+    size_t element;         /* bytes of an element: 4 or 8 */
+    bool asynchronous;      /* operations are told now and done later: see settle */
     size_t threads;
     char kernels[32]; /* what multiplies: "skx", "haswell", ... (BLIS), "own", or "cublas" */
     char loops[16];   /* version of the other loops: "avx512", "avx2", "baseline", "plain", "sm_90" */
@@ -223,17 +223,19 @@ typedef struct hd_device_options {
     const char *loops;      /* "avx512", "avx2", "baseline" */
     const char *arithmetic; /* NULL: the device's usual one. On cuda "cublas": products by cuBLAS, in float32
                                throughout; "cublas-tf32": their factors rounded to TF32 */
+    const char *math;       /* exp and log: NULL or "shared" for arithmetic.h's; on cpu "libm", on cuda
+                               "device" for those that everybody else uses there */
     uint32_t rounding;      /* seed of random rounding (rounding.h), on "cpu" only; 0: none */
 } hd_device_options;
 
 /* Whether the device of this name knows the arithmetic (NULL: its usual one); false for a name not known. */
 bool hd_device_offers(const char *name, const char *arithmetic);
 
-/* Opens "cpu", "reference" or "cuda". HD_INVALID for a name, kernels, loops or arithmetic not known, for
- * rounding where there is none, and for environment variables that would change cuBLAS's arithmetic unseen;
- * HD_UNAVAILABLE for what this machine cannot: kernels or loops its processor does not run, too many threads,
- * no memory, BLIS already started with other kernels, no GPU, no cuBLAS. End with hd_device_close (takes
- * NULL).
+/* Opens "cpu", "reference" or "cuda". HD_INVALID for a name, kernels, loops, arithmetic or math not known,
+ * for rounding where there is none, and for environment variables that would change cuBLAS's arithmetic
+ * unseen; HD_UNAVAILABLE for what this machine cannot: kernels or loops its processor does not run, too many
+ * threads, no memory, BLIS already started with other kernels, no GPU, no cuBLAS. End with hd_device_close
+ * (takes NULL).
  */
 hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
                          hd_error *error);

@@ -76,9 +76,9 @@ static void softmax(hd_device *device, const hd_batch *batch, size_t classes, do
     {
         hd_range r = SHARE(batch->rows, 1);
         size_t at = r.from * classes;
-        bad |=
-            cpu->loops->softmax(r.to - r.from, classes, (float)divisor, batch->labels + r.from,
-                                in(logits) + at, out_of(p) + at, out_of(delta) + at, out_of(error) + r.from);
+        bad |= (cpu->libm ? cpu->loops->softmax_libm : cpu->loops->softmax)(
+            r.to - r.from, classes, (float)divisor, batch->labels + r.from, in(logits) + at, out_of(p) + at,
+            out_of(delta) + at, out_of(error) + r.from);
     }
     if (bad) hd_device_latch(device, HD_NOT_FINITE, (hd_label){HD_ERROR, 0});
 }
@@ -335,6 +335,8 @@ hd_status hd_device_open_cpu(const hd_device_options *options, hd_device **opene
     hd_device *device = &cpu->device;
     *device = (hd_device){.ops = &ops, .name = "cpu", .arithmetic = "exact", .element = sizeof(float)};
     hd_status status = hd_host_threads(options, &device->threads, error);
+    cpu->libm = options && options->math && !strcmp(options->math, "libm");
+    if (cpu->libm) device->arithmetic = "libm";
     if (status == HD_OK) status = choose_loops(options ? options->loops : NULL, &cpu->loops, error);
     if (status == HD_OK) {
         snprintf(device->loops, sizeof device->loops, "%s", cpu->loops->name);

@@ -34,6 +34,7 @@ typedef struct hd_cpu {
     hd_device device;
     const hd_cpu_loops *loops;
     const hd_cpu_loops *own; /* the loops that multiply, NULL for BLIS */
+    bool libm;               /* exp and log are the C library's */
     hd_scratch *scratch;     /* [threads] */
     float *slice_sums;       /* [slice_capacity][4] */
     size_t slice_capacity;

@@ -34,6 +34,7 @@ struct Allocation {
 struct Cuda {
     hd_device device; /* first: an hd_device * is a Cuda * */
     cudaStream_t stream;
+    bool device_math; /* exp and log are the CUDA library's */
     const char *failed, *why; /* what was being done when something first failed, or NULL */
     int processors;
     Allocation *allocations;
@@ -407,8 +408,9 @@ void gate(hd_device *device, size_t count, size_t rows, size_t columns, const hd
 void softmax(hd_device *device, const hd_batch *batch, size_t classes, double divisor, const hd_real *logits, hd_real *p,
              hd_real *delta, hd_real *error) {
     Cuda *cuda = of(device);
-    LAUNCH(softmax_kernel, blocks_for(batch->rows), THREADS, batch->rows, classes, (float)divisor, batch->labels, real(logits),
-           real(p), real(delta), real(error), cuda->latch, what(device, hd_label{HD_ERROR, 0}));
+    LAUNCH((cuda->device_math ? softmax_kernel<DeviceMath> : softmax_kernel<SharedMath>), blocks_for(batch->rows), THREADS,
+           batch->rows, classes, (float)divisor, batch->labels, real(logits), real(p), real(delta), real(error), cuda->latch,
+           what(device, hd_label{HD_ERROR, 0}));
 }
 
 void softmax_tangent(hd_device *device, const hd_batch *batch, size_t count, size_t classes, double divisor, const hd_real *p,
@@ -640,6 +642,8 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_de
     cuda->device.ops = by_cublas ? &cublas_ops : &ops;
     cuda->device.name = "cuda";
     cuda->device.arithmetic = tf32 ? "cublas-tf32" : by_cublas ? "cublas" : "exact";
+    cuda->device_math = options && options->math && !strcmp(options->math, "device");
+    if (cuda->device_math && !by_cublas) cuda->device.arithmetic = "device-math";
     cuda->device.element = sizeof(float);
     cuda->device.asynchronous = true;
     cuda->device.threads = 1;

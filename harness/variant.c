@@ -14,7 +14,7 @@ static const struct {
 };
 
 static const char allowed[] =
-    "device, mode, threads, blis-kernels, loops, rounding, arithmetic, tf32, fill, fill-race, powf, "
+    "device, mode, threads, blis-kernels, loops, math, rounding, arithmetic, tf32, fill, fill-race, powf, "
     "section.key";
 
 static const char *setting_of(const char *key) {
@@ -108,6 +108,7 @@ static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error
     if (!strcmp(word->key, "blis-kernels"))
         return copy_name(word, variant->kernels, sizeof variant->kernels, error);
     if (!strcmp(word->key, "loops")) return copy_name(word, variant->loops, sizeof variant->loops, error);
+    if (!strcmp(word->key, "math")) return copy_name(word, variant->math, sizeof variant->math, error);
     return hd_fail(error, HD_INVALID, "%s=%s: not a known key; allowed: %s", word->key, word->value, allowed);
 }
 
@@ -167,7 +168,7 @@ bool hd_variant_same(const hd_variant *a, const hd_variant *b) {
     return !strcmp(a->experiment.sha256, b->experiment.sha256) &&
            same_arithmetic(a->experiment.arithmetic, b->experiment.arithmetic) && a->mode == b->mode &&
            !strcmp(a->device, b->device) && !strcmp(a->kernels, b->kernels) && !strcmp(a->loops, b->loops) &&
-           a->threads == b->threads && a->rounding == b->rounding;
+           a->threads == b->threads && a->rounding == b->rounding && !strcmp(a->math, b->math);
 }
 
 hd_status hd_variant_comparable(const hd_variant *a, const hd_variant *b, hd_error *error) {
@@ -210,5 +211,6 @@ hd_job hd_variant_job(const hd_variant *variant, const hd_dataset *dataset) {
                     .options = {.threads = variant->threads,
                                 .kernels = kernels && kernels[0] ? kernels : NULL,
                                 .loops = loops && loops[0] ? loops : NULL,
+                                .math = variant->math[0] ? variant->math : NULL,
                                 .rounding = variant->rounding}};
 }

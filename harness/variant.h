@@ -26,7 +26,7 @@ typedef struct hd_variant {
     hd_experiment experiment; /* with the words' changes */
     hd_mode mode;             /* reverse, if no word says */
     char device[16];          /* cpu, if no word says */
-    char kernels[16], loops[16];
+    char kernels[16], loops[16], math[16];
     size_t threads;
     uint32_t rounding; /* 0, or the seed of random rounding */
 } hd_variant;

@@ -76,6 +76,43 @@ Test(conformance, softmax_and_its_tangent) {
     on_every_device(check_softmax);
 }
 
+/* p and error of many rows, with math as named. */
+static void many_rows(const char *math, float *results) {
+    enum { COUNT = ROWS * CLASSES };
+    hd_device *device = open_device("cpu", (hd_device_options){.math = math});
+    pictures p;
+    hd_batch *batch = load(device, &p);
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        uint64_t state = seed;
+        array logits = make(device, &state, COUNT, 3), probability = make(device, &state, COUNT, 1),
+              delta = make(device, &state, COUNT, 1), error = make(device, &state, ROWS, 1);
+        device->ops->softmax(device, batch, CLASSES, 1, logits.at, probability.at, delta.at, error.at);
+        fetch(&probability), fetch(&error);
+        for (size_t i = 0; i < COUNT; i++) *results++ = (float)probability.got[i];
+        for (size_t i = 0; i < ROWS; i++) *results++ = (float)error.got[i];
+        array *arrays[] = {&logits, &probability, &delta, &error};
+        for (size_t i = 0; i < 4; i++) drop(arrays[i]);
+    }
+    device->ops->batch_release(device, batch);
+    hd_device_close(device);
+}
+
+Test(conformance, the_c_library_s_exp_and_log_are_taken_by_name) {
+    enum { COUNT = 300 * ROWS * (CLASSES + 1) };
+    static float own[COUNT], shared[COUNT], libm[COUNT];
+    size_t differing = 0;
+    many_rows(NULL, own);
+    many_rows("shared", shared);
+    many_rows("libm", libm);
+    cr_expect(!memcmp(own, shared, sizeof own));
+    for (size_t i = 0; i < COUNT; i++) {
+        differing += libm[i] != own[i];
+        cr_assert(fabsf(libm[i] - own[i]) <= 4 * 0x1p-23f * fmaxf(fabsf(own[i]), 0x1p-23f), "%zu: %a, not %a",
+                  i, (double)libm[i], (double)own[i]);
+    }
+    cr_expect(differing > 0 && differing < COUNT / 10, "%zu of %d differ", differing, (int)COUNT);
+}
+
 /* v . R{delta}(u) = u . R{delta}(v): the error's Hessian in the logits. */
 static void check_symmetry(hd_device *device) {
     enum { COUNT = ROWS * CLASSES };

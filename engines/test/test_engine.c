@@ -1,6 +1,7 @@
 /* Whole runs: what they refuse, what they tell, what they leave behind, and memory that gives out anywhere.
  */
 #include "small_problem.h"
+#include <math.h>
 
 #include <malloc.h>
 #include <stdio.h>
@@ -480,4 +481,18 @@ Test(engine, a_limit_on_memory_is_unavailable_at_every_height) {
             cr_expect(refused > 20 && done == 3, "%s: %zu refused, %zu done", devices[d], refused, done);
         }
     free_problem(p);
+}
+
+/* --- exp and log --- */
+
+Test(engine, math_that_a_device_does_not_have_is_refused) {
+    static const char *const names[] = {"cpu", "reference", "cuda"}, *const math[] = {"device", "libm",
+                                                                                      "libm"};
+    for (size_t i = 0; i < 3; i++) {
+        hd_device *device;
+        hd_error error;
+        hd_device_options options = {.math = math[i]};
+        cr_expect_eq(hd_device_open(names[i], &options, &device, &error), HD_INVALID);
+        cr_expect(strstr(error.message, "shared"), "%s", error.message);
+    }
 }
