@@ -431,6 +431,19 @@ static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairin
             p->tremble);
 }
 
+/* In lines of at most 100 characters. */
+static void print_paragraph(FILE *to, const char *text) {
+    size_t column = 0;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (column && column + 1 + word > 98) column = 0, fputc('\n', to);
+        fprintf(to, "%s%.*s", column ? " " : "  ", (int)word, text);
+        column += word + 1;
+        text += word + strspn(text + word, " ");
+    }
+    fputc('\n', to);
+}
+
 void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
     char finding[HD_VARIANT_KEY + 16];
     const char *colour = diagnosis->finding == HD_IDENTICAL     ? "green"
@@ -439,8 +452,9 @@ void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnos
     fprintf(to, "%s, a: %s (%s, %s), b: %s (%s, %s)\n", drift->info[0].experiment, drift->info[0].variant,
             drift->info[0].device, hd_mode_name(drift->info[0].mode), drift->info[1].variant,
             drift->info[1].device, hd_mode_name(drift->info[1].mode));
-    fprintf(to, "%s%s%s: %s\n", hd_report_colour(to, colour), hd_finding_text(diagnosis, finding),
-            hd_report_plain(to), diagnosis->evidence);
+    fprintf(to, "%s%s%s\n", hd_report_colour(to, colour), hd_finding_text(diagnosis, finding),
+            hd_report_plain(to));
+    print_paragraph(to, diagnosis->evidence);
     fprintf(to, "  %zu of %zu tensors differ\n", drift->differing, drift->compared);
     print_site(to, "first", &drift->first);
     print_site(to, "beyond rounding", &drift->beyond);
@@ -449,7 +463,11 @@ void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnos
     print_events(to, drift, diagnosis, all);
     print_pairing(to, &drift->info[0], &diagnosis->pairing);
     if (drift->differing) print_hypergradients(to, drift, diagnosis);
-    if (hd_nearer_reference(diagnosis) != '?')
-        fprintf(to, "  worst relative error against the float64 reference: a %.2g, b %.2g\n",
-                diagnosis->reference_error[0], diagnosis->reference_error[1]);
+    char nearer = hd_nearer_reference(diagnosis);
+    if (nearer != '?')
+        fprintf(to, "  against the float64 reference: a is off by %.2g, b by %.2g at most, relatively: %s\n",
+                diagnosis->reference_error[0], diagnosis->reference_error[1],
+                nearer == '='   ? "equally near"
+                : nearer == 'a' ? "a is nearer"
+                                : "b is nearer");
 }
