@@ -57,23 +57,39 @@ static void activate(hd_device *device, size_t rows, size_t columns, hd_real *z,
 
 /* --- signs of weights --- */
 
-static size_t weight_of(const hd_problem *problem, const hd_kink *kink) {
-    size_t at = kink->row * problem->dims[kink->layer + 1] + kink->unit;
-    for (size_t l = 0; l < kink->layer; l++) at += problem->dims[l] * problem->dims[l + 1];
-    return at;
+/* An operation in which signs are turned: its weights, cut into a layer's each, and room for what the turns
+ * replace. */
+typedef struct hd_turning {
+    hd_device *device;
+    const hd_kinked *kinked;
+    const hd_stretches *stretches;
+    const hd_real *w;
+    double *kept; /* [kinks] */
+} hd_turning;
+
+/* What a kink adds to sign(w) of its weight in this step: 0 where that is what was ordered. */
+static double turned(const hd_turning *t, const hd_kink *kink, size_t *at) {
+    *at =
+        t->stretches->start[kink->layer] + kink->row * t->kinked->problem->dims[kink->layer + 1] + kink->unit;
+    if (!ordered_now(t->kinked, t->device, kink, HD_KINK_SIGN)) return 0;
+    double w = get(t->device, t->w, *at);
+    return kink->side - ((w > 0) - (w < 0));
 }
 
-/* Exchanges the weights of this step's kinks for ones of the sign ordered, or back: `kept` has room for all.
- */
-static void exchange(hd_device *device, const hd_real *w, double *kept, bool back) {
-    const hd_kinked *k = kinked_of(device);
-    for (size_t i = 0; i < k->count; i++) {
-        const hd_kink *kink = &k->kinks[i];
-        if (!ordered_now(k, device, kink, HD_KINK_SIGN)) continue;
-        size_t at = weight_of(k->problem, kink);
-        if (!back) kept[i] = get(device, w, at);
-        set(device, w, at, back ? kept[i] : kink->side * (double)FLT_MIN);
+/* Adds factor times a layer's turns to `terms`, to which the operation adds factor times the signs. */
+static void turn(const hd_turning *t, size_t layer, const hd_real *terms, double factor) {
+    for (size_t i = 0, at; i < t->kinked->count; i++) {
+        double by = turned(t, &t->kinked->kinks[i], &at);
+        if (t->kinked->kinks[i].layer != layer || by == 0) continue;
+        t->kept[i] = get(t->device, terms, at);
+        set(t->device, terms, at, t->kept[i] + factor * by);
     }
+}
+
+static void turn_back(const hd_turning *t, size_t layer, const hd_real *terms) {
+    for (size_t i = 0, at; i < t->kinked->count; i++)
+        if (turned(t, &t->kinked->kinks[i], &at) != 0 && t->kinked->kinks[i].layer == layer)
+            set(t->device, terms, at, t->kept[i]);
 }
 
 static void momentum_step(hd_device *device, const hd_stretches *stretches, const hd_real *w,
@@ -81,14 +97,10 @@ static void momentum_step(hd_device *device, const hd_stretches *stretches, cons
                           hd_label label) {
     const hd_kinked *k = kinked_of(device);
     double kept[k->count + 1];
-    exchange(device, w, kept, false);
+    hd_turning t = {device, k, stretches, w, kept};
+    for (size_t l = 0; l < k->problem->layers; l++) turn(&t, l, g, stretches->coefficients[l].rho_l1);
     k->overlay.under->momentum_step(device, stretches, w, m, g, w_next, m_next, label);
-    exchange(device, w, kept, true);
-    for (size_t i = 0; i < k->count; i++) /* the step began at the weight as it is */
-        if (ordered_now(k, device, &k->kinks[i], HD_KINK_SIGN)) {
-            size_t at = weight_of(k->problem, &k->kinks[i]);
-            set(device, w_next, at, get(device, w_next, at) + kept[i]);
-        }
+    for (size_t l = 0; l < k->problem->layers; l++) turn_back(&t, l, g);
 }
 
 static void momentum_tangent(hd_device *device, const hd_stretches *stretches, size_t count, size_t stride,
@@ -96,30 +108,56 @@ static void momentum_tangent(hd_device *device, const hd_stretches *stretches, s
                              const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m,
                              hd_label label) {
     const hd_kinked *k = kinked_of(device);
+    size_t layers = k->problem->layers;
     double kept[k->count + 1];
-    exchange(device, w, kept, false);
+    hd_turning t = {device, k, stretches, w, kept};
+    for (size_t j = 0; j < count; j++)
+        for (size_t l = 0; l < layers; l++)
+            if (source[j * stretches->count + l] == HD_SOURCE_SIGN)
+                turn(&t, l, hd_at(device, h, j * stride), 1);
     k->overlay.under->momentum_tangent(device, stretches, count, stride, source, w, m, m_next, h, z_w, z_m,
                                        label);
-    exchange(device, w, kept, true);
+    for (size_t j = 0; j < count; j++)
+        for (size_t l = 0; l < layers; l++)
+            if (source[j * stretches->count + l] == HD_SOURCE_SIGN)
+                turn_back(&t, l, hd_at(device, h, j * stride));
 }
 
 static void momentum_adjoint(hd_device *device, const hd_stretches *stretches, const hd_real *w,
                              const hd_real *m, const hd_real *m_next, const hd_real *p_w, const hd_real *p_m,
                              hd_real *q, double *sums) {
     const hd_kinked *k = kinked_of(device);
-    double kept[k->count + 1];
-    exchange(device, w, kept, false);
+    hd_turning t = {device, k, stretches, w, NULL};
     k->overlay.under->momentum_adjoint(device, stretches, w, m, m_next, p_w, p_m, q, sums);
-    exchange(device, w, kept, true);
+    for (size_t i = 0, at; i < k->count; i++) {
+        double by = turned(&t, &k->kinks[i], &at);
+        if (by != 0) sums[4 * k->kinks[i].layer] += by * get(device, q, at);
+    }
 }
 
 /* --- laying it --- */
+
+static bool is_there(const hd_problem *problem, const hd_kink *kink) {
+    size_t layer = kink->layer,
+           rows = kink->step == problem->steps ? problem->validation.count : problem->batch;
+    if (kink->step > problem->steps) return false;
+    if (kink->kind == HD_KINK_RELU)
+        return layer >= 1 && layer < problem->layers && kink->row < rows && kink->unit < problem->dims[layer];
+    return layer < problem->layers && kink->row < problem->dims[layer] &&
+           kink->unit < problem->dims[layer + 1];
+}
 
 hd_status hd_kinks_lay(hd_device *device, const hd_problem *problem, const hd_kink *kinks, size_t count,
                        hd_error *error) {
     if (device->asynchronous)
         return hd_fail(error, HD_INVALID, "device %s: decisions can be ordered on a device of the host only",
                        device->name);
+    for (size_t i = 0; i < count; i++)
+        if (!is_there(problem, &kinks[i]))
+            return hd_fail(error, HD_INVALID,
+                           "decision %zu: no %s [%zu,%zu] of layer %zu at step %zu: nothing to order", i,
+                           kinks[i].kind == HD_KINK_RELU ? "unit" : "weight", kinks[i].row, kinks[i].unit,
+                           kinks[i].layer, kinks[i].step);
     hd_kinked *k = calloc(1, sizeof *k);
     if (!k) return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory", device->name);
     *k = (hd_kinked){.problem = problem, .kinks = kinks, .count = count};

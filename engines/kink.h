@@ -16,10 +16,12 @@ typedef struct hd_kink {
     int side;               /* a unit: 1 on, 0 off; a weight's sign: 1, 0, -1 */
 } hd_kink;
 
-/* Lays the overlay over a device of the host; kinks[count] must outlive it, in any order. A unit that is to
- * be on and is not gets the smallest normal number as its activation, one that is to be off 0; a weight's
- * sign is changed for the operations of its step alone, the weight itself is not. HD_INVALID for a device
- * that is not the host's; HD_UNAVAILABLE: no memory. */
+/* Lays the overlay over a device of the host; kinks[count] must outlive it, in any order, each decision once.
+ * A unit that is to be on and is not gets the smallest normal number as its activation, one that is to be off
+ * 0. A weight's sign is another for the operations of its step (rho_l1's penalty and its tangent and
+ * adjoint); the weight itself is not changed. An order that agrees with what happens changes no bit.
+ * HD_INVALID for a device that is not the host's and for a unit or weight that the problem has not;
+ * HD_UNAVAILABLE: no memory. */
 hd_status hd_kinks_lay(hd_device *device, const hd_problem *problem, const hd_kink *kinks, size_t count,
                        hd_error *error);
 
