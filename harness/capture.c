@@ -10,7 +10,7 @@
 #include <xxhash.h>
 
 #define MAGIC "hyperdrift-capture/1\n"
-enum { BYTE_ORDER_MARK = 0x01020304, LARGEST_INFO = 1 << 20, LANES = 16 };
+enum { BYTE_ORDER_MARK = 0x01020304, LARGEST_INFO = 1 << 20, PIECE = 1 << 24, LANES = 16 };
 
 /* --- digests --- */
 
@@ -68,148 +68,14 @@ void hd_tensor_digest_make(const void *values, size_t count, bool float32, hd_te
     }
 }
 
-/* --- what a capture says of itself --- */
-
-void hd_capture_info_free(hd_capture_info *info) {
-    json_decref(info->provenance);
-    *info = (hd_capture_info){.layers = 0};
-}
-
-static unsigned shown_in(hd_mode mode) {
-    unsigned both = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_BATCH | 1u << HD_ACTIVATION |
-                    1u << HD_DELTA | 1u << HD_ERROR | 1u << HD_GRADIENT | 1u << HD_VALIDATION_GRADIENT |
-                    1u << HD_EVALUATION | 1u << HD_HYPERGRADIENTS | 1u << HD_HYPERPARAMETERS;
-    return both | (mode == HD_FORWARD ? 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM
-                                      : 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM);
-}
-
-static json_t *info_json(const hd_capture_info *info, hd_builder *builder) {
-    json_t *root = json_object();
-    hd_build_text(builder, root, "experiment", info->experiment);
-    hd_build_text(builder, root, "variant", info->variant);
-    hd_build_text(builder, root, "experiment_sha256", info->experiment_sha256);
-    hd_build_text(builder, root, "data_sha256", info->data_sha256);
-    json_t *dims = hd_build(builder, root, "dims", json_array());
-    for (size_t l = 0; l <= info->layers; l++)
-        hd_build_element(builder, dims, json_integer((json_int_t)info->dims[l]));
-    const struct {
-        const char *key;
-        size_t value;
-    } sizes[] = {{"steps", info->steps},       {"batch", info->batch},
-                 {"training", info->training}, {"validation", info->validation},
-                 {"test", info->test},         {"hyper_iterations", info->hyper_iterations},
-                 {"tensors", info->tensors}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        hd_build_size(builder, root, sizes[i].key, sizes[i].value);
-    json_t *hypers = hd_build(builder, root, "hyperparameters", json_array());
-    for (size_t j = 0; j < info->hypers; j++) {
-        json_t *hyper = hd_build_element(builder, hypers, json_object());
-        hd_build_size(builder, hyper, "kind", (size_t)info->hyper[j].kind);
-        hd_build_size(builder, hyper, "layer", info->hyper[j].layer);
-    }
-    hd_build_text(builder, root, "mode", hd_mode_name(info->mode));
-    hd_build_text(builder, root, "device", info->device);
-    hd_build_text(builder, root, "arithmetic", info->arithmetic);
-    hd_build_text(builder, root, "keeps", info->full ? "full" : "digest");
-    hd_build(builder, root, "provenance", json_incref(info->provenance));
-    return root;
-}
-
-static void read_shapes(hd_capture_info *info, const hd_node *root) {
-    hd_node dims = hd_node_array(root, "dims"), hypers = hd_node_array(root, "hyperparameters");
-    size_t count = hd_node_length(&dims);
-    info->hypers = hd_node_length(&hypers);
-    if (count < 2 || count > HD_MAX_LAYERS + 1) hd_node_refuse(root, "dims", "has %zu numbers", count);
-    if (info->hypers > HD_MAX_HYPERS) hd_node_refuse(root, "hyperparameters", "are %zu", info->hypers);
-    if (root->document->status != HD_OK) return;
-    info->layers = count - 1;
-    for (size_t l = 0; l < count; l++) {
-        json_int_t units = json_integer_value(json_array_get(dims.json, l));
-        if (units < 1 || units > 1 << 24) hd_node_refuse(root, "dims", "has a number out of range");
-        info->dims[l] = (size_t)units;
-    }
-    for (size_t j = 0; j < info->hypers; j++) {
-        hd_node hyper = hd_node_element(&hypers, j);
-        size_t kind = hd_node_size(&hyper, "kind"), layer = hd_node_size(&hyper, "layer");
-        if (kind > HD_MU || layer >= info->layers) hd_node_refuse(&hyper, NULL, "is no hyperparameter");
-        info->hyper[j] = (hd_hyperparameter){(hd_hyper_kind)kind, layer};
-    }
-}
-
-static hd_status read_info(hd_capture_info *info, const char *name, json_t *json, hd_error *error) {
-    hd_document document = {.path = name, .root = json, .error = error};
-    hd_node root = {.document = &document, .json = json};
-    hd_node_copy(&root, "experiment", info->experiment, sizeof info->experiment);
-    hd_node_copy(&root, "variant", info->variant, sizeof info->variant);
-    hd_node_digest(&root, "experiment_sha256", info->experiment_sha256);
-    hd_node_digest(&root, "data_sha256", info->data_sha256);
-    read_shapes(info, &root);
-    info->steps = hd_node_size(&root, "steps");
-    info->batch = hd_node_size(&root, "batch");
-    info->training = hd_node_size(&root, "training");
-    info->validation = hd_node_size(&root, "validation");
-    info->test = hd_node_size(&root, "test");
-    info->hyper_iterations = hd_node_size(&root, "hyper_iterations");
-    info->tensors = (unsigned)hd_node_size(&root, "tensors");
-    info->mode = hd_node_second(&root, "mode", "forward", "reverse") ? HD_REVERSE : HD_FORWARD;
-    hd_node_copy(&root, "device", info->device, sizeof info->device);
-    hd_node_copy(&root, "arithmetic", info->arithmetic, sizeof info->arithmetic);
-    info->full = hd_node_second(&root, "keeps", "digest", "full");
-    hd_node provenance = hd_node_object(&root, "provenance");
-    info->provenance = json_incref(provenance.json);
-    return hd_document_close(&document);
-}
-
-/* --- shapes --- */
-
-size_t hd_place_count(const hd_capture_info *info, const hd_place *place) {
-    bool ended = place->step == info->steps;
-    size_t rows = ended && place->first < info->validation ? info->validation - place->first : info->batch;
-    if (place->step > info->steps || place->iteration >= info->hyper_iterations) return 0;
-    switch (place->tensor) {
-    case HD_WEIGHTS:
-    case HD_MOMENTUM_BUFFER:
-    case HD_GRADIENT:
-    case HD_VALIDATION_GRADIENT:
-    case HD_ADJOINT:
-    case HD_ADJOINT_MOMENTUM:
-        return hd_weight_count(info->layers, info->dims);
-    case HD_TANGENT:
-    case HD_TANGENT_MOMENTUM:
-        return place->index < info->hypers ? hd_weight_count(info->layers, info->dims) : 0;
-    case HD_BATCH:
-        return info->batch * info->dims[0];
-    case HD_ACTIVATION:
-    case HD_DELTA:
-        return place->index >= 1 && place->index <= info->layers ? rows * info->dims[place->index] : 0;
-    case HD_ERROR:
-        return rows;
-    case HD_EVALUATION:
-        return 4;
-    case HD_HYPERGRADIENTS:
-    case HD_HYPERPARAMETERS:
-        return info->hypers;
-    default:
-        return 0;
-    }
-}
+/* --- writing --- */
 
 static size_t bytes_of(const hd_entry_head *head) {
     return head->count * (head->float32 ? sizeof(float) : sizeof(double));
 }
 
-/* A chunk of the validation set holds fewer rows than are left of it. */
-static bool fits(const hd_capture_info *info, const hd_entry_head *head) {
-    size_t most = hd_place_count(info, &head->place);
-    bool part = head->place.step == info->steps && head->place.tensor >= HD_ACTIVATION &&
-                head->place.tensor <= HD_ERROR;
-    return head->count > 0 && (part ? head->count <= most : head->count == most);
-}
-
-/* --- writing --- */
-
 static unsigned captured(const hd_capture_writer *writer) {
-    unsigned shown = shown_in(writer->variant->mode);
+    unsigned shown = hd_capture_kinds(writer->variant->mode);
     return writer->tensors ? writer->tensors & shown : shown;
 }
 
@@ -222,7 +88,7 @@ static bool put_entry(hd_capture_writer *writer, hd_entry_head head, const void 
     head.full = writer->full || head.place.tensor >= HD_EVALUATION;
     put(writer, &head, sizeof head);
     writer->entries++;
-    if (head.full) return put(writer, values, head.count * (head.float32 ? sizeof(float) : sizeof(double)));
+    if (head.full) return put(writer, values, bytes_of(&head));
     hd_tensor_digest digest;
     hd_tensor_digest_make(values, head.count, head.float32, &digest);
     return put(writer, &digest, sizeof digest);
@@ -254,6 +120,7 @@ static void put_info(hd_capture_writer *writer, const hd_device *device) {
                             .test = e->test,
                             .hypers = e->hypers,
                             .mode = writer->variant->mode,
+                            .float32 = device->element == sizeof(float),
                             .full = writer->full,
                             .tensors = captured(writer),
                             .provenance = json_object()};
@@ -266,7 +133,7 @@ static void put_info(hd_capture_writer *writer, const hd_device *device) {
     snprintf(info.arithmetic, sizeof info.arithmetic, "%s", device->arithmetic);
     hd_variant_text(writer->variant, info.variant, sizeof info.variant);
     hd_status status = hd_machine_describe(device, info.provenance, &error);
-    json_t *json = info_json(&info, &builder);
+    json_t *json = hd_capture_info_json(&info, &builder);
     char *text = status == HD_OK && builder.status == HD_OK ? json_dumps(json, JSON_COMPACT) : NULL;
     uint32_t numbers[2] = {BYTE_ORDER_MARK, text ? (uint32_t)strlen(text) : 0};
     writer->failed |= !text;
@@ -349,6 +216,16 @@ static hd_status get(hd_capture_reader *reader, void *bytes, size_t count, hd_er
     return reader->stream.read(reader->stream.context, bytes, count, error);
 }
 
+/* On to the place of the entry that must come next, one of the kinds that were captured. */
+static void expect_next(hd_capture_reader *reader) {
+    hd_place *next = &reader->next, last;
+    do {
+        last = *next;
+        reader->complete = !hd_place_next(&reader->info, reader->rows, next);
+        if (next->first != last.first || next->step != last.step) reader->rows = 0;
+    } while (!reader->complete && !(reader->info.tensors >> next->tensor & 1));
+}
+
 hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, hd_error *error) {
     char magic[sizeof MAGIC] = "";
     uint32_t numbers[2];
@@ -373,18 +250,28 @@ hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, h
     free(text);
     if (status != HD_OK) return status;
     if (!json) return hd_fail(error, HD_INVALID, "%s: its heading is broken: %s", stream.name, where.text);
-    return read_info(&reader->info, stream.name, json, error);
+    status = hd_capture_info_read(&reader->info, stream.name, json, error);
+    if (status == HD_OK && !(reader->info.tensors >> reader->next.tensor & 1)) expect_next(reader);
+    return status;
 }
 
+/* Memory grows with what has come: a count that is wrong must not ask for all there is. */
 static hd_status get_values(hd_capture_reader *reader, hd_error *error) {
     size_t bytes = bytes_of(&reader->head);
-    if (bytes > reader->capacity) {
-        void *values = realloc(reader->values, bytes);
-        if (!values) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", reader->stream.name);
-        reader->values = values;
-        reader->capacity = bytes;
+    hd_status status = HD_OK;
+    for (size_t got = 0, part; status == HD_OK && got < bytes; got += part) {
+        part = bytes - got < PIECE ? bytes - got : PIECE;
+        if (got + part > reader->capacity) {
+            size_t capacity = bytes < 2 * (got + part) ? bytes : 2 * (got + part);
+            void *values = realloc(reader->values, capacity);
+            if (!values)
+                return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", reader->stream.name);
+            reader->values = values;
+            reader->capacity = capacity;
+        }
+        status = get(reader, (char *)reader->values + got, part, error);
     }
-    return get(reader, reader->values, bytes, error);
+    return status;
 }
 
 /* Which of a step's tensors that the sweep back makes again; SIZE_MAX: none of them. */
@@ -407,20 +294,59 @@ static size_t made_again(const hd_capture_info *info, const hd_place *place) {
 static hd_status attest(hd_capture_reader *reader, hd_error *error) {
     const hd_entry_head *head = &reader->head;
     size_t each = 2 * reader->info.layers + 2, which = made_again(&reader->info, &head->place);
+    size_t at = head->place.step * each + which;
     if (which == SIZE_MAX) return HD_OK;
-    if (!reader->way_out && !(reader->way_out = calloc(reader->info.steps * each, sizeof *reader->way_out)))
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", reader->stream.name);
+    if (at >= reader->way_out_room) {
+        size_t room = 2 * at + each;
+        uint64_t *way_out = realloc(reader->way_out, room * sizeof *way_out);
+        if (!way_out) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", reader->stream.name);
+        reader->way_out = way_out;
+        reader->way_out_room = room;
+    }
     uint64_t hash = head->full ? XXH3_64bits(reader->values, bytes_of(head))
                                : XXH3_64bits(reader->digest.hash, sizeof reader->digest.hash);
-    uint64_t *way_out = &reader->way_out[head->place.step * each + which];
     hd_attest *attest = &reader->attest;
     if (!head->place.back) {
-        *way_out = hash;
+        reader->way_out[at] = hash;
         return HD_OK;
     }
     attest->compared++;
-    if (*way_out != hash && attest->differing++ == 0) attest->first = head->place;
+    if (reader->way_out[at] != hash && attest->differing++ == 0) attest->first = head->place;
     return HD_OK;
+}
+
+/* Whether the head is that of the entry expected. The first tensor of a chunk of the validation set tells how
+ * many rows the chunk has. */
+static bool is_expected(hd_capture_reader *reader) {
+    const hd_capture_info *info = &reader->info;
+    const hd_entry_head *head = &reader->head;
+    bool result = head->place.tensor >= HD_EVALUATION,
+         of_examples = head->place.tensor >= HD_ACTIVATION && head->place.tensor <= HD_ERROR;
+    if (reader->complete || !hd_place_same(&head->place, &reader->next) ||
+        head->full != (info->full || result) ||
+        head->float32 != (info->float32 && !result && head->place.tensor != HD_BATCH))
+        return false;
+    if (of_examples && head->place.step == info->steps && reader->rows == 0) {
+        size_t width = hd_place_count(info, &head->place, 1), left = info->validation - head->place.first;
+        reader->rows = head->count / width < left ? head->count / width : left;
+    }
+    return head->count > 0 && head->count == hd_place_count(info, &head->place, reader->rows);
+}
+
+static hd_status read_end(hd_capture_reader *reader, hd_error *error) {
+    reader->ended = true;
+    if (reader->complete && reader->head.count == reader->entries) return HD_OK;
+    return hd_fail(error, HD_INVALID, "%s: holds %llu entries and says %llu%s", reader->stream.name,
+                   (unsigned long long)reader->entries, (unsigned long long)reader->head.count,
+                   reader->complete ? "" : ": the run's last tensors are missing");
+}
+
+/* Of results no other numbers can have been computed. */
+static bool is_finite(const hd_capture_reader *reader) {
+    const double *values = reader->values;
+    for (size_t i = 0; reader->head.place.tensor >= HD_EVALUATION && i < reader->head.count; i++)
+        if (!isfinite(values[i])) return false;
+    return true;
 }
 
 hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error) {
@@ -428,21 +354,18 @@ hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back
     for (;;) {
         hd_status status = get(reader, head, sizeof *head, error);
         if (status != HD_OK) return status;
-        if (head->place.tensor == HD_CAPTURE_END) {
-            reader->ended = true;
-            if (head->count == reader->entries) return HD_OK;
-            return hd_fail(error, HD_INVALID, "%s: holds %llu entries and says %llu", reader->stream.name,
-                           (unsigned long long)reader->entries, (unsigned long long)head->count);
-        }
-        if (!fits(&reader->info, head) ||
-            head->full != (reader->info.full || head->place.tensor >= HD_EVALUATION) || head->float32 > 1)
-            return hd_fail(error, HD_INVALID, "%s: entry %llu is broken", reader->stream.name,
-                           (unsigned long long)reader->entries);
-        reader->entries++;
-        status = head->full ? get_values(reader, error)
-                            : get(reader, &reader->digest, sizeof reader->digest, error);
+        if (head->place.tensor == HD_CAPTURE_END) return read_end(reader, error);
+        bool sound = is_expected(reader);
+        if (sound)
+            status = head->full ? get_values(reader, error)
+                                : get(reader, &reader->digest, sizeof reader->digest, error);
+        if (status == HD_OK && !(sound && is_finite(reader)))
+            status = hd_fail(error, HD_INVALID, "%s: entry %llu is broken", reader->stream.name,
+                             (unsigned long long)reader->entries);
         if (status == HD_OK) status = attest(reader, error);
         if (status != HD_OK) return status;
+        reader->entries++;
+        expect_next(reader);
         if (tensors >> head->place.tensor & 1 && (back || !head->place.back)) return HD_OK;
     }
 }

@@ -9,25 +9,8 @@
 #ifndef HD_CAPTURE_H
 #define HD_CAPTURE_H
 
-#include "record.h"
+#include "heading.h"
 #include "variant.h"
-
-/* After the engines' tensors (hd_tensor) come a hyper-iteration's results. */
-enum {
-    HD_EVALUATION = HD_TENSORS, /* validation error, then correct test, validation and training examples */
-    HD_HYPERGRADIENTS,          /* [hypers] */
-    HD_HYPERPARAMETERS,         /* [hypers], after the update */
-    HD_CAPTURED,                /* how many kinds there are */
-    HD_CAPTURE_END = 255
-};
-
-/* Where in a run a tensor belongs. Two runs' tensors are compared place by place. */
-typedef struct hd_place {
-    uint16_t iteration; /* hyper-iteration */
-    uint8_t tensor;     /* hd_tensor, or one of the above */
-    uint8_t back;       /* as in hd_view, as the next three */
-    uint32_t index, step, first;
-} hd_place;
 
 typedef struct hd_entry_head {
     hd_place place;
@@ -48,23 +31,6 @@ typedef struct hd_tensor_digest {
 size_t hd_block_length(size_t count);
 size_t hd_sample_place(size_t count, size_t i);
 void hd_tensor_digest_make(const void *values, size_t count, bool float32, hd_tensor_digest *digest);
-
-/* What a capture says of itself. */
-typedef struct hd_capture_info {
-    char experiment[HD_LABEL], variant[512]; /* variant: hd_variant_text */
-    char experiment_sha256[HD_DIGEST], data_sha256[HD_DIGEST];
-    size_t layers, dims[HD_MAX_LAYERS + 1];
-    size_t steps, batch, hyper_iterations, training, validation, test;
-    hd_hyperparameter hyper[HD_MAX_HYPERS];
-    size_t hypers;
-    hd_mode mode;
-    char device[16], arithmetic[16];
-    bool full;
-    unsigned tensors;   /* bits of the kinds it holds, those of reverse mode's sweep back among them */
-    json_t *provenance; /* owned */
-} hd_capture_info;
-
-void hd_capture_info_free(hd_capture_info *info);
 
 /* --- writing --- */
 
@@ -119,7 +85,12 @@ typedef struct hd_capture_reader {
     uint64_t entries;
     bool ended;
     hd_attest attest;
-    uint64_t *way_out; /* hashes of what the way out showed: [steps][2 layers + 2] */
+    /* its own: */
+    hd_place next;     /* of the entry that must come next, */
+    bool complete;     /* unless none may */
+    size_t rows;       /* of the validation set's chunk that is being read; 0: not known yet */
+    uint64_t *way_out; /* [way_out_room]: hashes of what the way out showed, [steps][2 layers + 2] */
+    size_t way_out_room;
 } hd_capture_reader;
 
 /* Reads the beginning. HD_INVALID: not a capture, of another version or byte order, cut short, or not
@@ -127,14 +98,12 @@ typedef struct hd_capture_reader {
 hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, hd_error *error);
 
 /* Reads the next entry, skipping those whose kind is not in `tensors` and, without `back`, those of the sweep
- * back; ended is set after the last. HD_INVALID as above. */
+ * back; ended is set after the last. HD_INVALID as above, and for a tensor that is missing, there twice, out
+ * of its order or not of its shape. */
 hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error);
 void hd_capture_reader_free(hd_capture_reader *reader);
 
 /* The digest of the entry last read, made from its elements if it is full. */
 void hd_capture_digest(const hd_capture_reader *reader, hd_tensor_digest *digest);
-
-/* Elements of a place's tensor, by the info's shapes; 0 for a place that cannot be. */
-size_t hd_place_count(const hd_capture_info *info, const hd_place *place);
 
 #endif

@@ -32,11 +32,6 @@ static hd_status comparable(const hd_capture_reader *left, const hd_capture_read
                    right->stream.name, differ);
 }
 
-static bool same_place(const hd_place *a, const hd_place *b) {
-    return a->iteration == b->iteration && a->tensor == b->tensor && a->back == b->back &&
-           a->index == b->index && a->step == b->step && a->first == b->first;
-}
-
 /* --- followers --- */
 
 /* Reads the follower's tensor of the same place, hands it a's where that is a state, and tells what the step
@@ -49,7 +44,7 @@ static hd_status follow(hd_comparison *c, const hd_follower *follower, unsigned 
     if (!follower->reader) return HD_OK;
     hd_status status = hd_capture_read(follower->reader, tensors, back, c->error);
     if (status != HD_OK) return status;
-    if (!same_place(&follower->reader->head.place, &head->place))
+    if (!hd_place_same(&follower->reader->head.place, &head->place))
         return hd_fail(c->error, HD_INVALID, "%s: is out of step", follower->reader->stream.name);
     hd_divergence d = {.relative = 0};
     if (hd_differs(a, follower->reader)) hd_diverge(a, follower->reader, 0, head->count, &d);
@@ -198,7 +193,7 @@ hd_status hd_drift_compare(hd_capture_reader *a, hd_capture_reader *b, const hd_
         status = hd_capture_read(a, tensors, back, error);
         if (status == HD_OK) status = hd_capture_read(b, tensors, back, error);
         if (status != HD_OK || (a->ended && b->ended)) break;
-        if (a->ended != b->ended || !same_place(&a->head.place, &b->head.place) ||
+        if (a->ended != b->ended || !hd_place_same(&a->head.place, &b->head.place) ||
             a->head.count != b->head.count)
             status = hd_fail(error, HD_INVALID, "%s and %s: captures of different lengths or shapes",
                              a->stream.name, b->stream.name);

@@ -23,7 +23,8 @@ static void put(json_t *object, const char *key, json_t *value) {
 /* Phase and tensor as one, without its parts: "tangent eta". */
 static void whole_name(const hd_capture_info *info, const hd_place *place, hd_part *part) {
     hd_part parts[HD_PARTS];
-    size_t elements = hd_place_count(info, place), many = hd_place_parts(info, place, elements, parts);
+    size_t elements = hd_place_count(info, place, info->validation - place->first),
+           many = hd_place_parts(info, place, elements, parts);
     *part = parts[0];
     if (many > 1) { /* "gradient W_0" -> "gradient"; "W_0" -> "weights" */
         size_t length = strlen(part->name), tail = strlen("W_0");

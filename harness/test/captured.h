@@ -1,0 +1,141 @@
+/* Captures in memory, for the tests of what reads and compares them. */
+#ifndef HD_TEST_CAPTURED_H
+#define HD_TEST_CAPTURED_H
+
+#include "capture.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A capture's bytes, [size] of [room]; at: how far they were read. */
+typedef struct captured {
+    char *bytes;
+    size_t size, room, at;
+} captured;
+
+static inline bool captured_write(void *context, const void *bytes, size_t count) {
+    captured *c = context;
+    if (c->size + count > c->room) {
+        c->room = 2 * (c->size + count);
+        cr_assert_not_null(c->bytes = realloc(c->bytes, c->room));
+    }
+    memcpy(c->bytes + c->size, bytes, count);
+    c->size += count;
+    return true;
+}
+
+static inline hd_status captured_read(void *context, void *bytes, size_t count, hd_error *error) {
+    captured *c = context;
+    if (count > c->size - c->at) return hd_fail(error, HD_INVALID, "memory: ends early");
+    memcpy(bytes, c->bytes + c->at, count);
+    c->at += count;
+    return HD_OK;
+}
+
+static inline hd_stream captured_stream(captured *c) {
+    c->at = 0;
+    return (hd_stream){captured_read, c, "memory"};
+}
+
+static inline captured captured_copy(const captured *c) {
+    captured copy = {.bytes = malloc(c->size + 1), .size = c->size, .room = c->size + 1};
+    cr_assert_not_null(copy.bytes);
+    memcpy(copy.bytes, c->bytes, c->size);
+    return copy;
+}
+
+/* A variant of an experiment in fixtures/; words end with NULL. */
+static inline const hd_variant *captured_variant(const char *experiment, const char *const *words) {
+    hd_variant *variant = malloc(sizeof *variant);
+    hd_error error;
+    size_t count = 0;
+    while (words[count]) count++;
+    cr_assert_not_null(variant);
+    cr_assert(hd_variant_make(experiment, words, count, variant, &error) == HD_OK, "%s", error.message);
+    return variant;
+}
+
+/* Runs the variant in this process; the watch, if it is not the writer's own, must call the writer's. */
+static inline void captured_run(const hd_variant *variant, const hd_dataset *data, const hd_watch *watch) {
+    hd_error error;
+    hd_job job = hd_variant_job(variant, data);
+    job.options.threads = 1;
+    job.watch = watch;
+    cr_assert(hd_run_here(&job, NULL, &error) == HD_OK, "%s", error.message);
+}
+
+/* The capture of a run; the caller's to free(bytes). */
+static inline captured captured_of(const char *experiment, bool full, const char *const *words) {
+    captured c = {.size = 0};
+    hd_dataset data;
+    hd_error error;
+    const hd_variant *variant = captured_variant(experiment, words);
+    cr_assert_eq(hd_problem_data(&variant->experiment, &data, &error), HD_OK);
+    hd_capture_writer writer = {
+        .variant = variant, .data_sha256 = data.sha256, .sink = {captured_write, &c}, .full = full};
+    hd_capture_writer_start(&writer);
+    captured_run(variant, &data, &writer.watch);
+    hd_dataset_free(&data);
+    free((void *)(uintptr_t)variant);
+    return c;
+}
+#define capture_of(experiment, full, ...)                                                                    \
+    captured_of(experiment, full, (const char *const[]){__VA_ARGS__, NULL})
+
+/* Where its parts are. */
+enum { CAPTURED_NUMBERS = sizeof "hyperdrift-capture/1\n" - 1, CAPTURED_TEXT = CAPTURED_NUMBERS + 8 };
+
+static inline size_t captured_text_length(const captured *c) {
+    uint32_t length;
+    memcpy(&length, c->bytes + CAPTURED_NUMBERS + 4, sizeof length);
+    return length;
+}
+
+static inline size_t captured_first(const captured *c) {
+    return CAPTURED_TEXT + captured_text_length(c);
+}
+
+static inline hd_entry_head captured_head(const captured *c, size_t at) {
+    hd_entry_head head;
+    memcpy(&head, c->bytes + at, sizeof head);
+    return head;
+}
+
+/* From one entry to the next. */
+static inline size_t captured_next(const captured *c, size_t at) {
+    hd_entry_head head = captured_head(c, at);
+    size_t each = head.float32 ? sizeof(float) : sizeof(double);
+    return at + sizeof head + (head.full ? head.count * each : sizeof(hd_tensor_digest));
+}
+
+/* The n-th entry of a kind. */
+static inline size_t captured_entry(const captured *c, uint8_t tensor, size_t n) {
+    size_t at = captured_first(c);
+    for (; captured_head(c, at).place.tensor != HD_CAPTURE_END; at = captured_next(c, at))
+        if (captured_head(c, at).place.tensor == tensor && n-- == 0) return at;
+    cr_assert(tensor == HD_CAPTURE_END, "no such entry");
+    return at;
+}
+
+/* The same capture with another heading. */
+static inline captured captured_with(const captured *c, const char *text) {
+    captured changed = {.size = 0};
+    uint32_t length = (uint32_t)strlen(text);
+    captured_write(&changed, c->bytes, CAPTURED_NUMBERS + 4);
+    captured_write(&changed, &length, sizeof length);
+    captured_write(&changed, text, length);
+    captured_write(&changed, c->bytes + captured_first(c), c->size - captured_first(c));
+    return changed;
+}
+
+/* Reads it to its end: the status and, in error, why not. */
+static inline hd_status captured_check(captured *c, hd_error *error) {
+    hd_capture_reader reader;
+    hd_status status = hd_capture_reader_start(&reader, captured_stream(c), error);
+    while (status == HD_OK && !reader.ended) status = hd_capture_read(&reader, UINT32_MAX, true, error);
+    hd_capture_reader_free(&reader);
+    return status;
+}
+
+#endif
