@@ -17,6 +17,13 @@ static const char allowed[] =
     "device, mode, threads, blis-kernels, loops, math, rounding, arithmetic, tf32, fill, fill-race, powf, "
     "section.key";
 
+/* A setting goes by its short name, if it has one, however it was called. */
+static const char *short_name(const char *key) {
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (!strcmp(key, aliases[i].setting)) return aliases[i].key;
+    return key;
+}
+
 static const char *setting_of(const char *key) {
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         if (!strcmp(key, aliases[i].key)) return aliases[i].setting;
@@ -49,8 +56,9 @@ static hd_status read_word(const char *text, hd_word *word, hd_error *error) {
     size_t key = equals ? (size_t)(equals - text) : 0;
     if (key == 0 || key >= sizeof word->key || strlen(equals + 1) >= sizeof word->value)
         return hd_fail(error, HD_INVALID, "'%.200s': not KEY=VALUE; allowed keys: %s", text, allowed);
-    memcpy(word->key, text, key);
-    word->key[key] = '\0';
+    char name[sizeof word->key];
+    snprintf(name, sizeof name, "%.*s", (int)key, text);
+    snprintf(word->key, sizeof word->key, "%s", short_name(name));
     snprintf(word->value, sizeof word->value, "%s", equals + 1);
     return HD_OK;
 }

@@ -12,8 +12,9 @@ enum { HD_VARIANT_WORDS = 32, HD_VARIANT_KEY = 64, HD_VARIANT_VALUE = 128 };
 /* KEY is one of
  *   device=cpu|cuda|reference   mode=forward|reverse   threads=N   blis-kernels=skx|haswell|...   loops=...
  *   rounding=SEED   (each result rounded once more, at random: engines/rounding.h; device=cpu only)
- *   math=shared|libm|device     arithmetic= tf32= fill= fill-race= powf=    (the experiment's, by their short
- * names) section.key=                any setting of the experiment */
+ *   arithmetic= tf32= fill= fill-race= powf=   (the experiment's, by their short names, which their long ones
+ * become)
+ *   section.key=   any setting of the experiment */
 typedef struct hd_word {
     char key[HD_VARIANT_KEY], value[HD_VARIANT_VALUE];
 } hd_word;
