@@ -21,21 +21,29 @@ double hd_cause_share(const hd_cause *cause, size_t hyper) {
 
 /* --- causes --- */
 
-/* The keys of either variant whose swapping changes a. */
+/* Whether `other`'s word of that key can be put into the variant, and changes it. */
+static hd_status swap_changes(const hd_variant *variant, const hd_variant *other, const char *key,
+                              bool *changes, hd_error *error) {
+    hd_variant swapped;
+    hd_status status = hd_variant_swap(variant, other, key, &swapped, error);
+    *changes = status == HD_OK && !hd_variant_same(variant, &swapped);
+    return status == HD_INVALID ? HD_OK : status; /* it does not go alone: a race without its fill */
+}
+
+/* The keys of either variant whose swapping changes a or b. */
 static hd_status list_components(const hd_variant *a, const hd_variant *b, hd_diagnosis *d, hd_error *error) {
     const hd_variant *sides[2] = {a, b};
     for (size_t s = 0; s < 2; s++)
         for (size_t i = 0; i < sides[s]->count; i++) {
             const char *key = sides[s]->words[i].key;
-            hd_variant swapped;
-            bool known = false;
+            bool known = false, into_a, out_of_b;
             for (size_t c = 0; c < d->cause_count; c++) known |= !strcmp(d->causes[c].component, key);
             if (known || d->cause_count == HD_VARIANT_WORDS) continue;
-            hd_status status = hd_variant_swap(a, b, key, &swapped, error);
-            if (status == HD_INVALID) continue; /* does not go alone: a race without its fill */
+            hd_status status = swap_changes(a, b, key, &into_a, error);
+            if (status == HD_OK) status = swap_changes(b, a, key, &out_of_b, error);
             if (status != HD_OK) return status;
-            if (hd_variant_same(a, &swapped)) continue;
-            snprintf(d->causes[d->cause_count++].component, HD_VARIANT_KEY, "%s", key);
+            if (into_a || out_of_b)
+                snprintf(d->causes[d->cause_count++].component, HD_VARIANT_KEY, "%s", key);
         }
     return HD_OK;
 }
@@ -49,29 +57,33 @@ static void shares(const double *from, const double *to, const hd_ending *ending
     }
 }
 
-/* Runs `variant` with `other`'s word; share is NaN where that combination cannot be run. */
-static hd_status swap_in(const hd_variant *variant, const hd_variant *other, const char *component,
-                         size_t iteration, double *hypergradients, bool *possible, hd_error *error) {
+/* The hypergradients of `variant` with `other`'s word, which has those of `known`; false in *possible where
+ * that combination cannot be run to its end. */
+static hd_status swap_in(const hd_variant *variant, const hd_variant *other, const double *known,
+                         const char *component, size_t iteration, double *hypergradients, bool *possible,
+                         hd_error *error) {
     hd_variant swapped;
     hd_status status = hd_variant_swap(variant, other, component, &swapped, error);
-    *possible = status == HD_OK;
-    if (status == HD_OK)
+    if (status == HD_OK && hd_variant_same(&swapped, other))
+        memcpy(hypergradients, known, other->experiment.hypers * sizeof *known);
+    else if (status == HD_OK)
         status = hd_trial_hypergradients(&swapped, NULL, 0, iteration, hypergradients, error);
-    return status == HD_INVALID && !*possible ? HD_OK : status;
+    *possible = status == HD_OK;
+    return status == HD_INVALID || status == HD_DIFFERENT ? HD_OK : status;
 }
 
 static hd_status measure_cause(const hd_drift *drift, const hd_variant *a, const hd_variant *b,
                                hd_cause *cause, size_t iteration, hd_error *error) {
     const hd_ending *ending = &drift->ending[iteration];
+    const double *of_a = ending->hypergradient[0], *of_b = ending->hypergradient[1];
     size_t count = drift->info[0].hypers;
     double changed[HD_MAX_HYPERS];
     bool possible;
     for (size_t j = 0; j < count; j++) cause->into_a[j] = cause->out_of_b[j] = NAN;
-    hd_status status = swap_in(a, b, cause->component, iteration, changed, &possible, error);
-    if (status == HD_OK && possible) shares(ending->hypergradient[0], changed, ending, count, cause->into_a);
-    if (status == HD_OK) status = swap_in(b, a, cause->component, iteration, changed, &possible, error);
-    if (status == HD_OK && possible)
-        shares(changed, ending->hypergradient[1], ending, count, cause->out_of_b);
+    hd_status status = swap_in(a, b, of_b, cause->component, iteration, changed, &possible, error);
+    if (status == HD_OK && possible) shares(of_a, changed, ending, count, cause->into_a);
+    if (status == HD_OK) status = swap_in(b, a, of_a, cause->component, iteration, changed, &possible, error);
+    if (status == HD_OK && possible) shares(changed, of_b, ending, count, cause->out_of_b);
     for (size_t j = 0; j < count; j++) { /* one way is better than none */
         if (isnan(cause->into_a[j])) cause->into_a[j] = cause->out_of_b[j];
         if (isnan(cause->out_of_b[j])) cause->out_of_b[j] = cause->into_a[j];
@@ -82,13 +94,6 @@ static hd_status measure_cause(const hd_drift *drift, const hd_variant *a, const
 static hd_status measure_causes(const hd_drift *drift, const hd_variant *a, const hd_variant *b,
                                 hd_diagnosis *d, hd_error *error) {
     hd_status status = list_components(a, b, d, error);
-    size_t count = drift->info[0].hypers;
-    if (d->cause_count == 1) { /* a with b's only component is b */
-        shares(drift->ending[d->iteration].hypergradient[0], drift->ending[d->iteration].hypergradient[1],
-               &drift->ending[d->iteration], count, d->causes[0].into_a);
-        memcpy(d->causes[0].out_of_b, d->causes[0].into_a, sizeof d->causes[0].out_of_b);
-        return status;
-    }
     for (size_t c = 0; status == HD_OK && c < d->cause_count; c++)
         status = measure_cause(drift, a, b, &d->causes[c], d->iteration, error);
     return status;
@@ -97,8 +102,8 @@ static hd_status measure_causes(const hd_drift *drift, const hd_variant *a, cons
 /* --- the reference --- */
 
 static hd_status on_reference(const hd_variant *variant, hd_variant *out, hd_error *error) {
-    static const char *const own[] = {"threads", "blis-kernels", "loops",    "arithmetic",
-                                      "tf32",    "math",         "rounding", "device"};
+    /* tf32 does not stand without its arithmetic: it goes first */
+    static const char *const own[] = {"threads", "blis-kernels", "loops", "tf32", "arithmetic", "rounding"};
     hd_variant none = {.count = 0}, now = *variant;
     hd_status status = HD_OK;
     for (size_t i = 0; status == HD_OK && i < sizeof own / sizeof *own; i++) {
@@ -271,7 +276,8 @@ static double worst_difference(const hd_drift *drift, size_t iteration) {
     return worst;
 }
 
-static void conclude(const hd_drift *drift, hd_diagnosis *d) {
+/* swapped: components were, to see what explains the difference. */
+static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
     char where[256] = "", beyond[256] = "", name[HD_NAME];
     const hd_cause *cause = main_cause(drift, d);
     double worst = worst_difference(drift, d->iteration);
@@ -320,8 +326,10 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
         snprintf(d->evidence + used, sizeof d->evidence - used, "The two differ in %s alone.",
                  cause->component);
     else if (used < sizeof d->evidence)
-        snprintf(d->evidence + used, sizeof d->evidence - used,
-                 "No component that was swapped explains it: a bug is likely.");
+        snprintf(
+            d->evidence + used, sizeof d->evidence - used, "%s",
+            swapped ? "No component that was swapped explains it: a bug is likely."
+                    : "Of captures no component can be swapped: drift EXPERIMENT --a ... --b ... does that.");
 }
 
 const char *hd_finding_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]) {
@@ -353,7 +361,7 @@ hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_varia
     if (status == HD_OK && a && b && drift->differing && !more_than_rounding(drift))
         status = measure_kinks(drift, sides, d, error);
     if (status == HD_OK && a && b) status = pair(a, b, pairing, d, error);
-    if (status == HD_OK) conclude(drift, d);
+    if (status == HD_OK) conclude(drift, a && b, d);
     return status;
 }
 

@@ -11,20 +11,21 @@ static double element(const hd_capture_reader *reader, size_t i) {
                                 : ((const double *)reader->values)[i];
 }
 
-static size_t bytes_of(const hd_capture_reader *reader, size_t count) {
-    return count * (reader->head.float32 ? sizeof(float) : sizeof(double));
+/* Bits, so that -0 is not +0; whatever is not a number is one. */
+static bool same(double x, double y) {
+    return (x == y && !signbit(x) == !signbit(y)) || (isnan(x) && isnan(y));
+}
+
+static bool differ_elements(const hd_capture_reader *a, const hd_capture_reader *b) {
+    size_t count = a->head.count, size = a->head.float32 ? sizeof(float) : sizeof(double);
+    if (a->head.float32 == b->head.float32 && !memcmp(a->values, b->values, count * size)) return false;
+    for (size_t i = 0; i < count; i++)
+        if (!same(element(a, i), element(b, i))) return true;
+    return false;
 }
 
 bool hd_differs(const hd_capture_reader *a, const hd_capture_reader *b) {
-    if (a->head.count != b->head.count) return true;
-    if (a->head.full && b->head.full && a->head.float32 == b->head.float32)
-        return memcmp(a->values, b->values, bytes_of(a, a->head.count)) != 0;
-    if (a->head.full && b->head.full) {
-        for (size_t i = 0; i < a->head.count; i++)
-            if (!(element(a, i) == element(b, i))) return true;
-        return false;
-    }
-    if (a->head.float32 != b->head.float32) return true; /* hashes of different bytes */
+    if (a->head.full && b->head.full) return differ_elements(a, b);
     hd_tensor_digest x, y;
     hd_capture_digest(a, &x);
     hd_capture_digest(b, &y);
@@ -64,21 +65,15 @@ static void add_range(hd_divergence *d, size_t from, size_t to) {
 
 /* --- elements --- */
 
-/* Results are kept as doubles, whatever they were rounded to. */
-static bool in_float32(const hd_capture_reader *reader) {
-    return reader->head.float32 ||
-           (reader->head.place.tensor >= HD_EVALUATION && strcmp(reader->info.arithmetic, "float64") != 0);
-}
-
 static void diverge_elements(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,
                              size_t count, hd_divergence *d) {
-    bool float32 = in_float32(a) || in_float32(b);
+    bool float32 = a->info.float32 || b->info.float32;
     double squares = 0, norm = 0;
     d->worst_ulps = 0;
     for (size_t i = 0; i < count; i++) {
         double x = element(a, from + i), y = element(b, from + i);
         norm += x * x;
-        if (x == y && signbit(x) == signbit(y)) continue;
+        if (same(x, y)) continue;
         double ulps = hd_ulps(x, y, float32);
         squares += (y - x) * (y - x);
         if (d->differing++ == 0 || ulps > d->worst_ulps)
@@ -98,18 +93,17 @@ static void diverge_digests(const hd_capture_reader *a, const hd_capture_reader 
     double squares = 0, norm = 0;
     hd_capture_digest(a, &x);
     hd_capture_digest(b, &y);
-    bool hashes = a->head.float32 == b->head.float32;
     for (size_t k = 0; k * length < count; k++) {
         size_t last = (k + 1) * length < count ? (k + 1) * length - 1 : count - 1;
-        if (hashes && x.hash[k] != y.hash[k]) add_range(d, k * length, last);
+        if (x.hash[k] != y.hash[k]) add_range(d, k * length, last);
     }
     for (size_t i = 0; i < HD_SAMPLES && i < count; i++) {
         squares += (y.sample[i] - x.sample[i]) * (y.sample[i] - x.sample[i]);
         norm += x.sample[i] * x.sample[i];
     }
-    d->differs = hashes ? d->range_count > 0 : true;
+    d->differs = d->range_count > 0;
     d->differing = d->differs ? SIZE_MAX : 0;
-    d->relative = squares > 0 ? sqrt(squares) / sqrt(norm) : 0;
+    d->relative = squares > 0 ? sqrt(squares) / sqrt(norm) : d->differs ? NAN : 0;
     d->sampled = d->differs;
     d->worst_ulps = d->worst_a = d->worst_b = d->differs ? NAN : 0;
 }
@@ -191,8 +185,7 @@ static size_t weight_parts(const hd_capture_info *info, const hd_place *place, h
 
 size_t hd_place_parts(const hd_capture_info *info, const hd_place *place, size_t count,
                       hd_part parts[HD_PARTS]) {
-    if (count == hd_weight_count(info->layers, info->dims) && place->tensor != HD_BATCH &&
-        (place->tensor < HD_BATCH || (place->tensor >= HD_GRADIENT && place->tensor < HD_EVALUATION)))
+    if (place->tensor < HD_BATCH || (place->tensor >= HD_GRADIENT && place->tensor < HD_EVALUATION))
         return weight_parts(info, place, parts);
     size_t columns = place->tensor == HD_BATCH                                     ? info->dims[0]
                      : place->tensor == HD_ACTIVATION || place->tensor == HD_DELTA ? info->dims[place->index]
@@ -212,4 +205,19 @@ size_t hd_place_parts(const hd_capture_info *info, const hd_place *place, size_t
                  : place->tensor == HD_HYPERGRADIENTS ? "hypergradients"
                                                       : "hyperparameters");
     return 1;
+}
+
+hd_part hd_place_whole(const hd_capture_info *info, const hd_place *place, size_t count) {
+    hd_part parts[HD_PARTS], whole;
+    bool weights = hd_place_parts(info, place, count, parts) > 1;
+    whole = parts[0];
+    if (!weights) return whole;
+    whole.count = count;
+    whole.shape = (hd_elements){0, 0};
+    size_t prefix = strlen(whole.name) - strlen("W_0"); /* "gradient W_0" -> "gradient", "W_0" -> "weights" */
+    if (prefix > 0)
+        whole.name[prefix - 1] = '\0';
+    else
+        snprintf(whole.name, sizeof whole.name, "weights");
+    return whole;
 }

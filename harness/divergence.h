@@ -16,7 +16,7 @@ typedef struct hd_divergence {
     bool differs;
     size_t elements, differing;    /* of the tensor, and those of them that differ */
     double relative;               /* |b - a| / |a|, Euclidean; from a digest: over its sampled elements */
-    bool sampled;                  /* relative is from a sample */
+    bool sampled;                  /* relative is from a sample; NaN where that agrees */
     double worst_ulps;             /* in float32, if either side is */
     size_t worst;                  /* the element it is at */
     double worst_a, worst_b;       /* and its values */
@@ -26,7 +26,8 @@ typedef struct hd_divergence {
 } hd_divergence;
 
 /* Compares elements from .. from + count - 1 of the tensor that a and b have both just read; ranges and worst
- * are counted from `from`. Where a side is a digest, whole tensors only (from 0, count: all of it). */
+ * are counted from `from`. Where a side is a digest, whole tensors only (from 0, count: all of it), and both
+ * of elements of the same type. */
 void hd_diverge(const hd_capture_reader *a, const hd_capture_reader *b, size_t from, size_t count,
                 hd_divergence *divergence);
 
@@ -47,5 +48,8 @@ typedef struct hd_part {
 enum { HD_PARTS = 2 * HD_MAX_LAYERS };
 size_t hd_place_parts(const hd_capture_info *info, const hd_place *place, size_t count,
                       hd_part parts[HD_PARTS]);
+
+/* The whole of a place's tensor as one part: "weights", "tangent eta". */
+hd_part hd_place_whole(const hd_capture_info *info, const hd_place *place, size_t count);
 
 #endif

@@ -16,7 +16,9 @@ typedef struct hd_comparison {
 static hd_status comparable(const hd_capture_reader *left, const hd_capture_reader *right, hd_error *error) {
     const hd_capture_info *a = &left->info, *b = &right->info;
     const char *differ = NULL;
-    if (a->layers != b->layers || memcmp(a->dims, b->dims, (a->layers + 1) * sizeof *a->dims) != 0)
+    if (strcmp(a->experiment, b->experiment) != 0)
+        differ = "different experiments";
+    else if (a->layers != b->layers || memcmp(a->dims, b->dims, (a->layers + 1) * sizeof *a->dims) != 0)
         differ = "networks of different shapes";
     else if (a->steps != b->steps || a->hyper_iterations != b->hyper_iterations)
         differ = "runs of different lengths";
@@ -25,8 +27,8 @@ static hd_status comparable(const hd_capture_reader *left, const hd_capture_read
         differ = "batches or partitions of different sizes";
     else if (a->hypers != b->hypers || memcmp(a->hyper, b->hyper, a->hypers * sizeof *a->hyper) != 0)
         differ = "different hyperparameters";
-    else if (strcmp(a->experiment, b->experiment) != 0)
-        differ = "different experiments";
+    else if (a->float32 != b->float32 && !(a->full && b->full))
+        differ = "digests of float32 and of float64 elements";
     if (!differ) return HD_OK;
     return hd_fail(error, HD_INVALID, "%s and %s: %s: not to be compared", left->stream.name,
                    right->stream.name, differ);
@@ -73,17 +75,16 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
     }
     hd_diverge(a, b, 0, a->head.count, &site->divergence);
     if (full) return;
-    /* of a digest whole blocks are known, in whichever part the first of them begins */
+    /* of a digest whole blocks are known: the part that the first lies in, if it lies in one */
     hd_divergence *d = &site->divergence;
+    site->part = hd_place_whole(&a->info, &a->head.place, a->head.count);
     for (size_t p = 0; p < count; p++)
-        if (d->range_count == 0 || d->ranges[0].from < parts[p].from + parts[p].count) {
+        if (d->ranges[0].from >= parts[p].from && d->ranges[0].to < parts[p].from + parts[p].count)
             site->part = parts[p];
-            break;
-        }
     size_t kept = 0, end = site->part.from + site->part.count;
     for (size_t r = 0; r < d->range_count && d->ranges[r].from < end; r++) {
         hd_elements range = d->ranges[r];
-        d->ranges[kept++] = (hd_elements){range.from > site->part.from ? range.from - site->part.from : 0,
+        d->ranges[kept++] = (hd_elements){range.from - site->part.from,
                                           (range.to < end ? range.to : end - 1) - site->part.from};
     }
     d->range_count = kept;

@@ -20,22 +20,8 @@ static void put(json_t *object, const char *key, json_t *value) {
     json_object_set_new(object, key, value);
 }
 
-/* Phase and tensor as one, without its parts: "tangent eta". */
-static void whole_name(const hd_capture_info *info, const hd_place *place, hd_part *part) {
-    hd_part parts[HD_PARTS];
-    size_t elements = hd_place_count(info, place, info->validation - place->first),
-           many = hd_place_parts(info, place, elements, parts);
-    *part = parts[0];
-    if (many > 1) { /* "gradient W_0" -> "gradient"; "W_0" -> "weights" */
-        size_t length = strlen(part->name), tail = strlen("W_0");
-        part->name[length > tail ? length - tail - 1 : 0] = '\0';
-        if (!part->name[0]) snprintf(part->name, sizeof part->name, "weights");
-    }
-}
-
 static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
-    hd_part part;
-    whole_name(info, place, &part);
+    hd_part part = hd_place_whole(info, place, 1);
     json_t *json =
         json_pack("{sisiss}", "iteration", place->iteration, "step", place->step, "phase", part.phase);
     put(json, "tensor", json_string(part.name));
@@ -63,13 +49,19 @@ static json_t *site_json(const hd_site *site) {
     put(json, "worst_ulps", number(d->worst_ulps));
     if (!isnan(d->worst_ulps)) {
         put(json, "worst",
-            json_pack("{sIsfsf}", "element", (json_int_t)d->worst, "a", d->worst_a, "b", d->worst_b));
+            json_pack("{sIsoso}", "element", (json_int_t)d->worst, "a", number(d->worst_a), "b",
+                      number(d->worst_b)));
         if (site->part.shape.to)
             put(json, "worst_at",
                 json_pack("[II]", (json_int_t)(d->worst / site->part.shape.to),
                           (json_int_t)(d->worst % site->part.shape.to)));
     }
     return json;
+}
+
+/* Not fmax: what is not known stays so. */
+static double beyond_zero(double x) {
+    return x < 0 ? 0 : x;
 }
 
 static json_t *growth_json(const hd_drift *drift) {
@@ -79,7 +71,7 @@ static json_t *growth_json(const hd_drift *drift) {
         json_t *json = place_json(&drift->info[0], &g->place);
         put(json, "relative", number(g->relative));
         put(json, "added", number(g->added[HD_FOLLOW_B]));
-        put(json, "inherited", number(fmax(0, g->relative - g->added[HD_FOLLOW_B])));
+        put(json, "inherited", number(beyond_zero(g->relative - g->added[HD_FOLLOW_B])));
         put(json, "rounding", number(g->added[HD_FOLLOW_ROUNDING]));
         put(json, "worst_ulps", number(g->worst_ulps));
         put(json, "differing", count(g->differing));
@@ -109,9 +101,9 @@ static json_t *events_json(const hd_drift *drift, const hd_diagnosis *diagnosis)
     json_t *list = json_array();
     for (size_t i = 0; i < drift->events.kept; i++) {
         const hd_event *e = &drift->events.of[i];
-        json_t *json = json_pack("{ss si si si si si sf sf}", "kind", hd_event_name(e->kind), "iteration",
+        json_t *json = json_pack("{ss si si si si si so so}", "kind", hd_event_name(e->kind), "iteration",
                                  e->iteration, "step", e->step, "layer", e->layer, "row", e->row, "unit",
-                                 e->unit, "a", e->a, "b", e->b);
+                                 e->unit, "a", number(e->a), "b", number(e->b));
         put(json, "share", share_of_event(drift, diagnosis, i));
         json_array_append_new(list, json);
     }
@@ -208,7 +200,7 @@ static json_t *heat_json(const hd_drift *drift) {
     static const char *const keys[2] = {"start", "end"};
     for (size_t w = 0; w < 2; w++) {
         json_t *values = json_array();
-        for (size_t i = 0; i < inputs; i++) json_array_append_new(values, json_real(drift->heat[w][i]));
+        for (size_t i = 0; i < inputs; i++) json_array_append_new(values, number(drift->heat[w][i]));
         put(json, keys[w], values);
     }
     return json;
@@ -316,13 +308,12 @@ static void print_growth(FILE *to, const hd_drift *drift, bool all) {
     size_t left_out = 0;
     for (size_t i = 0; i < drift->grown; i++) {
         const hd_growth *g = &drift->growth[i];
-        hd_part part;
         if (!all && !(shown_in_curve(g) && selected(g->place.step, drift->info[0].steps) &&
                       g->place.iteration == drift->growth[0].place.iteration)) {
             left_out++;
             continue;
         }
-        whole_name(&drift->info[0], &g->place, &part);
+        hd_part part = hd_place_whole(&drift->info[0], &g->place, 1);
         fprintf(to, "  %4u %5u  %-32s", g->place.iteration, g->place.step, part.name);
         print_number(to, g->relative);
         print_number(to, g->added[HD_FOLLOW_B]);
@@ -406,9 +397,8 @@ static void print_hypergradients(FILE *to, const hd_drift *drift, const hd_diagn
 static void print_attest(FILE *to, const hd_drift *drift) {
     for (size_t s = 0; s < 2; s++) {
         const hd_attest *attest = &drift->attest[s];
-        hd_part part;
+        hd_part part = hd_place_whole(&drift->info[s], &attest->first, 1);
         if (!attest->differing) continue;
-        whole_name(&drift->info[s], &attest->first, &part);
         fprintf(
             to,
             "  %c's sweep back did not go over its way out: %zu of %zu tensors differ, first %s of step %u, "
