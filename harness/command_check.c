@@ -251,9 +251,10 @@ static void print_json(const hd_checking *checking, hd_totals sum) {
     for (size_t i = 0; i < checking->skip_count; i++)
         json_array_append_new(skipped, json_pack("{ssss}", "what", checking->skips[i].what, "why",
                                                  checking->skips[i].why));
-    json_t *document = json_pack("{sssisisOsoso}", "verdict", sum.failed || !sum.passed ? "fail" : "pass",
-                                 "passed", (int)sum.passed, "failed", (int)sum.failed, "records",
-                                 checking->records, "quantities", quantities, "skipped", skipped);
+    json_t *document = json_pack("{sssssisisOsoso}", "format", "hyperdrift-check/1", "verdict",
+                                 sum.failed || !sum.passed ? "fail" : "pass", "passed", (int)sum.passed,
+                                 "failed", (int)sum.failed, "records", checking->records, "quantities",
+                                 quantities, "skipped", skipped);
     json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');
     json_decref(document);

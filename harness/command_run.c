@@ -57,7 +57,7 @@ hd_status hd_command_run(const hd_options *options) {
     hd_listener listener = {show_round, say_skipped, already_said, &running};
     hd_status status = hd_rounds(options, options->words, options->word_count, &listener);
     if (running.records) {
-        json_t *document = json_pack("{so}", "records", running.records);
+        json_t *document = json_pack("{ssso}", "format", "hyperdrift-run/1", "records", running.records);
         json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
         putchar('\n');
         json_decref(document);

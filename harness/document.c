@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMIT = 16 << 20 }; /* bytes; the largest document the program writes has some ten thousand */
+enum { LIMIT = 64 << 20 }; /* bytes; the largest document the program writes is a drift, of some millions */
 
 /* "weights.count", "hyperparameters[2].name": where key of the node is, for messages and children. */
 static void describe(const hd_node *node, const char *key, char *name, size_t size) {
@@ -69,7 +69,8 @@ hd_node hd_document_open(hd_document *document, const char *path, const char *fo
         return root;
     }
     const char *found = hd_node_text(&root, "format");
-    if (strcmp(found, format) != 0) hd_node_refuse(&root, "format", "is \"%s\", not \"%s\"", found, format);
+    if (format && strcmp(found, format) != 0)
+        hd_node_refuse(&root, "format", "is \"%s\", not \"%s\"", found, format);
     return root;
 }
 
@@ -131,6 +132,28 @@ const char *hd_node_text(const hd_node *node, const char *key) {
     if (json_is_string(json)) return json_string_value(json);
     hd_node_refuse(node, key, "is not a text");
     return "";
+}
+
+bool hd_node_known(const hd_node *node, const char *key) {
+    json_t *json = member(node, key);
+    return json && !json_is_null(json);
+}
+
+double hd_node_number(const hd_node *node, const char *key) {
+    json_t *json = member(node, key);
+    if (!json || json_is_null(json)) return NAN;
+    if (!json_is_string(json)) return hd_node_real(node, key);
+    const char *text = json_string_value(json);
+    if (!strcmp(text, "inf")) return INFINITY;
+    if (!strcmp(text, "-inf")) return -INFINITY;
+    if (strcmp(text, "nan") != 0) hd_node_refuse(node, key, "is \"%.64s\", not a number", text);
+    return NAN;
+}
+
+bool hd_node_truth(const hd_node *node, const char *key) {
+    json_t *json = json_object_get(node->json, key);
+    if (json && !json_is_boolean(json)) hd_node_refuse(node, key, "is not true or false");
+    return json_is_true(json);
 }
 
 void hd_node_copy(const hd_node *node, const char *key, char *text, size_t size) {

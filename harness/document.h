@@ -25,7 +25,8 @@ typedef struct hd_node {
 } hd_node;
 
 /* Reads the object in the file path, which must outlive the document, and returns it; its key "format" must
- * be `format`. HD_INVALID: missing file, not JSON, a key twice, text after it. Ends with hd_document_close.
+ * be `format`, or with NULL any text. HD_INVALID: missing file, not JSON, a key twice, text after it. Ends
+ * with hd_document_close.
  */
 hd_node hd_document_open(hd_document *document, const char *path, const char *format, hd_error *error);
 
@@ -46,6 +47,12 @@ const char *hd_node_text(const hd_node *node, const char *key); /* the document'
 void hd_node_copy(const hd_node *node, const char *key, char *text,
                   size_t size);                                                 /* must fit, with its zero */
 void hd_node_digest(const hd_node *node, const char *key, char hex[HD_DIGEST]); /* 64 lower-case hex digits */
+
+/* The keys that are there or null on purpose: whether the value, which must be there, is not null; and a
+ * number, where null is one that is not known (NaN), and "nan", "inf", "-inf" stand for what JSON lacks. */
+bool hd_node_known(const hd_node *node, const char *key);
+double hd_node_number(const hd_node *node, const char *key);
+bool hd_node_truth(const hd_node *node, const char *key); /* true or false; a key that is missing is false */
 
 /* Whether the text is the second of the two that are allowed, and not the first. */
 bool hd_node_second(const hd_node *node, const char *key, const char *first, const char *second);

@@ -110,6 +110,18 @@ static json_t *events_json(const hd_drift *drift, const hd_diagnosis *diagnosis)
     return list;
 }
 
+static json_t *event_tallies_json(const hd_drift *drift) {
+    if (!drift->full) return json_null();
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->events.tallied; i++) {
+        const hd_tally *t = &drift->events.tallies[i];
+        json_array_append_new(list, json_pack("{ss si si si sI}", "kind", hd_event_name(t->kind), "iteration",
+                                              t->iteration, "step", t->step, "layer", t->layer, "count",
+                                              (json_int_t)t->count));
+    }
+    return list;
+}
+
 static json_t *event_counts_json(const hd_drift *drift) {
     json_t *json = json_object();
     if (!drift->full) {
@@ -236,6 +248,7 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     put(json, "growth", growth_json(drift));
     put(json, "events", events_json(drift, diagnosis));
     put(json, "event_counts", event_counts_json(drift));
+    put(json, "event_tallies", event_tallies_json(drift));
     put(json, "pairing", pairing_json(info, &diagnosis->pairing));
     put(json, "causes", causes_json(drift, diagnosis));
     put(json, "causes_iteration", count(diagnosis->iteration));

@@ -22,16 +22,38 @@ typedef struct hd_pair {
     bool no_memory;
 } hd_pair;
 
+/* The tally of that kind and layer at the place: one of the last few, if there is one; NULL: no memory. */
+static hd_tally *tally_of(hd_events *events, const hd_place *place, hd_event_kind kind, size_t layer) {
+    for (size_t i = events->tallied; i-- > 0;) {
+        hd_tally *tally = &events->tallies[i];
+        if (tally->iteration != place->iteration || tally->step != place->step) break;
+        if (tally->kind == kind && tally->layer == layer) return tally;
+    }
+    if (events->tallied == events->tally_capacity) {
+        size_t capacity = 2 * events->tally_capacity + 64;
+        hd_tally *grown = realloc(events->tallies, capacity * sizeof *grown);
+        if (!grown) return NULL;
+        events->tallies = grown;
+        events->tally_capacity = capacity;
+    }
+    hd_tally *tally = &events->tallies[events->tallied++];
+    *tally = (hd_tally){kind, place->iteration, place->step, (uint32_t)layer, 0};
+    return tally;
+}
+
 static void add(hd_pair *pair, hd_event_kind kind, size_t layer, size_t row, size_t unit, double a,
                 double b) {
     hd_events *events = pair->events;
     const hd_place *place = &pair->a->head.place;
-    events->counts[kind]++;
-    if (events->kept == HD_MAX_EVENTS) return;
-    if (!events->of && !(events->of = malloc(HD_MAX_EVENTS * sizeof *events->of))) {
+    hd_tally *tally = tally_of(events, place, kind, layer);
+    if (!events->of) events->of = malloc(HD_MAX_EVENTS * sizeof *events->of);
+    if (!tally || !events->of) {
         pair->no_memory = true;
         return;
     }
+    events->counts[kind]++;
+    tally->count++;
+    if (events->kept == HD_MAX_EVENTS) return;
     events->of[events->kept++] = (hd_event){.kind = kind,
                                             .iteration = place->iteration,
                                             .step = place->step,
@@ -142,5 +164,6 @@ size_t hd_events_kinks(const hd_events *events, size_t iteration, bool to_b, hd_
 
 void hd_events_free(hd_events *events) {
     free(events->of);
+    free(events->tallies);
     *events = (hd_events){.of = NULL};
 }

@@ -26,9 +26,18 @@ typedef struct hd_event {
 
 enum { HD_MAX_EVENTS = 4096 };
 
+/* How many events of a kind a layer had in a step. */
+typedef struct hd_tally {
+    hd_event_kind kind;
+    uint32_t iteration, step, layer;
+    size_t count;
+} hd_tally;
+
 typedef struct hd_events {
     hd_event *of; /* [kept], owned: the first HD_MAX_EVENTS */
     size_t kept, counts[HD_EVENT_KINDS];
+    hd_tally *tallies; /* [tallied], owned: of all events, in the order of the first ones */
+    size_t tallied, tally_capacity;
 } hd_events;
 
 /* Adds the events between the tensors that a and b have both just read: activations, weights, errors; others

@@ -155,7 +155,8 @@ static void get_heading(hd_record *record, const hd_node *root) {
     record->float32 = hd_node_second(root, "precision", "float64", "float32");
 }
 
-static void get_record(hd_record *record, const hd_node *root) {
+void hd_record_get(hd_record *record, const hd_node *root) {
+    *record = (hd_record){0};
     get_heading(record, root);
     hd_dims_get(record, root);
     hd_results_get(record, root);
@@ -167,10 +168,9 @@ static void get_record(hd_record *record, const hd_node *root) {
 }
 
 hd_status hd_record_load(const char *path, bool weights, hd_record *record, hd_error *error) {
-    *record = (hd_record){0};
     hd_document document;
     hd_node root = hd_document_open(&document, path, FORMAT, error);
-    get_record(record, &root);
+    hd_record_get(record, &root);
     hd_status status = hd_document_close(&document);
     if (status == HD_OK && weights) status = hd_weights_load(record, path, record->float32, error);
     if (status != HD_OK) hd_record_free(record);

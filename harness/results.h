@@ -22,6 +22,10 @@ void hd_results_put(hd_builder *builder, json_t *object, const hd_record *record
 /* Reads them into the record (hyper owned by it), whose dims and float32 are set. */
 void hd_results_get(hd_record *record, const hd_node *node);
 
+/* Reads a whole record, without its weights' values, from the object that hd_record_json made. Ends with
+ * hd_record_free, also after a failure. */
+void hd_record_get(hd_record *record, const hd_node *root);
+
 /* Writes weights.values into weights.file in directory, as float32 or float64. HD_INVALID: they are not
  * there. */
 hd_status hd_weights_save(const hd_record *record, const char *directory, bool as_float32, hd_error *error);
