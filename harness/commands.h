@@ -14,5 +14,6 @@ hd_status hd_command_bench(const hd_options *options);
 hd_status hd_command_drift(const hd_options *options);
 hd_status hd_command_capture(const hd_options *options);
 hd_status hd_command_explain(const hd_options *options);
+hd_status hd_command_report(const hd_options *options);
 
 #endif

@@ -10,7 +10,7 @@ int main(int argc, char **argv) {
         [HD_COMMAND_DIFF] = hd_command_diff,       [HD_COMMAND_BLESS] = hd_command_bless,
         [HD_COMMAND_DEVICES] = hd_command_devices, [HD_COMMAND_BENCH] = hd_command_bench,
         [HD_COMMAND_DRIFT] = hd_command_drift,     [HD_COMMAND_CAPTURE] = hd_command_capture,
-        [HD_COMMAND_EXPLAIN] = hd_command_explain,
+        [HD_COMMAND_EXPLAIN] = hd_command_explain, [HD_COMMAND_REPORT] = hd_command_report,
     };
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is to be an error like a full disk, */
     signal(SIGPIPE, SIG_IGN); /* and so is a reader that has gone */

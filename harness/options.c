@@ -9,8 +9,12 @@
 
 const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
-static const char *const command_names[HD_COMMANDS] = {"run",   "check", "diff",    "bless",  "devices",
-                                                       "bench", "drift", "capture", "explain"};
+static const char *const command_names[HD_COMMANDS] = {
+    [HD_COMMAND_RUN] = "run",       [HD_COMMAND_CHECK] = "check",     [HD_COMMAND_DIFF] = "diff",
+    [HD_COMMAND_BLESS] = "bless",   [HD_COMMAND_DEVICES] = "devices", [HD_COMMAND_BENCH] = "bench",
+    [HD_COMMAND_DRIFT] = "drift",   [HD_COMMAND_CAPTURE] = "capture", [HD_COMMAND_EXPLAIN] = "explain",
+    [HD_COMMAND_REPORT] = "report",
+};
 static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
 
 static const char doc[] =
@@ -29,6 +33,8 @@ static const char doc[] =
     "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
     "                        keep a run's tensors, to be compared on another machine or night\n"
     "  explain trace-2017    what made the records of 2017 differ, found by running variants\n"
+    "  report FILE.json... --out FILE.html\n"
+    "                        one page of what drift, check and run gave with --json, and of records\n"
     "\n"
     "EXPERIMENT is the path of an INI file, or the name of one in fixtures/.\n"
     "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
@@ -60,8 +66,8 @@ static const struct argp_option option_list[] = {
     {"device", KEY_DEVICE, "LIST", 0, "cpu, reference, cuda, or all: those that are there (default: cpu)", 0},
     {"require", KEY_REQUIRE, "DEVICE", 0, "under --device all, its absence is an error", 0},
     {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "override one setting of the experiments; may be repeated", 0},
-    {"out", 'o', "DIR", 0, "keep records and weights in DIR/<experiment>/<device>/<mode>/; capture: the file",
-     0},
+    {"out", 'o', "DIR", 0,
+     "keep records and weights in DIR/<experiment>/<device>/<mode>/; capture, report: the file", 0},
     {"threads", KEY_THREADS, "N", 0, "threads (default: one a core); changes no bit", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output, nothing else there", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "check: also write a JUnit XML report", 0},
@@ -152,6 +158,17 @@ static void add_text(const char ***texts, size_t *count, const char *text, struc
         *texts = more, more[(*count)++] = text;
 }
 
+/* word NULL: none was given. */
+static void refuse_command(const char *word, struct argp_state *state) {
+    char list[256] = "";
+    for (size_t c = 0, used = 0; c < HD_COMMANDS && used < sizeof list; c++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", c ? ", " : "", command_names[c]);
+    if (word)
+        argp_error(state, "command %s: not known; allowed: %s", word, list);
+    else
+        argp_error(state, "name a command: %s", list);
+}
+
 static void take_word(hd_options *options, char *word, struct argp_state *state) {
     if (options->command != HD_COMMANDS) {
         options->words[options->word_count++] = word;
@@ -159,11 +176,7 @@ static void take_word(hd_options *options, char *word, struct argp_state *state)
     }
     for (hd_command c = 0; c < HD_COMMANDS; c++)
         if (!strcmp(word, command_names[c])) options->command = c;
-    if (options->command == HD_COMMANDS)
-        argp_error(state,
-                   "command %s: not known; allowed: run, check, diff, bless, devices, bench, drift, capture, "
-                   "explain",
-                   word);
+    if (options->command == HD_COMMANDS) refuse_command(word, state);
 }
 
 static void check_words(const hd_options *options, struct argp_state *state) {
@@ -197,10 +210,14 @@ static void check_words(const hd_options *options, struct argp_state *state) {
         if (count == 0) argp_error(state, "capture: name an experiment");
         if (!options->out) argp_error(state, "capture: --out FILE is missing");
         break;
+    case HD_COMMAND_REPORT:
+        if (count == 0) argp_error(state, "report: name at least one JSON document");
+        if (!options->out) argp_error(state, "report: --out FILE is missing");
+        break;
     case HD_COMMAND_CHECK:
         break;
     case HD_COMMANDS:
-        argp_error(state, "name a command: run, check, diff, bless, devices, bench, drift, capture, explain");
+        refuse_command(NULL, state);
     }
 }
 

@@ -17,6 +17,7 @@ typedef enum hd_command {
     HD_COMMAND_DRIFT,
     HD_COMMAND_CAPTURE,
     HD_COMMAND_EXPLAIN,
+    HD_COMMAND_REPORT,
     HD_COMMANDS
 } hd_command;
 

@@ -1,0 +1,57 @@
+/* hyperdrift report: what drift, check and run found, as one page. */
+#include "commands.h"
+#include "file.h"
+#include "page.h"
+#include "subject.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *format;
+    void (*write)(hd_html *html, const hd_node *document);
+} sections[] = {{"hyperdrift-drift/1", hd_page_drift},
+                {"hyperdrift-check/1", hd_page_check},
+                {"hyperdrift-run/1", hd_page_run},
+                {"hyperdrift-record/1", hd_page_record}};
+
+/* The section that a document makes. */
+static hd_status write_section(hd_html *html, size_t number, const char *path, hd_error *error) {
+    hd_document document;
+    hd_node root = hd_document_open(&document, path, NULL, error);
+    const char *format = hd_node_text(&root, "format");
+    size_t s = 0;
+    while (s < sizeof sections / sizeof *sections && strcmp(format, sections[s].format) != 0) s++;
+    hd_html_add(html, "<section id=\"document-%zu\">\n", number);
+    if (s < sizeof sections / sizeof *sections)
+        sections[s].write(html, &root);
+    else
+        hd_node_refuse(&root, "format", "is \"%.64s\": not of drift, check, run or a record", format);
+    hd_html_add(html, "</section>\n");
+    return hd_document_close(&document);
+}
+
+static void write_contents(hd_html *html, const hd_options *options) {
+    hd_html_add(html, "<nav aria-label=\"documents\"><ol>\n");
+    for (size_t i = 0; i < options->word_count; i++)
+        hd_html_add(html, "<li><a href=\"#document-%zu\">%s</a></li>\n", i + 1, options->words[i]);
+    hd_html_add(html, "</ol></nav>\n");
+}
+
+hd_status hd_command_report(const hd_options *options) {
+    hd_html html;
+    hd_error error;
+    hd_status status = hd_html_open(&html, &error);
+    if (status != HD_OK) return hd_complain(HD_OK, &error);
+    hd_page_begin(&html);
+    if (options->word_count > 1) write_contents(&html, options);
+    for (size_t i = 0; status == HD_OK && i < options->word_count; i++)
+        status = write_section(&html, i + 1, options->words[i], &error);
+    hd_page_end(&html);
+    hd_error lost;
+    hd_status closed = hd_html_close(&html, status == HD_OK ? &error : &lost);
+    if (status == HD_OK) status = closed;
+    if (status == HD_OK) status = hd_file_write(options->out, html.text, html.size, &error);
+    free(html.text);
+    return status == HD_OK ? HD_OK : hd_complain(HD_OK, &error);
+}

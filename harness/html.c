@@ -1,0 +1,119 @@
+#include "html.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+hd_status hd_html_open(hd_html *html, hd_error *error) {
+    *html = (hd_html){.text = NULL};
+    html->to = open_memstream(&html->text, &html->size);
+    return html->to ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory for a page");
+}
+
+hd_status hd_html_close(hd_html *html, hd_error *error) {
+    bool failed = ferror(html->to) != 0;
+    failed |= fclose(html->to) != 0;
+    if (!failed) return HD_OK;
+    free(html->text);
+    html->text = NULL;
+    return hd_fail(error, HD_UNAVAILABLE, "no memory for a page");
+}
+
+static void escape(FILE *to, const char *text) {
+    static const char reserved[] = "<>&\"'";
+    static const char *const entities[] = {"&lt;", "&gt;", "&amp;", "&quot;", "&#39;"};
+    for (; *text; text++) {
+        const char *found = strchr(reserved, *text);
+        unsigned char c = (unsigned char)*text;
+        if (found)
+            fputs(entities[found - reserved], to);
+        else
+            fputc(c < ' ' || c == 0x7f ? ' ' : c, to);
+    }
+}
+
+/* Puts the argument of the directive at `at`, which follows its %, and returns its last character. */
+static const char *put_argument(FILE *to, const char *at, va_list *arguments) {
+    char directive[16];
+    size_t length = strcspn(at, "%sducefg") + 1;
+    snprintf(directive, sizeof directive, "%%%.*s", (int)length, at);
+    switch (at[length - 1]) {
+    case '%':
+        fputc('%', to);
+        break;
+    case 's':
+        escape(to, va_arg(*arguments, const char *));
+        break;
+    case 'c':
+    case 'd':
+        fprintf(to, directive, va_arg(*arguments, int));
+        break;
+    case 'u':
+        if (length > 1 && at[length - 2] == 'z')
+            fprintf(to, directive, va_arg(*arguments, size_t));
+        else
+            fprintf(to, directive, va_arg(*arguments, unsigned));
+        break;
+    default:
+        fprintf(to, directive, va_arg(*arguments, double));
+    }
+    return at + length - 1;
+}
+
+void hd_html_add(hd_html *html, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    for (; *format; format++)
+        if (*format == '%')
+            format = put_argument(html->to, format + 1, &arguments);
+        else
+            fputc(*format, html->to);
+    va_end(arguments);
+}
+
+const char *hd_html_number(double value, int digits, char text[HD_HTML_NUMBER]) {
+    if (isnan(value)) return strcpy(text, "–");
+    if (isinf(value)) return strcpy(text, value > 0 ? "∞" : "−∞");
+    snprintf(text, HD_HTML_NUMBER, "%.*g", digits, value);
+    char *exponent = strchr(text, 'e'); /* "e-07" -> "e-7", "e+07" -> "e7" */
+    if (!exponent) return text;
+    char *digit = exponent + 2 + strspn(exponent + 2, "0"), *to = exponent + 1 + (exponent[1] == '-');
+    memmove(to, digit, strlen(digit) + 1);
+    return text;
+}
+
+void hd_html_table(hd_html *html, const char *caption) {
+    hd_html_add(
+        html,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table><caption><span>%s"
+        "</span></caption>\n",
+        caption, caption);
+}
+
+void hd_html_table_end(hd_html *html) {
+    hd_html_add(html, "</table></div>\n");
+}
+
+void hd_html_cell(hd_html *html, double value, int digits) {
+    char text[HD_HTML_NUMBER];
+    hd_html_add(html, "<td>%s</td>", hd_html_number(value, digits, text));
+}
+
+void hd_html_text_cell(hd_html *html, const char *text) {
+    hd_html_add(html, "<td class=\"t\">%s</td>", text);
+}
+
+void hd_html_share_cell(hd_html *html, double share) {
+    if (isnan(share)) {
+        hd_html_add(html, "<td class=\"t\">–</td>");
+        return;
+    }
+    double width = 100 * fmin(fmax(share, 0), 1);
+    hd_html_add(html, "<td class=\"t\"><span class=\"bar\"><i style=\"width:%.1f%%\"></i></span> ", width);
+    if (isinf(share))
+        hd_html_add(html, "∞</td>");
+    else
+        hd_html_add(html, "%.3g %%</td>", 100 * share);
+}
