@@ -103,7 +103,8 @@ static hd_status measure_causes(const hd_drift *drift, const hd_variant *a, cons
 
 static hd_status on_reference(const hd_variant *variant, hd_variant *out, hd_error *error) {
     /* tf32 does not stand without its arithmetic: it goes first */
-    static const char *const own[] = {"threads", "blis-kernels", "loops", "tf32", "arithmetic", "rounding"};
+    static const char *const own[] = {"threads", "blis-kernels", "loops",   "math",
+                                      "tf32",    "arithmetic",   "rounding"};
     hd_variant none = {.count = 0}, now = *variant;
     hd_status status = HD_OK;
     for (size_t i = 0; status == HD_OK && i < sizeof own / sizeof *own; i++) {

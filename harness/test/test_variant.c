@@ -87,7 +87,7 @@ Test(variant, a_setting_has_one_name) {
 }
 
 Test(variant, refuses_what_is_not_known_and_says_what_is) {
-    static const char keys[] = "device, mode, threads, blis-kernels, loops, rounding, arithmetic";
+    static const char keys[] = "device, mode, threads, blis-kernels, loops, math, rounding, arithmetic";
     refused("walk=1", keys);
     refused("mode", "'mode': not KEY=VALUE; allowed keys: device");
     refused("=1", keys);
