@@ -223,10 +223,14 @@ static bool of_no_rounding(const hd_site *site) {
     return !strcmp(site->part.phase, "initial weights") || !strcmp(site->part.phase, "batch");
 }
 
+static bool same_settings(const hd_drift *drift) {
+    return !strcmp(drift->info[0].experiment_sha256, drift->info[1].experiment_sha256);
+}
+
 static bool more_than_rounding(const hd_drift *drift) {
     if (of_no_rounding(&drift->first)) return true;
     if (drift->followed[HD_FOLLOW_ROUNDING]) return drift->beyond.found;
-    return !(drift->first.divergence.relative <= PLAIN_ROUNDING);
+    return !same_settings(drift) || !(drift->first.divergence.relative <= PLAIN_ROUNDING);
 }
 
 /* Past this, relatively, a hypergradient's difference is a jump and not what sums tremble by. */
@@ -327,10 +331,12 @@ static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
         snprintf(d->evidence + used, sizeof d->evidence - used, "The two differ in %s alone.",
                  cause->component);
     else if (used < sizeof d->evidence)
-        snprintf(
-            d->evidence + used, sizeof d->evidence - used, "%s",
-            swapped ? "No component that was swapped explains it: a bug is likely."
-                    : "Of captures no component can be swapped: drift EXPERIMENT --a ... --b ... does that.");
+        snprintf(d->evidence + used, sizeof d->evidence - used, "%s",
+                 swapped ? "No component that was swapped explains it: a bug is likely."
+                 : same_settings(drift)
+                     ? "The settings are the same."
+                     : "The settings are not the same; drift EXPERIMENT with --a and --b tells "
+                       "which of them carries the difference.");
 }
 
 const char *hd_finding_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]) {

@@ -17,8 +17,9 @@ typedef struct hd_lane {
     hd_dataset dataset;
     const char *what;
     unsigned shows, leads; /* kinds it is to show, 0: all; kinds it is led by */
-    bool used;
-    int out[2], lead[2]; /* 0: not open */
+    bool used, alone;      /* alone: no other lane is used */
+    bool digests;          /* it sends digests, not whole tensors */
+    int out[2], lead[2];   /* 0: not open */
     hd_process process;
     hd_capture_reader reader;
 } hd_lane;
@@ -87,14 +88,14 @@ static hd_status run_lane(void *context, hd_error *error) {
     hd_capture_writer writer = {.variant = &lane->variant,
                                 .data_sha256 = lane->dataset.sha256,
                                 .sink = {write_all, &lane->out[1]},
-                                .full = true,
+                                .full = !lane->digests,
                                 .tensors = lane->shows,
                                 .lead = {read_all, &lane->lead[0], lane->what},
                                 .leads = lane->leads};
     hd_capture_writer_start(&writer);
     hd_job job = hd_variant_job(&lane->variant, &lane->dataset);
     job.watch = &writer.watch;
-    if (!job.options.threads)
+    if (!job.options.threads && !lane->alone)
         job.options.threads = 1; /* the lanes share the processors; no bit depends on it */
     hd_status status = hd_run_here(&job, NULL, error);
     return writer.failed ? HD_OK : status; /* nobody reads on: who stopped knows why */
@@ -206,7 +207,8 @@ hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
     static hd_lanes lanes;
     memset(&lanes, 0, sizeof lanes);
     hd_lane *lane = &lanes.of[LANE_A];
-    *lane = (hd_lane){.variant = *variant, .what = variant->experiment.name, .shows = tensors, .used = true};
+    *lane = (hd_lane){
+        .variant = *variant, .what = variant->experiment.name, .shows = tensors, .used = true, .alone = true};
     hd_status status = hd_problem_data(&variant->experiment, &lane->dataset, error);
     if (status == HD_OK) status = start_lanes(&lanes, error);
     hd_stream stream = {read_all, &lane->out[0], lane->what};
@@ -223,6 +225,31 @@ hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
 }
 
 /* --- captures --- */
+
+hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drift *drift, hd_error *error) {
+    static hd_lanes lanes;
+    memset(&lanes, 0, sizeof lanes);
+    hd_lane *lane = &lanes.of[LANE_B];
+    *lane = (hd_lane){.variant = *b,
+                      .what = b->experiment.name,
+                      .shows = a->info.tensors,
+                      .used = true,
+                      .alone = true,
+                      .digests = !a->info.full};
+    *drift = (hd_drift){.compared = 0};
+    hd_status status = hd_problem_data(&b->experiment, &lane->dataset, error);
+    if (status == HD_OK && strcmp(lane->dataset.sha256, a->info.data_sha256) != 0)
+        status = hd_fail(error, HD_INVALID, "%s and %s: different data: not to be compared", a->stream.name,
+                         lane->what);
+    if (status == HD_OK) status = start_lanes(&lanes, error);
+    hd_stream stream = {read_all, &lane->out[0], lane->what};
+    if (status == HD_OK) status = hd_capture_reader_start(&lane->reader, stream, error);
+    if (status == HD_OK) status = hd_drift_compare(a, &lane->reader, NULL, drift, error);
+    status = wait_for_lanes(&lanes, status, error);
+    hd_capture_reader_free(&lane->reader);
+    hd_dataset_free(&lane->dataset);
+    return status;
+}
 
 typedef struct hd_recording {
     const hd_variant *variant;

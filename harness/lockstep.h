@@ -17,6 +17,10 @@ hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
                            bool (*look)(void *context, const hd_capture_reader *reader), void *context,
                            hd_error *error);
 
+/* Runs b and compares it with the capture a, which was started to be read; digests with digests. Errors as
+ * hd_lockstep's, and HD_INVALID where a is of other data. End with hd_drift_free, also after a failure. */
+hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drift *drift, hd_error *error);
+
 /* Captures one run of a variant into the file `path`, whole or not at all. Errors as hd_run's. */
 hd_status hd_lockstep_capture(const hd_variant *variant, bool full, const char *path, hd_error *error);
 

@@ -29,6 +29,7 @@ static const char doc[] =
     "  devices               what this machine offers\n"
     "  bench EXPERIMENT      time of both modes, and what their products alone would take\n"
     "  drift EXPERIMENT --a KEY=VALUE... --b KEY=VALUE...\n"
+    "  drift EXPERIMENT --b KEY=VALUE... --against CAPTURE\n"
     "  drift CAPTURE CAPTURE where two runs part, by how much, and why\n"
     "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
     "                        keep a run's tensors, to be compared on another machine or night\n"
@@ -58,7 +59,8 @@ enum {
     KEY_TOLERANCE,
     KEY_REPEAT,
     KEY_FULL,
-    KEY_PAIRING
+    KEY_PAIRING,
+    KEY_AGAINST
 };
 
 static const struct argp_option option_list[] = {
@@ -85,6 +87,7 @@ static const struct argp_option option_list[] = {
     {"pairing", KEY_PAIRING, NULL, 0,
      "drift: pair b's tangents with its adjoints, step by step (always done where a and b differ in mode)",
      0},
+    {"against", KEY_AGAINST, "CAPTURE", 0, "drift: the other side is this capture", 0},
     {"full", KEY_FULL, NULL, 0, "capture: keep whole tensors, not digests of them", 0},
     {"quiet", 'q', NULL, 0, "verdicts only", 0},
     {"verbose", 'v', NULL, 0, "every quantity, passed ones too", 0},
@@ -202,6 +205,8 @@ static void check_words(const hd_options *options, struct argp_state *state) {
         if (count < 1 || count > 2) argp_error(state, "drift: name an experiment, or two captures");
         if (count == 2 && (options->side_count[0] || options->side_count[1]))
             argp_error(state, "drift: --a and --b go with an experiment, not with two captures");
+        if (options->against && (count == 2 || options->side_count[0] || options->pairing))
+            argp_error(state, "drift: --against goes with one experiment and --b");
         break;
     case HD_COMMAND_EXPLAIN:
         if (count != 1) argp_error(state, "explain: name a folder of printed records: trace-2017");
@@ -242,6 +247,9 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_PAIRING:
         options->pairing = true;
+        break;
+    case KEY_AGAINST:
+        options->against = file_name("against", argument, state);
         break;
     case KEY_FULL:
         options->full = true;

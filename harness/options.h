@@ -36,6 +36,7 @@ typedef struct hd_options {
     const char **side[2]; /* [side_count], owned: drift's --a and --b, KEY=VALUE each */
     size_t side_count[2];
     const char *out, *junit, *reason; /* NULL: not given */
+    const char *against;              /* drift's capture; NULL: not given */
     size_t replicas, repeat;
     double tolerance;
     bool json, quiet, verbose, full, pairing;

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* States and adjoints of the reverse run, as floats or doubles widened to double would be too many: floats.
- */
+enum { STATE, STATE_MOMENTUM, ADJOINT, ADJOINT_MOMENTUM, TRAJECTORIES };
+
 typedef struct hd_pairer {
     hd_pairing *pairing;
     const hd_experiment *experiment;
     size_t weights;
-    float *w, *m, *p_w, *p_m; /* [steps + 1][weights] */
-    double *direct;           /* [steps][hypers]: p_{s+1} . B_s */
+    void *kept[TRAJECTORIES]; /* [steps + 1][weights], of the elements of the reverse run: */
+    bool float32, no_memory;
+    double *direct; /* [steps][hypers]: p_{s+1} . B_s */
     double values[HD_MAX_HYPERS];
     hd_error *error;
 } hd_pairer;
@@ -20,6 +21,12 @@ typedef struct hd_pairer {
 static double element(const hd_capture_reader *reader, size_t i) {
     return reader->head.float32 ? (double)((const float *)reader->values)[i]
                                 : ((const double *)reader->values)[i];
+}
+
+/* Element i of what was kept of state t. */
+static double kept(const hd_pairer *r, size_t which, size_t t, size_t i) {
+    size_t at = t * r->weights + i;
+    return r->float32 ? (double)((const float *)r->kept[which])[at] : ((const double *)r->kept[which])[at];
 }
 
 /* --- the reverse run --- */
@@ -32,21 +39,20 @@ static double sign(double x) {
 static void pair_directly(hd_pairer *r, size_t s) {
     const hd_experiment *e = r->experiment;
     size_t n = r->weights;
-    const float *w = r->w + s * n, *m = r->m + s * n, *m_next = r->m + (s + 1) * n;
-    const float *p_w = r->p_w + (s + 1) * n, *p_m = r->p_m + (s + 1) * n;
     double eta = 0, by_layer[2][HD_MAX_LAYERS] = {{0}}, by_eta = 0, by_mu = 0;
     for (size_t j = 0; j < e->hypers; j++)
         if (e->hyper[j].kind == HD_ETA) eta = r->values[j];
     for (size_t i = 0, layer = 0, end = e->dims[0] * e->dims[1]; i < n; i++) {
-        double q = (double)p_m[i] - eta * (double)p_w[i];
+        double w = kept(r, STATE, s, i), p_w = kept(r, ADJOINT, s + 1, i);
+        double q = kept(r, ADJOINT_MOMENTUM, s + 1, i) - eta * p_w;
         while (layer < e->layers && i == end)
             layer++, end += layer < e->layers ? e->dims[layer] * e->dims[layer + 1] : n;
         if (layer < e->layers) {
-            by_layer[0][layer] += q * sign((double)w[i]);
-            by_layer[1][layer] += q * 2 * (double)w[i];
+            by_layer[0][layer] += q * sign(w);
+            by_layer[1][layer] += q * 2 * w;
         }
-        by_eta -= (double)p_w[i] * (double)m_next[i];
-        by_mu += q * (double)m[i];
+        by_eta -= p_w * kept(r, STATE_MOMENTUM, s + 1, i);
+        by_mu += q * kept(r, STATE_MOMENTUM, s, i);
     }
     for (size_t j = 0; j < e->hypers; j++) {
         hd_hyperparameter h = e->hyper[j];
@@ -62,11 +68,16 @@ static bool keep(void *context, const hd_capture_reader *reader) {
     if (place->tensor == HD_HYPERPARAMETERS && place->iteration + 1u == r->pairing->iteration)
         for (size_t j = 0; j < r->pairing->hypers; j++) r->values[j] = element(reader, j);
     if (place->iteration != r->pairing->iteration || place->tensor > HD_ADJOINT_MOMENTUM) return true;
-    float *of = place->tensor == HD_WEIGHTS           ? r->w
-                : place->tensor == HD_MOMENTUM_BUFFER ? r->m
-                : place->tensor == HD_ADJOINT         ? r->p_w
-                                                      : r->p_m;
-    for (size_t i = 0; i < r->weights; i++) of[place->step * r->weights + i] = (float)element(reader, i);
+    size_t which = place->tensor == HD_WEIGHTS           ? STATE
+                   : place->tensor == HD_MOMENTUM_BUFFER ? STATE_MOMENTUM
+                   : place->tensor == HD_ADJOINT         ? ADJOINT
+                                                         : ADJOINT_MOMENTUM;
+    size_t state = r->weights * (reader->head.float32 ? sizeof(float) : sizeof(double));
+    r->float32 = reader->head.float32;
+    if (!r->kept[which]) r->kept[which] = malloc((r->pairing->steps + 1) * state);
+    r->no_memory = !r->kept[which];
+    if (r->no_memory) return false;
+    memcpy((char *)r->kept[which] + place->step * state, reader->values, state);
     if (place->tensor == HD_ADJOINT_MOMENTUM && place->step > 0) pair_directly(r, place->step - 1);
     return true;
 }
@@ -77,9 +88,9 @@ static bool pair(void *context, const hd_capture_reader *reader) {
     hd_pairer *r = context;
     const hd_place *place = &reader->head.place;
     if (place->iteration != r->pairing->iteration || place->index >= r->pairing->hypers) return true;
-    const float *p = (place->tensor == HD_TANGENT ? r->p_w : r->p_m) + place->step * r->weights;
+    size_t p = place->tensor == HD_TANGENT ? ADJOINT : ADJOINT_MOMENTUM;
     double sum = 0;
-    for (size_t i = 0; i < r->weights; i++) sum += (double)p[i] * element(reader, i);
+    for (size_t i = 0; i < r->weights; i++) sum += kept(r, p, place->step, i) * element(reader, i);
     r->pairing->values[place->step * r->pairing->hypers + place->index] += sum;
     return true;
 }
@@ -127,34 +138,33 @@ hd_status hd_pairing_measure(const hd_variant *forward, const hd_variant *revers
                              hd_pairing *pairing, hd_error *error) {
     static hd_variant out, back;
     const hd_experiment *e = &reverse->experiment;
-    size_t weights = hd_weight_count(e->layers, e->dims), all = (e->steps + 1) * weights;
+    size_t weights = hd_weight_count(e->layers, e->dims);
     *pairing = (hd_pairing){.iteration = iteration, .steps = e->steps, .hypers = e->hypers};
     hd_pairer r = {.pairing = pairing, .experiment = e, .weights = weights, .error = error};
     for (size_t j = 0; j < e->hypers; j++) r.values[j] = (double)e->value[j];
-    float **arrays[] = {&r.w, &r.m, &r.p_w, &r.p_m};
     hd_status status = HD_OK;
-    for (size_t i = 0; i < 4; i++)
-        if (!(*arrays[i] = malloc(all * sizeof **arrays[i]))) status = HD_UNAVAILABLE;
     r.direct = calloc(e->steps * e->hypers, sizeof *r.direct);
     pairing->values = calloc((e->steps + 1) * e->hypers, sizeof *pairing->values);
-    if (status != HD_OK || !r.direct || !pairing->values)
-        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for two trajectories", e->name);
+    if (!r.direct || !pairing->values)
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a pairing", e->name);
     if (status == HD_OK) status = hd_variant_comparable(forward, reverse, error);
     if (status == HD_OK) status = in_mode(reverse, "reverse", &back, error);
     if (status == HD_OK) status = in_mode(forward, "forward", &out, error);
-    unsigned kept = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_ADJOINT |
-                    1u << HD_ADJOINT_MOMENTUM | 1u << HD_HYPERPARAMETERS;
-    if (status == HD_OK) status = hd_lockstep_read(&back, kept, keep, &r, error);
+    unsigned states = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_ADJOINT |
+                      1u << HD_ADJOINT_MOMENTUM | 1u << HD_HYPERPARAMETERS;
+    if (status == HD_OK) status = hd_lockstep_read(&back, states, keep, &r, error);
+    if (r.no_memory) status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for two trajectories", e->name);
     if (status == HD_OK)
         status = hd_lockstep_read(&out, 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM, pair, &r, error);
     if (status == HD_OK) status = conclude(&r);
-    for (size_t i = 0; i < 4; i++) free(*arrays[i]);
+    pairing->unit = r.float32 ? 0x1p-24 : 0x1p-53;
+    for (size_t i = 0; i < TRAJECTORIES; i++) free(r.kept[i]);
     free(r.direct);
     return status;
 }
 
 bool hd_pairing_jumps(const hd_pairing *pairing) {
-    return !(pairing->jump <= HD_JUMP * pairing->tremble);
+    return !(pairing->jump <= fmax(HD_JUMP * pairing->tremble, pairing->unit));
 }
 
 void hd_pairing_free(hd_pairing *pairing) {

@@ -15,6 +15,7 @@ typedef struct hd_pairing {
     size_t jump_hyper; /* for this hyperparameter, */
     double jump;       /* by this much of its largest |P| */
     double tremble;    /* the median of all such differences */
+    double unit;       /* one rounding: a smaller difference is no jump */
 } hd_pairing;
 
 /* A jump this many times the median is more than trembling. */
