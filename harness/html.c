@@ -84,12 +84,24 @@ const char *hd_html_number(double value, int digits, char text[HD_HTML_NUMBER]) 
     return text;
 }
 
-void hd_html_table(hd_html *html, const char *caption) {
+static void write_heading(hd_html *html, const char *heading) {
+    if (!heading[0])
+        hd_html_add(html, "<td></td>");
+    else if (heading[0] == ' ')
+        hd_html_add(html, "<th scope=\"col\" class=\"t\">%s</th>", heading + 1);
+    else
+        hd_html_add(html, "<th scope=\"col\">%s</th>", heading);
+}
+
+void hd_html_table(hd_html *html, const char *caption, const char *const *headings) {
     hd_html_add(
         html,
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table><caption><span>%s"
         "</span></caption>\n",
         caption, caption);
+    if (headings) hd_html_add(html, "<thead><tr>");
+    for (size_t i = 0; headings && headings[i]; i++) write_heading(html, headings[i]);
+    if (headings) hd_html_add(html, "</tr></thead>\n");
 }
 
 void hd_html_table_end(hd_html *html) {

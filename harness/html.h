@@ -26,8 +26,10 @@ void hd_html_add(hd_html *html, const char *format, ...) __attribute__((format(p
 enum { HD_HTML_NUMBER = 32 };
 const char *hd_html_number(double value, int digits, char text[HD_HTML_NUMBER]);
 
-/* A table in a box that scrolls by itself where the page is narrow; rows come between. */
-void hd_html_table(hd_html *html, const char *caption);
+/* A table in a box that scrolls by itself where the page is narrow; rows come between. Its headings are a
+ * list that ends with NULL: "" is none, and one that begins with a blank stands to the left, over texts.
+ * NULL: no headings. */
+void hd_html_table(hd_html *html, const char *caption, const char *const *headings);
 void hd_html_table_end(hd_html *html);
 
 /* Table cells: a number so written, and a text that goes to the left. */

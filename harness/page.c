@@ -28,7 +28,8 @@ static const char style[] =
     ".verdict small{display:block;font-size:.85rem;font-weight:400;color:var(--soft)}"
     ".good{color:var(--good);background:var(--good-back)}.fair{color:var(--fair);background:var(--fair-back)}"
     ".bad{color:var(--bad);background:var(--bad-back)}td.good,td.fair,td.bad,.differs{padding-left:.4rem}"
-    "th small{display:block;font-weight:400;color:var(--soft)}\n"
+    "th:has(small){white-space:normal;min-width:min(16rem,42vw)}th "
+    "small{display:block;font-weight:400;color:var(--soft)}\n"
     ".scroll{overflow-x:auto;margin:.75rem 0}"
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
     "caption{text-align:left;color:var(--soft);padding:0 0 .35rem;font-size:.875rem}"
@@ -123,16 +124,9 @@ void hd_page_facts(hd_html *html, const char *caption, json_t *const objects[2],
                    const char *const headings[2]) {
     json_t *a = objects[0], *b = objects[1], *value;
     const char *key;
-    hd_html_table(html, caption);
-    if (b)
-        hd_html_add(html,
-                    "<thead><tr><td></td><th scope=\"col\" class=\"t\">%s</th><th scope=\"col\" class=\"t\">"
-                    "%s</th></tr></thead>\n",
-                    headings[0], headings[1]);
-    hd_html_add(html, "<tbody>\n");
+    hd_html_table(html, caption, b ? (const char *const[]){"", headings[0], headings[1], NULL} : NULL);
     json_object_foreach(a, key, value) write_fact_row(html, key, value, json_object_get(b, key), b);
     json_object_foreach(b, key, value) if (!json_object_get(a, key))
         write_fact_row(html, key, NULL, value, true);
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }

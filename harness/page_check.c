@@ -41,10 +41,17 @@ static void write_optional(hd_html *html, const hd_node *node, const char *key, 
     if (json_object_get(node->json, key)) hd_html_add(html, "%s%s", before, hd_node_text(node, key));
 }
 
+/* Of which record a row is, as the second line of its heading. */
+static void write_record(hd_html *html, const hd_node *node) {
+    hd_html_add(html, "<small>%s, hyper-iteration %zu, %s, %s", hd_node_text(node, "experiment"),
+                hd_node_size(node, "step"), hd_node_text(node, "mode"), hd_node_text(node, "device"));
+}
+
 static void write_figure(hd_html *html, const hd_node *node, const hd_figure *figure) {
     hd_html_add(html, "<tr><th scope=\"row\">%s", hd_node_text(node, "name"));
     write_optional(html, node, "element", " ");
-    hd_html_add(html, "</th><td class=\"t %s\">%s</td>",
+    write_record(html, node);
+    hd_html_add(html, ", by %s</small></th><td class=\"t %s\">%s</td>", hd_node_text(node, "against"),
                 figure->outcome[0] == 'f'   ? "bad"
                 : figure->outcome[0] == 'k' ? "fair"
                                             : "good",
@@ -57,10 +64,6 @@ static void write_figure(hd_html *html, const hd_node *node, const hd_figure *fi
     hd_html_cell(html, hd_node_number(node, "ulps"), 3);
     hd_html_cell(html, hd_node_number(node, "tolerance"), 3);
     hd_html_text_cell(html, hd_node_text(node, "measure"));
-    hd_html_add(html, "<td class=\"t\">%s, hyper-iteration %zu, %s, %s</td>",
-                hd_node_text(node, "experiment"), hd_node_size(node, "step"), hd_node_text(node, "mode"),
-                hd_node_text(node, "device"));
-    hd_html_text_cell(html, hd_node_text(node, "against"));
     hd_html_add(html, "<td class=\"t\">");
     write_optional(html, node, "note", "");
     hd_html_add(html, "</td></tr>\n");
@@ -68,21 +71,14 @@ static void write_figure(hd_html *html, const hd_node *node, const hd_figure *fi
 
 static void write_figures(hd_html *html, const char *caption, const hd_node *quantities,
                           const hd_figure *figures, size_t count) {
-    hd_html_table(html, caption);
-    hd_html_add(html,
-                "<thead><tr><th scope=\"col\" class=\"t\">figure</th><td></td><th scope=\"col\" "
-                "class=\"t\">tolerance used</th>"
-                "<th scope=\"col\">value</th><th scope=\"col\">expected</th><th scope=\"col\">off by</th><th "
-                "scope=\"col\">relative</th><th scope=\"col\">ulp</th><th "
-                "scope=\"col\">allowed</th><td></td><th scope=\"col\" "
-                "class=\"t\">of</th><th scope=\"col\" class=\"t\">judged by</th><th scope=\"col\" "
-                "class=\"t\">note</th></tr>"
-                "</thead>\n<tbody>\n");
+    static const char *const headings[] = {" figure",  "",       " tolerance used", "value",
+                                           "expected", "off by", "relative",        "ulp",
+                                           "allowed",  "",       " note",           NULL};
+    hd_html_table(html, caption, headings);
     for (size_t i = 0; i < count; i++) {
         hd_node node = hd_node_element(quantities, figures[i].index);
         write_figure(html, &node, &figures[i]);
     }
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }
 
@@ -104,11 +100,9 @@ static void write_verdict(hd_html *html, const hd_node *quantities, const hd_fig
         if (worst_first(&figures[i], &figures[worst]) < 0) worst = i;
     }
     hd_node node = hd_node_element(quantities, figures[worst].index);
-    hd_html_add(html,
-                "<tr><th scope=\"row\">%s</th><td>%zu</td><td class=\"t\">%s</td><td class=\"t\">%s</td><td "
-                "class=\"t\">%s</td>",
-                hd_node_text(&node, "experiment"), hd_node_size(&node, "step"), hd_node_text(&node, "mode"),
-                hd_node_text(&node, "device"), hd_node_text(&node, "against"));
+    hd_html_add(html, "<tr><th scope=\"row\">by %s", hd_node_text(&node, "against"));
+    write_record(html, &node);
+    hd_html_add(html, "</small></th>");
     hd_html_add(html, "<td class=\"t %s\">%s</td><td>%zu of %zu</td>", failed ? "bad" : "good",
                 failed ? "fail" : "pass", count - failed, count);
     hd_html_share_cell(html, figures[worst].used);
@@ -117,29 +111,28 @@ static void write_verdict(hd_html *html, const hd_node *quantities, const hd_fig
 }
 
 static void write_verdicts(hd_html *html, const hd_node *quantities, const hd_figure *figures, size_t count) {
+    static const char *const headings[] = {" judged",       "",  "figures", " tolerance used",
+                                           " worst figure", NULL};
     hd_html_add(html, "<h3>Verdicts</h3>\n");
     hd_html_table(html,
-                  "Each record by each thing it was judged by; the worst figure and the tolerance it used");
-    hd_html_add(html, "<thead><tr><th scope=\"col\" class=\"t\">experiment</th><th "
-                      "scope=\"col\">hyper-<br/>iteration</th><th "
-                      "scope=\"col\" class=\"t\">mode</th><th scope=\"col\" class=\"t\">device</th><th "
-                      "scope=\"col\" class=\"t\">"
-                      "judged by</th><td></td><th scope=\"col\">figures</th><th scope=\"col\" "
-                      "class=\"t\">tolerance used</th><th "
-                      "scope=\"col\" class=\"t\">worst figure</th></tr></thead>\n<tbody>\n");
+                  "Each record by each thing it was judged by; the worst figure and the tolerance it used",
+                  headings);
     for (size_t i = 0, run; i < count; i += run) {
         for (run = 1; i + run < count && of_one_verdict(quantities, i, i + run);) run++;
         write_verdict(html, quantities, figures + i, run);
     }
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }
 
 static void write_quantities(hd_html *html, const hd_node *check) {
     hd_node quantities = hd_node_array(check, "quantities");
-    size_t count = hd_node_length(&quantities), past = 0;
+    size_t count = hd_node_length(&quantities), past = 0, known = 0;
     hd_figure *figures = hd_node_allocate(&quantities, count, sizeof *figures);
     for (size_t i = 0; figures && i < count; i++) figures[i] = get_figure(&quantities, i);
+    for (size_t i = 0; figures && i < count; i++) known += figures[i].outcome[0] == 'k';
+    if (known)
+        hd_html_add(html, "<p>Known: %zu, past their ordinary tolerance and within a stated allowance.</p>\n",
+                    known);
     if (figures && check->document->status == HD_OK && count) {
         write_verdicts(html, &quantities, figures, count);
         qsort(figures, count, sizeof *figures, worst_first);

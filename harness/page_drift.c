@@ -84,7 +84,7 @@ static json_t *side_facts(const hd_node *drift, const char *side) {
     return facts;
 }
 
-static const char *const sides[2] = {"a", "b"};
+static const char *const sides[2] = {" a", " b"};
 
 static void write_sides(hd_html *html, const hd_node *drift) {
     json_t *facts[2] = {side_facts(drift, "a"), side_facts(drift, "b")};
@@ -224,11 +224,11 @@ static void write_hypergradients(hd_html *html, const hd_node *drift) {
     hd_html_add(html, "<h3>Hypergradients</h3>\n");
     snprintf(caption, sizeof caption, "Hyper-iteration %zu%s", iteration,
              hd_node_length(&causes) ? "; share: how much of the difference goes with a component" : "");
-    hd_html_table(html, caption);
+    hd_html_table(html, caption, NULL);
     hd_html_add(html, "<thead><tr><td></td><th scope=\"col\">a</th><th scope=\"col\">b</th><th "
                       "scope=\"col\">relative</th>");
     write_cause_headings(html, &causes);
-    hd_html_add(html, "</tr></thead>\n<tbody>\n");
+    hd_html_add(html, "</tr></thead>\n");
     json_object_foreach(a.json, name, value) {
         double in_a = hd_node_number(&a, name), in_b = hd_node_number(&b, name);
         hd_html_add(html, "<tr><th scope=\"row\">%s</th>", name);
@@ -238,7 +238,6 @@ static void write_hypergradients(hd_html *html, const hd_node *drift) {
         for (size_t c = 0; c < hd_node_length(&causes); c++) write_share(html, &causes, c, "share", name);
         hd_html_add(html, "</tr>\n");
     }
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }
 
@@ -250,12 +249,8 @@ static void write_causes(hd_html *html, const hd_node *drift) {
     if (hd_node_length(&causes) == 0) return;
     hd_html_add(html, "<details><summary>Causes, swapped one at a time</summary>\n");
     hd_html_table(html,
-                  "Share of the difference that b's word brings into a, and that a's word takes out of b");
-    hd_html_add(
-        html,
-        "<thead><tr><th scope=\"col\" class=\"t\">component</th><th scope=\"col\" class=\"t\">hypergradient"
-        "</th><th scope=\"col\" class=\"t\">into a</th><th scope=\"col\" class=\"t\">out of "
-        "b</th></tr></thead>\n<tbody>\n");
+                  "Share of the difference that b's word brings into a, and that a's word takes out of b",
+                  (const char *const[]){" component", " hypergradient", " into a", " out of b", NULL});
     for (size_t c = 0; c < hd_node_length(&causes); c++) {
         hd_node cause = hd_node_element(&causes, c), into_a = hd_node_object(&cause, "into_a");
         json_object_foreach(into_a.json, name, value) {
@@ -266,7 +261,6 @@ static void write_causes(hd_html *html, const hd_node *drift) {
             hd_html_add(html, "</tr>\n");
         }
     }
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
     hd_html_add(html, "</details>\n");
 }
@@ -283,10 +277,8 @@ static void write_outcomes(hd_html *html, const hd_node *drift) {
     static const char *const counts[] = {"test", "validation", "training"};
     hd_node outcomes = hd_node_array(drift, "outcomes");
     hd_html_add(html, "<h3>What the runs came to</h3>\n");
-    hd_html_table(html, "Validation error, and examples classified correctly");
-    hd_html_add(
-        html, "<thead><tr><th scope=\"col\" class=\"t\">hyper-iteration</th><td></td><th scope=\"col\">a</th>"
-              "<th scope=\"col\">b</th></tr></thead>\n<tbody>\n");
+    hd_html_table(html, "Validation error, and examples classified correctly",
+                  (const char *const[]){" hyper-iteration", "", "a", "b", NULL});
     for (size_t k = 0; k < hd_node_length(&outcomes); k++) {
         hd_node outcome = hd_node_element(&outcomes, k), a = hd_node_object(&outcome, "a"),
                 b = hd_node_object(&outcome, "b");
@@ -301,7 +293,6 @@ static void write_outcomes(hd_html *html, const hd_node *drift) {
         }
         hd_html_add(html, "</tr>\n");
     }
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }
 

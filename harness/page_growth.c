@@ -69,12 +69,10 @@ static bool selected(double step) {
 }
 
 static void write_numbers(hd_html *html, const hd_curve curves[PANELS]) {
+    static const char *const headings[] = {" tensor", "step", "total", "added", "rounding", NULL};
     hd_html_add(html, "<details><summary>The numbers, of selected steps</summary>\n");
-    hd_html_table(html, "|b − a| / |a|; of it added by the step itself; and what random rounding adds there");
-    hd_html_add(
-        html,
-        "<thead><tr><th scope=\"col\" class=\"t\">tensor</th><th scope=\"col\">step</th><th scope=\"col\">"
-        "total</th><th scope=\"col\">added</th><th scope=\"col\">rounding</th></tr></thead>\n<tbody>\n");
+    hd_html_table(html, "|b − a| / |a|; of it added by the step itself; and what random rounding adds there",
+                  headings);
     for (size_t p = 0; p < PANELS; p++)
         for (size_t i = 0; i < curves[p].count; i++) {
             const hd_chart_point *point = &curves[p].points[i];
@@ -83,7 +81,6 @@ static void write_numbers(hd_html *html, const hd_curve curves[PANELS]) {
             for (size_t l = 0; l < HD_CHART_LINES; l++) hd_html_cell(html, point->y[l], 2);
             hd_html_add(html, "</tr>\n");
         }
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
     hd_html_add(html, "</details>\n");
 }
@@ -266,24 +263,19 @@ static void write_event(hd_html *html, const hd_node *event) {
 }
 
 static void write_first_events(hd_html *html, const hd_node *drift, double total) {
+    static const char *const headings[] = {
+        "hyper-iteration", "step", " kind", "layer", " at", "unit", "a", "b", " alone", NULL};
     hd_node events = hd_node_array(drift, "events");
     size_t length = hd_node_length(&events), shown = length < EVENTS_SHOWN ? length : EVENTS_SHOWN;
     char caption[128];
     snprintf(caption, sizeof caption,
              "The first %zu of %.0f; alone: the most of a difference that one carries, where it was measured",
              shown, total);
-    hd_html_table(html, caption);
-    hd_html_add(html, "<thead><tr><th scope=\"col\">hyper-iteration</th><th scope=\"col\">step</th><th "
-                      "scope=\"col\" class=\"t\">kind"
-                      "</th><th scope=\"col\">layer</th><th scope=\"col\" class=\"t\">at</th><th "
-                      "scope=\"col\">unit</th><th "
-                      "scope=\"col\">a</th><th scope=\"col\">b</th><th scope=\"col\" "
-                      "class=\"t\">alone</th></tr></thead>\n<tbody>\n");
+    hd_html_table(html, caption, headings);
     for (size_t i = 0; i < shown; i++) {
         hd_node event = hd_node_element(&events, i);
         write_event(html, &event);
     }
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }
 

@@ -33,6 +33,11 @@ static void write_row_heading(hd_html *html, const hd_record *r) {
                 hd_mode_name(r->mode), r->device, r->arithmetic, r->experiment, r->step);
 }
 
+/* Three digits, or all before the point. */
+static void write_amount(hd_html *html, double value) {
+    hd_html_cell(html, fabs(value) >= 100 ? round(value) : value, fabs(value) >= 100 ? 12 : 3);
+}
+
 /* --- time --- */
 
 enum { PHASES = 5 };
@@ -55,26 +60,25 @@ static void write_time(hd_html *html, const hd_record *record, double longest) {
         hd_html_add(html, "<i class=\"p%zu\" style=\"width:%.1f%%\"></i>", p,
                     longest > 0 ? 100 * seconds[p] / longest : 0);
     hd_html_add(html, "</span></td>");
-    hd_html_cell(html, 1e3 * record->seconds.total, 4);
-    for (size_t p = 0; p < PHASES; p++) hd_html_cell(html, 1e3 * seconds[p], 3);
+    write_amount(html, 1e3 * record->seconds.total);
+    for (size_t p = 0; p < PHASES; p++) write_amount(html, 1e3 * seconds[p]);
     hd_html_add(html, "</tr>\n");
 }
 
 static void write_times(hd_html *html, const hd_records *records) {
+    static const char *const headings[] = {" record",     "",           "total", "data", "training",
+                                           "derivatives", "validation", "other", NULL};
     double longest = 0;
     for (size_t i = 0; i < records->count; i++) longest = fmax(longest, records->of[i].seconds.total);
     hd_html_add(html, "<h3>Time</h3>\n<p class=\"legend\">");
     for (size_t p = 0; p < PHASES; p++)
         hd_html_add(html, "<span><i class=\"swatch p%zu\"></i>%s</span>", p, phase_names[p]);
     hd_html_add(html, "</p>\n");
-    hd_html_table(html, "Milliseconds of wall clock by phase (derivatives: tangents, or the sweep back); the "
-                        "longest run fills its bar");
-    hd_html_add(html, "<thead><tr><th scope=\"col\" class=\"t\">record</th>");
-    hd_html_add(html, "<td></td><th scope=\"col\">total</th>");
-    for (size_t p = 0; p < PHASES; p++) hd_html_add(html, "<th scope=\"col\">%s</th>", phase_names[p]);
-    hd_html_add(html, "</tr></thead>\n<tbody>\n");
+    hd_html_table(html,
+                  "Milliseconds of wall clock by phase (derivatives: tangents, or the sweep back); the "
+                  "longest run fills its bar",
+                  headings);
     for (size_t i = 0; i < records->count; i++) write_time(html, &records->of[i], longest);
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }
 
@@ -84,32 +88,27 @@ static void write_cost(hd_html *html, const hd_record *r) {
     double rate = r->seconds.total > 0 ? r->operations / r->seconds.total * 1e-9 : NAN;
     double alone = r->sgemm_rate > 0 ? r->sgemm_rate : NAN;
     write_row_heading(html, r);
-    hd_html_cell(html, rate, 3);
-    hd_html_cell(html, alone, 3);
+    write_amount(html, rate);
+    write_amount(html, alone);
     hd_html_share_cell(html, rate / alone);
-    hd_html_cell(html, r->operations / alone * 1e-6, 3);
+    write_amount(html, r->operations / alone * 1e-6);
     hd_html_cell(html, r->launches ? (double)r->launches : NAN, 6);
-    hd_html_cell(html, (double)r->state_bytes * HD_TRACE_MB, 4);
-    hd_html_cell(html, (double)r->peak_bytes * HD_TRACE_MB, 4);
-    hd_html_cell(html, (double)r->device_bytes * HD_TRACE_MB, 4);
+    write_amount(html, (double)r->state_bytes * HD_TRACE_MB);
+    write_amount(html, (double)r->peak_bytes * HD_TRACE_MB);
+    write_amount(html, (double)r->device_bytes * HD_TRACE_MB);
     hd_html_add(html, "</tr>\n");
 }
 
 static void write_costs(hd_html *html, const hd_records *records) {
+    static const char *const headings[] = {" record",  "GFLOP/s", "alone",   " reached", "floor",
+                                           "launches", "states",  "process", "device",   NULL};
     hd_html_add(html, "<h3>Rates and memory</h3>\n");
-    hd_html_table(
-        html,
-        "GFLOP/s of the run and of its matrix products alone; the floor is what the products alone would "
-        "take at that rate (ms); memory in MB: the states by formula, the process at most, the device");
-    hd_html_add(html, "<thead><tr><th scope=\"col\" class=\"t\">record</th>");
-    hd_html_add(
-        html,
-        "<th scope=\"col\">GFLOP/s</th><th scope=\"col\">products<br/>alone</th><th scope=\"col\" "
-        "class=\"t\">"
-        "reached</th><th scope=\"col\">floor</th><th scope=\"col\">launches</th><th scope=\"col\">states</th>"
-        "<th scope=\"col\">process</th><th scope=\"col\">device</th></tr></thead>\n<tbody>\n");
+    hd_html_table(html,
+                  "GFLOP/s of the run and of its matrix products alone; the floor is what the products alone "
+                  "would take at that "
+                  "rate (ms); memory in MB: the states by formula, the process at most, the device",
+                  headings);
     for (size_t i = 0; i < records->count; i++) write_cost(html, &records->of[i]);
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }
 
@@ -167,15 +166,14 @@ static void write_figure(hd_html *html, const hd_record *records, size_t count, 
 static void write_step(hd_html *html, const hd_record *records, size_t count) {
     char caption[HD_LABEL + 64];
     snprintf(caption, sizeof caption, "%s, hyper-iteration %zu", records->experiment, records->step);
-    hd_html_table(html, caption);
+    hd_html_table(html, caption, NULL);
     hd_html_add(html, "<thead><tr><td></td>");
     for (size_t r = 0; r < count; r++)
         hd_html_add(html, "<th scope=\"col\">%s<br/>%s, %s</th>", hd_mode_name(records[r].mode),
                     records[r].device, records[r].arithmetic);
     if (count > 1) hd_html_add(html, "<th scope=\"col\">apart,<br/>relatively</th>");
-    hd_html_add(html, "</tr></thead>\n<tbody>\n");
+    hd_html_add(html, "</tr></thead>\n");
     for (size_t i = 0; i < FIGURES + records->hypers; i++) write_figure(html, records, count, i);
-    hd_html_add(html, "</tbody>");
     hd_html_table_end(html);
 }
 

@@ -157,6 +157,8 @@ static void get_heading(hd_record *record, const hd_node *root) {
 
 void hd_record_get(hd_record *record, const hd_node *root) {
     *record = (hd_record){0};
+    const char *format = hd_node_text(root, "format");
+    if (strcmp(format, FORMAT) != 0) hd_node_refuse(root, "format", "is \"%s\", not \"%s\"", format, FORMAT);
     get_heading(record, root);
     hd_dims_get(record, root);
     hd_results_get(record, root);
@@ -169,7 +171,7 @@ void hd_record_get(hd_record *record, const hd_node *root) {
 
 hd_status hd_record_load(const char *path, bool weights, hd_record *record, hd_error *error) {
     hd_document document;
-    hd_node root = hd_document_open(&document, path, FORMAT, error);
+    hd_node root = hd_document_open(&document, path, NULL, error);
     hd_record_get(record, &root);
     hd_status status = hd_document_close(&document);
     if (status == HD_OK && weights) status = hd_weights_load(record, path, record->float32, error);
