@@ -75,7 +75,8 @@ Test(program, prints_one_json_document_and_nothing_else) {
     cr_assert_eq(program.status, 0, "%s", program.err);
     cr_expect_str_empty(program.err);
     json_t *json = program_json(), *records = json_object_get(json, "records");
-    cr_expect_eq(json_object_size(json), 1);
+    cr_expect_eq(json_object_size(json), 2);
+    cr_expect_str_eq(json_string_value(json_object_get(json, "format")), "hyperdrift-run/1");
     cr_assert_eq(json_array_size(records), 6, "3 hyper-iterations in two modes");
     cr_expect_str_eq(json_string_value(program_value(json, "records.0.mode")), "forward");
     cr_expect_str_eq(json_string_value(program_value(json, "records.1.mode")), "reverse");
