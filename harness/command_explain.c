@@ -199,6 +199,12 @@ static void search_sets(hd_sets *s, double agreement) {
     }
 }
 
+static double all_together(const hd_sets *s) {
+    double sum = 0;
+    for (size_t i = 0; i < s->reach->count; i++) sum += s->reach->of[i].worth[s->hyper];
+    return sum;
+}
+
 static void order_by_worth(hd_sets *s) {
     for (size_t i = 0; i < s->reach->count; i++) {
         size_t at = i;

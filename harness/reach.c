@@ -19,7 +19,7 @@ static void add(hd_reach *reach, const hd_event *event, const hd_kink *other) {
             reach->of[i].seen++;
             return;
         }
-    if (reach->count < HD_MOST_NEAR)
+    if (reach->count < HD_MOST_FOUND)
         reach->of[reach->count++] = (hd_near){.event = *event, .other = *other, .seen = 1};
 }
 
@@ -48,6 +48,12 @@ static hd_status run_replica(const hd_variant *variant, size_t seed, hd_drift *d
     return status == HD_OK ? hd_lockstep(variant, &replica, primal, false, drift, error) : status;
 }
 
+static int likely_first(const void *a, const void *b) {
+    const hd_near *x = a, *y = b;
+    if (x->other.kind != y->other.kind) return x->other.kind == HD_KINK_SIGN ? -1 : 1;
+    return (x->seen < y->seen) - (x->seen > y->seen);
+}
+
 /* --- what they are worth --- */
 
 static hd_status weigh(const hd_variant *variant, size_t iteration, hd_reach *reach, hd_error *error) {
@@ -62,7 +68,7 @@ static hd_status weigh(const hd_variant *variant, size_t iteration, hd_reach *re
 
 hd_status hd_reach_measure(const hd_variant *variant, size_t iteration, size_t layer, size_t replicas,
                            hd_reach *reach, hd_error *error) {
-    *reach = (hd_reach){.of = calloc(HD_MOST_NEAR, sizeof *reach->of), .replicas = replicas};
+    *reach = (hd_reach){.of = calloc(HD_MOST_FOUND, sizeof *reach->of), .replicas = replicas};
     hd_status status = reach->of ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory for decisions");
     for (size_t seed = 1; status == HD_OK && seed <= replicas; seed++) {
         hd_drift drift;
@@ -70,6 +76,9 @@ hd_status hd_reach_measure(const hd_variant *variant, size_t iteration, size_t l
         if (status == HD_OK) status = add_replica(&drift, iteration, layer, reach, error);
         hd_drift_free(&drift);
     }
+    reach->found = reach->count;
+    if (status == HD_OK) qsort(reach->of, reach->count, sizeof *reach->of, likely_first);
+    if (reach->count > HD_MOST_NEAR) reach->count = HD_MOST_NEAR;
     return status == HD_OK ? weigh(variant, iteration, reach, error) : status;
 }
 

@@ -15,12 +15,15 @@ typedef struct hd_near {
 } hd_near;
 
 typedef struct hd_reach {
-    hd_near *of; /* [count], owned */
+    hd_near *of; /* [count], owned: those that were weighed */
     size_t count, replicas;
+    size_t found; /* decisions that some replica made otherwise, HD_MOST_FOUND at most */
     double hypergradient[HD_MAX_HYPERS]; /* as it stands */
 } hd_reach;
 
-enum { HD_MOST_NEAR = 64 };
+/* How many are remembered, and how many of them weighed: signs first, then those that most replicas turned.
+ */
+enum { HD_MOST_FOUND = 4096, HD_MOST_NEAR = 64 };
 
 /* Finds and weighs the decisions of one hyper-iteration of a variant on the cpu device, by so many replicas;
  * signs of weights only under the rho_l1 of `layer` (SIZE_MAX: of any). Up to HD_MOST_NEAR are kept. Errors
