@@ -163,6 +163,12 @@ hd_status hd_device_fault(hd_device *device, const hd_problem *problem, hd_error
         return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for a product's operands", device->name);
     if (fault.kind == HD_FAILED)
         return hd_fail(error, HD_UNAVAILABLE, "device %s: %s", device->name, device->note);
+    if (fault.kind == HD_NOT_ATTESTED)
+        return hd_fail(
+            error, HD_DIFFERENT,
+            "device %s: step %zu: the sweep back met other errors of the batch's examples than the "
+            "way out: another batch, state or activation",
+            device->name, fault.step);
     char what[64];
     describe(fault.label, problem, what);
     if (fault.step >= problem->steps)

@@ -76,7 +76,8 @@ typedef enum hd_fault_kind {
     HD_NO_FAULT,
     HD_NOT_FINITE,
     HD_NO_MEMORY,
-    HD_FAILED /* the device itself: device->note says what */
+    HD_NOT_ATTESTED, /* reverse mode's sweep back did not meet what the way out had met */
+    HD_FAILED        /* the device itself: device->note says what */
 } hd_fault_kind;
 
 typedef struct hd_fault {

@@ -49,6 +49,7 @@ void hd_engine_destroy(hd_engine *engine) {
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) device->ops->release(device, arrays[i]);
     device->ops->release_sums(device, engine->evaluated);
     device->ops->release_sums(device, engine->sums);
+    free(engine->fetched);
     free(engine->hypergradients);
     free(engine->weights);
     free(engine->shown);

@@ -46,6 +46,7 @@ struct hd_engine {
     hd_real *errors;   /* [validation examples] */
     double *evaluated; /* sums of the evaluation, on the device */
     double *sums;      /* the method's own, on the device */
+    double *fetched;   /* reverse: room for them here */
 
     hd_state tangent;         /* forward: [hypers][weights] */
     hd_state adjoint;         /* reverse: [weights] */

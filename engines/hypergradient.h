@@ -161,7 +161,9 @@ hd_status hd_engine_create(hd_device *device, const hd_problem *problem, hd_mode
 void hd_engine_destroy(hd_engine *engine);
 
 /* Trains from the point's initial weights and writes *result. observer may be NULL. HD_DIFFERENT when a value
- * that is not finite turned up: the message names step and tensor. */
+ * that is not finite turned up (the message names step and tensor), or when reverse mode's sweep back met at
+ * some step another sum of the batch's errors than the way out: another batch, state or activation (the
+ * message names the step; not where an observer looks on, who sees both sweeps). */
 hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_observer *observer,
                         hd_result *result, hd_error *error);
 

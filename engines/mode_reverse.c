@@ -3,6 +3,9 @@
 #include "clock.h"
 #include "engine.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 static size_t trajectory(const hd_problem *problem) {
     return problem->steps + 1;
 }
@@ -17,6 +20,20 @@ static size_t directions(const hd_problem *problem) {
     return 1;
 }
 
+static size_t adjoint_sums(const hd_engine *engine) {
+    return engine->dynamics.stretches.count * HD_ADJOINT_SUMS;
+}
+
+/* The two sweeps' errors of a batch are the same number; in an arithmetic that does not repeat to the bit
+ * (random rounding, a library's products) they differ by rounding. Another batch differs by percents. */
+#define SAME_ERROR 0x1p-16
+
+/* engine->sums: the adjoint's, then of each step the sum of its batch's errors, [2][steps]: on the way out
+ * and again on the way back. */
+static size_t sum_count(const hd_engine *engine) {
+    return adjoint_sums(engine) + 2 * engine->problem->steps;
+}
+
 static bool prepare(hd_engine *engine) {
     hd_device *device = engine->device;
     size_t weights = engine->model.weights;
@@ -24,8 +41,23 @@ static bool prepare(hd_engine *engine) {
            (engine->adjoint.m = device->ops->allocate(device, weights)) &&
            (engine->direction = device->ops->allocate(device, weights)) &&
            (engine->hvp = device->ops->allocate(device, weights)) &&
-           (engine->sums =
-                device->ops->allocate_sums(device, engine->dynamics.stretches.count * HD_ADJOINT_SUMS));
+           (engine->sums = device->ops->allocate_sums(device, sum_count(engine))) &&
+           (engine->fetched = calloc(sum_count(engine), sizeof(double)));
+}
+
+static void start(hd_engine *engine) {
+    engine->device->ops->zero_sums(engine->device, sum_count(engine), engine->sums);
+}
+
+static void sum_errors(hd_engine *engine, size_t t) {
+    hd_device *device = engine->device;
+    size_t which = adjoint_sums(engine) + (engine->back ? engine->problem->steps : 0) + t;
+    device->ops->dot(device, engine->problem->batch, engine->act.error, NULL, engine->sums + which);
+}
+
+static void step(hd_engine *engine, size_t t) {
+    hd_engine_plain_step(engine, t);
+    sum_errors(engine, t);
 }
 
 static void show_adjoint(hd_engine *engine) {
@@ -42,18 +74,14 @@ static void step_back(hd_engine *engine, size_t t) {
     hd_derivatives wanted = {
         .divisor = (double)rows, .tangents = 1, .r = engine->direction, .hvp = engine->hvp};
     hd_model_differentiate(&engine->model, state.w, engine->batch, rows, &engine->act, &wanted);
+    sum_errors(engine, t);
     hd_dynamics_pull_back(&engine->dynamics, engine->direction, engine->hvp, engine->adjoint);
     hd_engine_lap(engine, &mark, &engine->seconds.differentiate);
-}
-
-static size_t sum_count(const hd_engine *engine) {
-    return engine->dynamics.stretches.count * HD_ADJOINT_SUMS;
 }
 
 static void finish(hd_engine *engine) {
     hd_device *device = engine->device;
     size_t weights = engine->model.weights;
-    device->ops->zero_sums(device, sum_count(engine), engine->sums);
     device->ops->copy(device, weights, engine->gradient, engine->adjoint.w);
     device->ops->zero(device, weights, engine->adjoint.m);
     show_adjoint(engine);
@@ -67,17 +95,29 @@ static void finish(hd_engine *engine) {
     }
 }
 
+/* Who looks on sees both sweeps himself, and wants to see a run to its end that is not what it should be. */
+static void attest(hd_engine *engine) {
+    size_t steps = engine->observer ? 0 : engine->problem->steps;
+    const double *out = engine->fetched + adjoint_sums(engine), *back = out + steps;
+    for (size_t t = 0; t < steps; t++) {
+        engine->device->step = t;
+        if (!(fabs(out[t] - back[t]) <= SAME_ERROR * out[t]))
+            hd_device_latch(engine->device, HD_NOT_ATTESTED, (hd_label){HD_ERROR, 0});
+    }
+}
+
 static void collect(hd_engine *engine, double *hypergradients) {
-    double sums[HD_MAX_STRETCHES * HD_ADJOINT_SUMS];
-    engine->device->ops->fetch_sums(engine->device, sum_count(engine), engine->sums, sums);
-    hd_dynamics_collect(&engine->dynamics, sums, hypergradients);
+    engine->device->ops->fetch_sums(engine->device, sum_count(engine), engine->sums, engine->fetched);
+    hd_dynamics_collect(&engine->dynamics, engine->fetched, hypergradients);
+    attest(engine);
 }
 
 const hd_method hd_method_reverse = {.trajectory = trajectory,
                                      .states = states,
                                      .directions = directions,
                                      .prepare = prepare,
-                                     .step = hd_engine_plain_step,
+                                     .start = start,
+                                     .step = step,
                                      .finish = finish,
                                      .collect = collect,
                                      .primal_share = hd_engine_all_primal};
