@@ -82,6 +82,7 @@ static void judge_by_golden(hd_checking *checking, const hd_record *record, hd_j
                            ? hd_golden_load(path, &golden, &error)
                            : hd_fail(&error, HD_INVALID, "%.200s: too long a path", hd_data_root());
     hd_verdict *verdict = status == HD_OK ? new_verdict(checking) : NULL;
+    if (checking->options->no_bits) hd_golden_forget_bits(&golden);
     if (verdict && (status = hd_golden_judge(&golden, record, verdict, &error)) != HD_OK) {
         hd_error cause = error;
         hd_fail(&error, status, "%.200s: %.300s", path, cause.message);
@@ -230,6 +231,7 @@ static void print_totals(const hd_checking *checking, hd_totals sum) {
     if (sum.known)
         printf("%zu figure%s within a stated allowance (known, see above)\n", sum.known,
                sum.known == 1 ? "" : "s");
+    if (checking->options->no_bits) puts("the goldens' bits were left aside (--no-bits)");
     printf("%zu passed, %zu failed, %zu skipped\n", sum.passed, sum.failed, checking->skip_count);
 }
 
@@ -251,10 +253,11 @@ static void print_json(const hd_checking *checking, hd_totals sum) {
     for (size_t i = 0; i < checking->skip_count; i++)
         json_array_append_new(skipped, json_pack("{ssss}", "what", checking->skips[i].what, "why",
                                                  checking->skips[i].why));
-    json_t *document = json_pack("{sssssisisOsoso}", "format", "hyperdrift-check/1", "verdict",
-                                 sum.failed || !sum.passed ? "fail" : "pass", "passed", (int)sum.passed,
-                                 "failed", (int)sum.failed, "records", checking->records, "quantities",
-                                 quantities, "skipped", skipped);
+    json_t *document =
+        json_pack("{sssssbsisisOsoso}", "format", "hyperdrift-check/1", "verdict",
+                  sum.failed || !sum.passed ? "fail" : "pass", "bits", !checking->options->no_bits, "passed",
+                  (int)sum.passed, "failed", (int)sum.failed, "records", checking->records, "quantities",
+                  quantities, "skipped", skipped);
     json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');
     json_decref(document);

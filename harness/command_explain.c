@@ -288,9 +288,8 @@ static hd_status weigh_decisions(hd_explaining *x, const hd_explanation *e, json
                 sets.found, sets.smallest, sets.nearest);
         else
             say(x,
-                "No set of the %zu decisions worth most fills it: rounding at these kinks is not what it "
-                "was.\n",
-                sets.count);
+                "No set of the %zu decisions worth most fills it, and all %zu together move it by %+.2g.\n",
+                sets.count, reach.count, all_together(&sets));
         json_t *set = json_array();
         for (size_t i = 0; i < sets.count; i++)
             if (sets.best_set >> i & 1) json_array_append_new(set, json_integer((json_int_t)i));

@@ -29,12 +29,16 @@ static void free_bits(hd_bits *bits) {
     *bits = (hd_bits){0};
 }
 
+void hd_golden_forget_bits(hd_golden *golden) {
+    free_bits(&golden->exact[HD_FORWARD]);
+    free_bits(&golden->exact[HD_REVERSE]);
+}
+
 void hd_golden_free(hd_golden *golden) {
     hd_record_free(&golden->reference);
     free(golden->tolerances);
     free(golden->method);
-    free_bits(&golden->exact[HD_FORWARD]);
-    free_bits(&golden->exact[HD_REVERSE]);
+    hd_golden_forget_bits(golden);
     *golden = (hd_golden){0};
 }
 
@@ -364,6 +368,8 @@ hd_status hd_golden_judge(const hd_golden *golden, const hd_record *record, hd_v
         double weight = largest(&reference->weights);
         hd_compare_records(verdict, record, reference, (hd_tolerances){of_float64, &weight});
     }
-    if (strcmp(record->arithmetic, "exact") == 0) judge_bits(verdict, record, &golden->exact[record->mode]);
+    const hd_bits *bits = &golden->exact[record->mode];
+    if (strcmp(record->arithmetic, "exact") == 0 && bits->weights_sha256[0])
+        judge_bits(verdict, record, bits);
     return HD_OK;
 }

@@ -43,6 +43,9 @@ hd_status hd_golden_set_exact(hd_golden *golden, const hd_record *record, hd_err
  * HD_UNAVAILABLE: no memory. */
 hd_status hd_golden_set_reference(hd_golden *golden, const hd_record *record, hd_error *error);
 
+/* Forgets the exact arithmetic's bits: records are then judged by the reference and its tolerances alone. */
+void hd_golden_forget_bits(hd_golden *golden);
+
 /* Frees what the golden owns and zeroes it. A zeroed golden is allowed. */
 void hd_golden_free(hd_golden *golden);
 
@@ -58,9 +61,9 @@ hd_status hd_golden_load(const char *path, hd_golden *golden, hd_error *error);
 
 /* Judges a record, its weights loaded, and fills the verdict's heading. A float32 record: each quantity by
  * the reference with its measured tolerance, and, in the exact arithmetic, all bits ("bits weights", "bits
- * hypergradient eta", ...). A float64 record: as close to the reference as another order of summation allows.
- * HD_INVALID where the golden was made for another experiment, step or data: nothing is then judged. What
- * differs is in the verdict and is no error. */
+ * hypergradient eta", ...) unless they were forgotten. A float64 record: as close to the reference as another
+ * order of summation allows. HD_INVALID where the golden was made for another experiment, step or data:
+ * nothing is then judged. What differs is in the verdict and is no error. */
 hd_status hd_golden_judge(const hd_golden *golden, const hd_record *record, hd_verdict *verdict,
                           hd_error *error);
 

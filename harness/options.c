@@ -60,7 +60,8 @@ enum {
     KEY_REPEAT,
     KEY_FULL,
     KEY_PAIRING,
-    KEY_AGAINST
+    KEY_AGAINST,
+    KEY_NO_BITS
 };
 
 static const struct argp_option option_list[] = {
@@ -72,6 +73,8 @@ static const struct argp_option option_list[] = {
      "keep records and weights in DIR/<experiment>/<device>/<mode>/; capture, report: the file", 0},
     {"threads", KEY_THREADS, "N", 0, "threads (default: one a core); changes no bit", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output, nothing else there", 0},
+    {"no-bits", KEY_NO_BITS, NULL, 0,
+     "check: judge by the reference, its measured tolerances and the trace alone, not by the exact bits", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "check: also write a JUnit XML report", 0},
     {"reason", KEY_REASON, "TEXT", 0, "bless: why the golden changes", 0},
     {"replicas", KEY_REPLICAS, "N", 0,
@@ -262,6 +265,9 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_JSON:
         options->json = true;
+        break;
+    case KEY_NO_BITS:
+        options->no_bits = true;
         break;
     case KEY_JUNIT:
         options->junit = file_name("junit", argument, state);

@@ -40,6 +40,7 @@ typedef struct hd_options {
     size_t replicas, repeat;
     double tolerance;
     bool json, quiet, verbose, full, pairing;
+    bool no_bits;             /* check: leave the goldens' bits aside */
     hd_device_options device; /* threads; kernels and loops from the environment */
 } hd_options;
 

@@ -228,3 +228,18 @@ Test(command_check, fails_when_it_compared_nothing) {
     program_expect_failure(1, "nothing was compared");
     expect_last_line(program.out, "0 passed, 0 failed, 0 skipped");
 }
+
+Test(command_check, without_bits_judges_by_tolerances_alone_and_says_so) {
+    hyperdrift("check", "blobs-logistic", "--verbose");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, "bits weights");
+    hyperdrift("check", "blobs-logistic", "--verbose", "--no-bits");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    cr_expect_null(strstr(program.out, "bits weights"), "%.2000s", program.out);
+    expect_has(program.out, "hypergradient eta");
+    expect_has(program.out, "bits were left aside (--no-bits)");
+    hyperdrift("check", "blobs-logistic", "--json", "--no-bits");
+    json_t *json = program_json();
+    cr_expect(json_is_false(json_object_get(json, "bits")));
+    json_decref(json);
+}

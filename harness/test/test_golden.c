@@ -358,3 +358,15 @@ Test(golden, is_not_saved_incomplete_or_with_a_nan) {
     cr_expect_eq(folder_entries(), 0);
     hd_golden_free(&golden);
 }
+
+static void forget(hd_golden *golden) {
+    hd_golden_forget_bits(golden);
+}
+
+Test(golden, judges_without_bits_that_were_forgotten) {
+    hd_verdict verdict = judge(sample_record(), forget);
+    cr_expect(hd_verdict_passes(&verdict));
+    for (size_t i = 0; i < verdict.count; i++)
+        cr_expect_null(strstr(verdict.judgements[i].name, "bits "), "%s", verdict.judgements[i].name);
+    hd_verdict_free(&verdict);
+}
