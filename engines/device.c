@@ -21,9 +21,11 @@ static bool has_room(size_t threads) {
 /* A device's arithmetics, the usual one first, then NULL; NULL for a name not known. */
 static const char *const *arithmetics_of(const char *name) {
     static const char *const cpu[] = {"exact", NULL}, *const reference[] = {"float64", NULL},
+                             *const extended[] = {"long double", NULL},
                              *const cuda[] = {"exact", "cublas", "cublas-tf32", NULL};
     if (!strcmp(name, "cpu")) return cpu;
     if (!strcmp(name, "reference")) return reference;
+    if (!strcmp(name, "extended")) return extended;
     return strcmp(name, "cuda") ? NULL : cuda;
 }
 
@@ -55,6 +57,7 @@ static hd_status open_named(const char *name, const hd_device_options *options, 
                             hd_error *error) {
     if (!strcmp(name, "cpu")) return hd_device_open_cpu(options, device, error);
     if (!strcmp(name, "reference")) return hd_device_open_reference(options, device, error);
+    if (!strcmp(name, "extended")) return hd_device_open_extended(options, device, error);
     return hd_device_open_cuda(options, device, error);
 }
 
@@ -63,7 +66,8 @@ hd_status hd_device_open(const char *name, const hd_device_options *options, hd_
     *device = NULL;
     size_t threads;
     if (!hd_device_offers(name, NULL))
-        return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: cpu, reference, cuda", name);
+        return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: cpu, reference, extended, cuda",
+                       name);
     if (options && !hd_device_offers(name, options->arithmetic))
         return refuse_arithmetic(name, options->arithmetic, error);
     hd_status status = options ? check_math(name, options->math, error) : HD_OK;

@@ -1,7 +1,8 @@
 /* A device: the table of operations that the algorithms are written against. It knows no networks, optimizers
  * or files.
  *
- * Arrays (hd_real *) live on the device and hold its element type: float on `cpu`, double on `reference`.
+ * Arrays (hd_real *) live on the device and hold its element type: float on `cpu`, double on `reference`,
+ * long double on `extended`.
  * They are opaque here: hd_at does the only arithmetic on them. Matrices are row-major. K tangents of an
  * array lie `stride` elements apart.
  *
@@ -103,8 +104,8 @@ typedef struct hd_device_ops {
 
     void (*upload)(hd_device *, size_t count, const float *from, hd_real *to);
     void (*download)(hd_device *, size_t count, const hd_real *from, double *to);
-    /* The elements as the device holds them, float or double, where the host can read them: the array itself
-     * or `room`, which has room for count of them. replace puts such elements into an array. */
+    /* The elements as the device holds them, float or else double, where the host can read them: the array
+     * itself or `room`, which has room for count of them. replace puts such elements into an array. */
     const void *(*view)(hd_device *, size_t count, const hd_real *, void *room);
     void (*replace)(hd_device *, size_t count, const void *elements, hd_real *to);
     void (*zero)(hd_device *, size_t count, hd_real *);
@@ -198,9 +199,10 @@ enum { HD_MAX_FACTS = 8 };
 struct hd_device {
     const hd_device_ops *ops;
     struct hd_overlay *overlay; /* the topmost: overlay.h */
-    const char *name;           /* "cpu", "reference", "cuda" */
-    const char *arithmetic; /* "exact", "float64", "cublas", "cublas-tf32", "random-rounding", "libm", ... */
-    size_t element;         /* bytes of an element: 4 or 8 */
+    const char *name;           /* "cpu", "reference", "extended", "cuda" */
+    const char *arithmetic; /* "exact", "float64", "cublas", "cublas-tf32", "random-rounding", "libm", "long
+                               double", ... */
+    size_t element;         /* bytes of an element: 4, 8, or 16 on "extended" */
     bool asynchronous;      /* operations are told now and done later: see settle */
     size_t threads;
     char kernels[32]; /* what multiplies: "skx", "haswell", ... (BLIS), "own", or "cublas" */
@@ -232,11 +234,11 @@ typedef struct hd_device_options {
 /* Whether the device of this name knows the arithmetic (NULL: its usual one); false for a name not known. */
 bool hd_device_offers(const char *name, const char *arithmetic);
 
-/* Opens "cpu", "reference" or "cuda". HD_INVALID for a name, kernels, loops, arithmetic or math not known,
- * for rounding where there is none, and for environment variables that would change cuBLAS's arithmetic
- * unseen; HD_UNAVAILABLE for what this machine cannot: kernels or loops its processor does not run, too many
- * threads, no memory, BLIS already started with other kernels, no GPU, no cuBLAS. End with hd_device_close
- * (takes NULL).
+/* Opens "cpu", "reference", "extended" or "cuda". HD_INVALID for a name, kernels, loops, arithmetic or math
+ * not known, for rounding where there is none, and for environment variables that would change cuBLAS's
+ * arithmetic unseen; HD_UNAVAILABLE for what this machine cannot: kernels or loops its processor does not
+ * run, too many threads, no memory, BLIS already started with other kernels, no GPU, no cuBLAS. End with
+ * hd_device_close (takes NULL).
  */
 hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
                          hd_error *error);

@@ -66,7 +66,10 @@ enum {
 
 static const struct argp_option option_list[] = {
     {"mode", KEY_MODE, "LIST", 0, "forward, reverse (default: both)", 0},
-    {"device", KEY_DEVICE, "LIST", 0, "cpu, reference, cuda, or all: those that are there (default: cpu)", 0},
+    {"device", KEY_DEVICE, "LIST", 0,
+     "cpu, reference, cuda, or all: those that are there (default: cpu); extended: the reference in long "
+     "double",
+     0},
     {"require", KEY_REQUIRE, "DEVICE", 0, "under --device all, its absence is an error", 0},
     {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "override one setting of the experiments; may be repeated", 0},
     {"out", 'o', "DIR", 0,
@@ -113,7 +116,8 @@ static void set_modes(hd_options *options, char *list, struct argp_state *state)
 static const char *device_named(const char *word, struct argp_state *state) {
     for (size_t i = 0; i < HD_MAX_DEVICES; i++)
         if (!strcmp(word, every_device[i])) return every_device[i];
-    argp_error(state, "device %s: not known; allowed: cpu, reference, cuda", word);
+    if (!strcmp(word, "extended")) return "extended";
+    argp_error(state, "device %s: not known; allowed: cpu, reference, cuda, extended", word);
     return NULL;
 }
 

@@ -21,14 +21,14 @@ typedef enum hd_command {
     HD_COMMANDS
 } hd_command;
 
-enum { HD_MAX_DEVICES = 3 };
+enum { HD_MAX_DEVICES = 3 }; /* of --device all; extended is there only by name */
 
 typedef struct hd_options {
     hd_command command;
     char **words; /* experiments, or what to compare; argv's own */
     size_t word_count;
     bool mode[2];                            /* by hd_mode: wanted */
-    const char *devices[HD_MAX_DEVICES + 1]; /* names as hd_device_open takes them, then NULL */
+    const char *devices[HD_MAX_DEVICES + 2]; /* names as hd_device_open takes them, then NULL */
     bool all_devices;                        /* what is absent is skipped */
     const char *required;                    /* a device whose absence is then an error, or NULL */
     const char **sets;                       /* [set_count], owned: section.key=value */

@@ -94,7 +94,7 @@ static hd_status copy_name(const hd_word *word, char *to, size_t size, hd_error 
 /* A word about how the experiment is run. */
 static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error) {
     static const char *const modes[] = {"forward", "reverse", NULL};
-    static const char *const devices[] = {"cpu", "cuda", "reference", NULL};
+    static const char *const devices[] = {"cpu", "cuda", "reference", "extended", NULL};
     size_t choice;
     if (!strcmp(word->key, "mode")) {
         hd_status status = choose(word, modes, &choice, error);

@@ -10,7 +10,8 @@
 enum { HD_VARIANT_WORDS = 32, HD_VARIANT_KEY = 64, HD_VARIANT_VALUE = 128 };
 
 /* KEY is one of
- *   device=cpu|cuda|reference   mode=forward|reverse   threads=N   blis-kernels=skx|haswell|...   loops=...
+ *   device=cpu|cuda|reference|extended   mode=forward|reverse   threads=N   loops=...
+ *   blis-kernels=skx|haswell|...
  *   rounding=SEED   (each result rounded once more, at random: engines/rounding.h; device=cpu only)
  *   arithmetic= tf32= fill= fill-race= powf=   (the experiment's, by their short names, which their long ones
  * become)

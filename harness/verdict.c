@@ -8,7 +8,8 @@
 #include <string.h>
 
 void hd_verdict_head(hd_verdict *verdict, const hd_record *record, const char *against) {
-    bool usual = strcmp(record->arithmetic, "exact") == 0 || strcmp(record->arithmetic, "float64") == 0;
+    bool usual = strcmp(record->arithmetic, "exact") == 0 || strcmp(record->arithmetic, "float64") == 0 ||
+                 strcmp(record->arithmetic, "long double") == 0;
     snprintf(verdict->experiment, sizeof verdict->experiment, "%s", record->experiment);
     verdict->step = record->step;
     verdict->mode = record->mode;
