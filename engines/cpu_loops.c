@@ -222,6 +222,28 @@ static bool momentum_pull_back(size_t n, hd_coefficients k, const float *restric
     return not_finite(worst);
 }
 
+/* x, or a neighbour of it: rounding.h says how often. No branches, so that it is done to vectors. */
+ALWAYS_INLINE float round_once(float x, uint32_t rounds, uint32_t random) {
+    uint32_t bits, one_to_two;
+    float m;
+    memcpy(&bits, &x, sizeof bits);
+    one_to_two = (bits & 0x007fffffu) | 0x3f800000u;
+    memcpy(&m, &one_to_two, sizeof m);
+    uint32_t moves = (float)(int32_t)(random >> 8) < m * m * (0x1p24f / 12);
+    uint32_t can = (bits & 0x7fffffffu) - 1 < 0x7f7ffffeu; /* not zero, nor the greatest number, Inf or NaN */
+    bits += (moves & can & rounds) * (2 * (random & 1) - 1);
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void round_elements(size_t count, hd_rounding_key key, size_t from, const float *of, float *x) {
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        uint32_t random = hd_rounding_draw(key, (uint32_t)from + (uint32_t)i);
+        x[i] = round_once(x[i], magnitude_bits(of[i]) != 0, random);
+    }
+}
+
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 #define TEXT_(a)    #a
@@ -242,4 +264,5 @@ const hd_cpu_loops JOIN(hd_cpu_loops_, HD_LOOPS) = {
     .momentum_tangent = momentum_tangent,
     .momentum_adjoint_slice = momentum_adjoint_slice,
     .momentum_pull_back = momentum_pull_back,
+    .round = round_elements,
 };

@@ -8,6 +8,7 @@
 #define HD_CPU_LOOPS_H
 
 #include "device.h"
+#include "rounding.h"
 
 /* A product's operand as BLIS takes it: element (i, j) at [i * row + j * column]. */
 typedef struct hd_strided {
@@ -46,6 +47,8 @@ typedef struct hd_cpu_loops {
                                    float sums[4]);
     bool (*momentum_pull_back)(size_t n, hd_coefficients, const float *q, const float *h, float *p_w,
                                float *p_m);
+    /* Random rounding of x[i], an array's element from + i, where of[i], which may be x, is not zero. */
+    void (*round)(size_t count, hd_rounding_key, size_t from, const float *of, float *x);
 } hd_cpu_loops;
 
 extern const hd_cpu_loops hd_cpu_loops_baseline;

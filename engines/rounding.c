@@ -18,12 +18,6 @@ static hd_rounding *rounding_of(const hd_device *device) {
     return (hd_rounding *)hd_overlay_of(device, name);
 }
 
-/* --- random numbers by counter --- */
-
-typedef struct hd_key {
-    uint32_t first, second;
-} hd_key;
-
 /* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
 static uint64_t mix(uint64_t x) {
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -32,41 +26,14 @@ static uint64_t mix(uint64_t x) {
 }
 
 /* For the next array that is rounded. */
-static hd_key next_key(hd_rounding *rounding) {
+static hd_rounding_key next_key(hd_rounding *rounding) {
     uint64_t bits = mix(mix(rounding->seed) + rounding->rounded++);
-    return (hd_key){(uint32_t)bits, (uint32_t)(bits >> 32)};
+    return (hd_rounding_key){(uint32_t)bits, (uint32_t)(bits >> 32)};
 }
 
-/* 32 random bits for an element. */
-static inline uint32_t draw(hd_key key, uint32_t element) {
-    uint32_t x = (element ^ key.first) * 0x9e3779b1u;
-    x = ((x ^ x >> 15) + key.second) * 0x2c1b3c6du;
-    x = (x ^ x >> 12) * 0x297a2d39u;
-    return x ^ x >> 15;
-}
-
-/* --- rounding --- */
-
-/* x, or a neighbour of it. */
-static inline float round_once(float x, uint32_t random) {
-    uint32_t bits, one_to_two;
-    float m;
-    memcpy(&bits, &x, sizeof bits);
-    one_to_two = (bits & 0x007fffffu) | 0x3f800000u;
-    memcpy(&m, &one_to_two, sizeof m);
-    bool moves = (float)(int32_t)(random >> 8) < m * m * (0x1p24f / 12);
-    bool can = (bits & 0x7fffffffu) - 1 < 0x7f7ffffeu; /* not zero, nor the greatest number, Inf or NaN */
-    uint32_t away = (random & 1) ? 1u : UINT32_MAX;
-    bits += moves & can ? away : 0;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* Elements from .. from + count - 1 of an array, where `of`, which may be x, is not zero. */
-static void round_span(hd_key key, size_t from, size_t count, const float *of, float *x) {
-#pragma omp simd
-    for (size_t i = 0; i < count; i++)
-        x[i] = of[i] != 0 ? round_once(x[i], draw(key, (uint32_t)(from + i))) : x[i];
+static void round_span(const hd_device *device, hd_rounding_key key, size_t from, size_t count,
+                       const float *of, float *x) {
+    ((const hd_cpu *)device)->loops->round(count, key, from, of, x);
 }
 
 enum { GRAIN = 8192 }; /* elements in a thread's share of a vector */
@@ -77,26 +44,27 @@ static int team(const hd_device *device, size_t count) {
 
 /* A vector, where `of` is not zero. */
 static void round_vector(hd_device *device, size_t count, const hd_real *of, hd_real *x) {
-    hd_key key = next_key(rounding_of(device));
+    hd_rounding_key key = next_key(rounding_of(device));
 #pragma omp parallel for num_threads(team(device, count))
     for (size_t from = 0; from < count; from += GRAIN)
-        round_span(key, from, count - from < GRAIN ? count - from : GRAIN, in(of) + from, out_of(x) + from);
+        round_span(device, key, from, count - from < GRAIN ? count - from : GRAIN, in(of) + from,
+                   out_of(x) + from);
 }
 
 /* A matrix, rows ld apart; in the columns where `of`, if it is given, is not zero. */
 static void round_matrix(hd_device *device, size_t rows, size_t columns, const hd_real *of, hd_real *x,
                          size_t ld) {
-    hd_key key = next_key(rounding_of(device));
+    hd_rounding_key key = next_key(rounding_of(device));
 #pragma omp parallel for num_threads(team(device, rows *columns))
     for (size_t r = 0; r < rows; r++) {
         float *row = out_of(x) + r * ld;
-        round_span(key, r * columns, columns, of ? in(of) : row, row);
+        round_span(device, key, r * columns, columns, of ? in(of) : row, row);
     }
 }
 
 /* What was added to a sum. */
 static void round_sum(hd_device *device, double before, double *sum) {
-    double xi = (double)draw(next_key(rounding_of(device)), 0) * 0x1p-31 - 1;
+    double xi = (double)hd_rounding_draw(next_key(rounding_of(device)), 0) * 0x1p-31 - 1;
     *sum = before + (*sum - before) * (1 + 0x1p-24 * xi);
 }
 

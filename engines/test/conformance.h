@@ -10,7 +10,7 @@
 /* A new device, or a new arithmetic of one, is a line here. */
 static const struct {
     const char *name, *arithmetic;
-} devices[] = {{"cpu", NULL}, {"reference", NULL}, {"cuda", NULL}, {"cuda", "cublas"}};
+} devices[] = {{"cpu", NULL}, {"reference", NULL}, {"extended", NULL}, {"cuda", NULL}, {"cuda", "cublas"}};
 
 static inline void on_every_device(void (*check)(hd_device *)) {
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {

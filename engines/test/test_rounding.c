@@ -147,3 +147,20 @@ Test(rounding, is_not_called_exact_and_is_refused_by_other_devices) {
     cr_expect_null(device);
     cr_expect(strstr(error.message, "rounding=1: allowed only on device cpu"), "%s", error.message);
 }
+
+Test(rounding, is_the_same_with_every_version_of_the_loops) {
+    enum { N = 5000 };
+    float w[N], g[N];
+    double w_next[N], m_next[N], first[N];
+    uint64_t seed = 8;
+    sample_floats(&seed, 1, N, w);
+    sample_floats(&seed, 1e-3f, N, g);
+    static const char *const loops[] = {"baseline", "avx2", "avx512"};
+    for (size_t l = 0; l < sizeof loops / sizeof *loops; l++) {
+        hd_device *device = open_device("cpu", (hd_device_options){.rounding = 6, .loops = loops[l]});
+        step(device, N, w, g, w_next, m_next);
+        if (l == 0) memcpy(first, w_next, sizeof first);
+        cr_expect_arr_eq(first, w_next, sizeof first, "%s", loops[l]);
+        hd_device_close(device);
+    }
+}
