@@ -1,92 +1,16 @@
 /* hyperdrift bless: new results become golden. */
 #include "build_info.h"
+#include "calibration.h"
 #include "commands.h"
 #include "file.h"
 #include "machine.h"
-#include "measure.h"
 #include "report.h"
-#include "scratch.h"
-#include "subject.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-/* Forward and reverse on the reference must agree so far, relatively, in every hypergradient. */
-#define ORACLES_AGREE 1e-10
-
-typedef struct hd_blessing {
-    const hd_options *options;
-    const hd_subject *subject;
-    char scratch[PATH_MAX];
-} hd_blessing;
-
-/* Runs one mode into a folder of its own under the scratch. */
-static hd_status run_mode(const hd_blessing *b, const char *device, hd_mode mode, uint32_t disguise,
-                          char folder[PATH_MAX], hd_error *error) {
-    int length = snprintf(folder, PATH_MAX, "%s/%s-%s-%u", b->scratch, device, hd_mode_name(mode), disguise);
-    if (length >= PATH_MAX) return hd_fail(error, HD_INVALID, "%s: too long a path", b->scratch);
-    hd_job job = {.experiment = &b->subject->experiment,
-                  .dataset = &b->subject->dataset,
-                  .mode = mode,
-                  .device = device,
-                  .options = b->options->device,
-                  .disguise = disguise,
-                  .progress = !b->options->quiet && isatty(STDERR_FILENO)};
-    return hd_run(&job, folder, error);
-}
-
-static hd_status load(const hd_blessing *b, const char *device, hd_mode mode, size_t disguise, size_t step,
-                      hd_record *record, hd_error *error) {
-    char path[PATH_MAX];
-    int length = snprintf(path, sizeof path, "%s/%s-%s-%zu/step-%zu.json", b->scratch, device,
-                          hd_mode_name(mode), disguise, step);
-    if (length >= PATH_MAX) return hd_fail(error, HD_INVALID, "%s: too long a path", b->scratch);
-    return hd_record_load(path, true, record, error);
-}
-
-static hd_status run_everything(const hd_blessing *b, hd_error *error) {
-    char folder[PATH_MAX];
-    hd_status status = HD_OK;
-    for (int m = 0; status == HD_OK && m < 2; m++)
-        status = run_mode(b, "reference", (hd_mode)m, 0, folder, error);
-    for (uint32_t seed = 0; seed <= b->options->replicas; seed++)
-        for (int m = 0; status == HD_OK && m < 2; m++)
-            status = run_mode(b, "cpu", (hd_mode)m, seed, folder, error);
-    return status;
-}
-
-static hd_status oracles_agree(const hd_record *forward, const hd_record *reverse, hd_error *error) {
-    for (size_t j = 0; j < forward->hypers; j++) {
-        double f = forward->hyper[j].hypergradient, r = reverse->hyper[j].hypergradient;
-        if (!(fabs(f - r) <= ORACLES_AGREE * fabs(r)))
-            return hd_fail(error, HD_DIFFERENT,
-                           "%s, hyper-iteration %zu: on the reference forward gives %s %.17g and reverse "
-                           "%.17g: not blessed",
-                           forward->experiment, forward->step, forward->hyper[j].name, f, r);
-    }
-    return HD_OK;
-}
-
-/* Takes the errors of all float32 runs of a hyper-iteration, and the exact arithmetic's bits. */
-static hd_status measure_step(const hd_blessing *b, size_t step, hd_golden *golden, hd_error *error) {
-    hd_measurement measurement = {0};
-    hd_status status = HD_OK;
-    for (size_t seed = 0; seed <= b->options->replicas; seed++)
-        for (int m = 0; status == HD_OK && m < 2; m++) {
-            hd_record record;
-            status = load(b, "cpu", (hd_mode)m, seed, step, &record, error);
-            if (status == HD_OK && seed == 0) status = hd_golden_set_exact(golden, &record, error);
-            if (status == HD_OK)
-                status = hd_measurement_add(&measurement, &record, &golden->reference, error);
-            hd_record_free(&record);
-        }
-    if (status == HD_OK) status = hd_measurement_conclude(&measurement, b->options->replicas, golden, error);
-    hd_measurement_free(&measurement);
-    return status;
-}
 
 static void sign(const hd_options *options, hd_golden *golden) {
     time_t now = time(NULL);
@@ -119,51 +43,81 @@ static void print_change(const char *path, const hd_golden *golden) {
     hd_golden_free(&old);
 }
 
-static void print_tolerances(const hd_golden *golden) {
-    for (size_t i = 0; i < golden->tolerance_count; i++) {
-        const hd_tolerance *t = &golden->tolerances[i];
-        printf("    %-34s worst of %zu: %.3g, rms %.3g; allowed %.3g\n", t->quantity, t->samples, t->worst,
-               t->rms, t->tolerance);
-    }
+/* --- tolerances only tighten --- */
+
+/* The golden's tolerance of that quantity; Inf where it has none. */
+static double tolerance_of(const hd_golden *golden, const char *quantity) {
+    for (size_t i = 0; i < golden->tolerance_count; i++)
+        if (!strcmp(golden->tolerances[i].quantity, quantity)) return golden->tolerances[i].tolerance;
+    return INFINITY;
 }
 
-static hd_status bless_step(const hd_blessing *b, const char *folder, size_t step, hd_error *error) {
-    hd_record forward = {0}, reverse = {0};
-    hd_golden golden = {0};
-    char path[PATH_MAX];
-    hd_status status = load(b, "reference", HD_FORWARD, 0, step, &forward, error);
-    if (status == HD_OK) status = load(b, "reference", HD_REVERSE, 0, step, &reverse, error);
-    if (status == HD_OK) status = oracles_agree(&forward, &reverse, error);
-    if (status == HD_OK) status = hd_golden_set_reference(&golden, &reverse, error);
-    if (status == HD_OK) status = measure_step(b, step, &golden, error);
-    if (status == HD_OK) status = hd_run_record(folder, step, path, error);
-    if (status == HD_OK) {
-        sign(b->options, &golden);
-        print_change(path, &golden);
-        if (!b->options->quiet) print_tolerances(&golden);
-        status = hd_golden_save(&golden, folder, error);
+static size_t print_loosened(const hd_golden *golden, const hd_golden *old) {
+    size_t loosened = 0;
+    for (size_t i = 0; i < golden->tolerance_count; i++) {
+        const hd_tolerance *t = &golden->tolerances[i];
+        double before = tolerance_of(old, t->quantity);
+        if (t->tolerance <= before) continue;
+        loosened++;
+        printf("    looser: %-34s %.3g, was %.3g\n", t->quantity, t->tolerance, before);
     }
-    hd_golden_free(&golden);
-    hd_record_free(&forward);
-    hd_record_free(&reverse);
-    return status;
+    return loosened;
+}
+
+/* How many tolerances of the golden at path would be loosened; they are printed. */
+static size_t loosened_at(const char *path, const hd_golden *golden) {
+    hd_golden old;
+    hd_error error;
+    if (access(path, F_OK) != 0 || hd_golden_load(path, &old, &error) != HD_OK) return 0;
+    size_t loosened = print_loosened(golden, &old);
+    hd_golden_free(&old);
+    return loosened;
+}
+
+/* --- blessing --- */
+
+/* Every hyper-iteration's golden; what it does to the one that is there is printed. */
+static hd_status make_goldens(const hd_calibration *calibration, const hd_options *options,
+                              const char *folder, hd_golden *goldens, hd_error *error) {
+    size_t loosened = 0;
+    for (size_t k = 0; k < calibration->subject->experiment.hyper_iterations; k++) {
+        char path[PATH_MAX];
+        hd_status status = hd_calibration_golden(calibration, k, &goldens[k], error);
+        if (status == HD_OK) status = hd_run_record(folder, k, path, error);
+        if (status != HD_OK) return status;
+        sign(options, &goldens[k]);
+        print_change(path, &goldens[k]);
+        if (!options->quiet) hd_report_tolerances(stdout, &goldens[k]);
+        loosened += loosened_at(path, &goldens[k]);
+    }
+    if (loosened == 0 || options->loosen) return HD_OK;
+    return hd_fail(
+        error, HD_DIFFERENT,
+        "%s: %zu tolerances would be looser than they are: refused, nothing is written (--loosen accepts "
+        "it, and --reason is kept in the golden)",
+        calibration->subject->experiment.name, loosened);
 }
 
 static hd_status bless(const hd_options *options, const char *word, hd_error *error) {
     hd_subject subject;
-    hd_blessing b = {.options = options, .subject = &subject};
+    hd_calibration calibration = {0};
+    hd_golden *goldens = NULL;
     char folder[PATH_MAX];
     hd_status status = hd_subject_open(word, options, &subject, error);
-    if (status == HD_OK) status = hd_scratch_create(b.scratch, error);
-    if (status == HD_OK) status = run_everything(&b, error);
+    size_t count = subject.experiment.hyper_iterations;
+    if (status == HD_OK) status = hd_calibration_run(&calibration, options, &subject, error);
     if (status == HD_OK) {
         int length = snprintf(folder, sizeof folder, "%s/golden/%s", hd_data_root(), subject.experiment.name);
         if (length >= PATH_MAX) status = hd_fail(error, HD_INVALID, "%s: too long a path", hd_data_root());
     }
+    if (status == HD_OK && !(goldens = calloc(count, sizeof *goldens)))
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for its goldens", subject.experiment.name);
+    if (status == HD_OK) status = make_goldens(&calibration, options, folder, goldens, error);
     if (status == HD_OK) status = hd_directory_make(folder, error);
-    for (size_t k = 0; status == HD_OK && k < subject.experiment.hyper_iterations; k++)
-        status = bless_step(&b, folder, k, error);
-    hd_scratch_remove(b.scratch);
+    for (size_t k = 0; status == HD_OK && k < count; k++) status = hd_golden_save(&goldens[k], folder, error);
+    for (size_t k = 0; goldens && k < count; k++) hd_golden_free(&goldens[k]);
+    free(goldens);
+    hd_calibration_end(&calibration);
     hd_subject_close(&subject);
     return status;
 }

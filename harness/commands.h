@@ -12,6 +12,7 @@ hd_status hd_command_bless(const hd_options *options);
 hd_status hd_command_devices(const hd_options *options);
 hd_status hd_command_bench(const hd_options *options);
 hd_status hd_command_drift(const hd_options *options);
+hd_status hd_command_calibrate(const hd_options *options);
 hd_status hd_command_capture(const hd_options *options);
 hd_status hd_command_explain(const hd_options *options);
 hd_status hd_command_report(const hd_options *options);

@@ -1,5 +1,6 @@
 #include "compare.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,11 +69,19 @@ double hd_ulps(double a, double b, bool float32) {
     return (double)(x > y ? x - y : y - x);
 }
 
+/* From |x| to the next larger float32; of what float32 would have to keep as subnormal, its least normal
+ * number. */
+static double spacing(double x) {
+    float narrow = fabsf((float)x);
+    return narrow < FLT_MIN ? (double)FLT_MIN : (double)nextafterf(narrow, HUGE_VALF) - (double)narrow;
+}
+
 static void measure(hd_judgement *judgement, double value, double expected, bool float32) {
     judgement->value = value;
     judgement->expected = expected;
     judgement->error = fabs(value - expected);
     judgement->relative = judgement->error == 0 ? 0 : judgement->error / fabs(expected);
+    judgement->resolution = spacing(expected);
     judgement->ulps = hd_ulps(value, expected, float32);
 }
 
@@ -81,6 +90,7 @@ void hd_compare_number(hd_verdict *verdict, const char *name, double value, doub
     hd_judgement judgement = named(name);
     measure(&judgement, value, expected, float32);
     judgement.measure = by;
+    if (by == HD_RELATIVE && expected != 0) judgement.resolution /= fabs(expected);
     judgement.tolerance = tolerance;
     settle(verdict, &judgement);
 }
@@ -97,6 +107,7 @@ void hd_compare_count(hd_verdict *verdict, const char *name, hd_accuracy value, 
     hd_judgement judgement = named(name);
     measure(&judgement, (double)value.correct, (double)expected.correct, false);
     judgement.ulps = NAN;
+    judgement.resolution = 1;
     judgement.tolerance = allowance;
     settle(verdict, &judgement);
 }
@@ -174,6 +185,12 @@ static size_t worst_element(const double *values, const double *expected, size_t
     return worst;
 }
 
+static double largest(const double *values, size_t count) {
+    double most = 0;
+    for (size_t i = 0; i < count; i++) most = fmax(most, fabs(values[i]));
+    return most;
+}
+
 /* The norm of the difference, as a share of that of expected. */
 static double relative_l2(const double *values, const double *expected, size_t count) {
     double difference = 0, norm = 0;
@@ -209,6 +226,7 @@ static void compare_tensor(hd_verdict *verdict, const struct tensor *tensor, con
     hd_judgement element = named(quantity);
     name_element(tensor, i, element.element);
     measure(&element, values[i], expected[i], float32);
+    element.resolution = spacing(largest(expected, tensor->count));
     element.tolerance = tolerance_of(tolerances, quantity);
     settle(verdict, &element);
 
@@ -216,6 +234,7 @@ static void compare_tensor(hd_verdict *verdict, const struct tensor *tensor, con
     hd_judgement l2 = named(quantity);
     l2.value = l2.error = l2.relative = relative_l2(values, expected, tensor->count);
     l2.expected = 0;
+    l2.resolution = (double)FLT_EPSILON; /* the largest element's spacing over the norm is no more */
     l2.tolerance = tolerance_of(tolerances, quantity);
     settle(verdict, &l2);
 }
@@ -272,15 +291,27 @@ static size_t find(const hd_hyper *hyper, size_t count, const char *name) {
     return i;
 }
 
-static void compare_hyper(hd_verdict *verdict, const hd_hyper *hyper, const hd_hyper *expected, bool float32,
-                          hd_tolerances tolerances) {
+static void compare_gradient(hd_verdict *verdict, const hd_hyper *hyper, const hd_hyper *expected,
+                             double floor, bool float32, hd_tolerances tolerances) {
+    char quantity[HD_QUANTITY];
+    snprintf(quantity, sizeof quantity, "hypergradient %s", expected->name);
+    hd_judgement judgement = named(quantity);
+    measure(&judgement, hyper->hypergradient, expected->hypergradient, float32);
+    double of = fmax(fabs(expected->hypergradient), floor);
+    judgement.measure = HD_RELATIVE;
+    judgement.relative = judgement.error == 0 ? 0 : judgement.error / of;
+    judgement.resolution = fmax(judgement.resolution / of, (double)FLT_EPSILON / 2);
+    judgement.tolerance = tolerance_of(tolerances, quantity);
+    settle(verdict, &judgement);
+}
+
+static void compare_hyper(hd_verdict *verdict, const hd_hyper *hyper, const hd_hyper *expected, double floor,
+                          bool float32, hd_tolerances tolerances) {
     char quantity[HD_QUANTITY];
     snprintf(quantity, sizeof quantity, "hyperparameter %s", expected->name);
     hd_compare_number(verdict, quantity, hyper->value, expected->value, HD_ABSOLUTE,
                       tolerance_of(tolerances, quantity), float32);
-    snprintf(quantity, sizeof quantity, "hypergradient %s", expected->name);
-    hd_compare_number(verdict, quantity, hyper->hypergradient, expected->hypergradient, HD_RELATIVE,
-                      tolerance_of(tolerances, quantity), float32);
+    compare_gradient(verdict, hyper, expected, floor, float32, tolerances);
 }
 
 void hd_compare_names(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers, const hd_hyper *expected,
@@ -303,10 +334,13 @@ void hd_compare_names(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers,
 
 void hd_compare_hypers(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers, const hd_hyper *expected,
                        size_t expected_hypers, bool float32, hd_tolerances tolerances) {
+    double floor = FLT_MIN; /* where all should be zero */
+    for (size_t j = 0; j < expected_hypers; j++)
+        floor = fmax(floor, HD_GRADIENT_FLOOR * fabs(expected[j].hypergradient));
     hd_compare_names(verdict, hyper, hypers, expected, expected_hypers);
     for (size_t j = 0; j < expected_hypers; j++) {
         size_t i = find(hyper, hypers, expected[j].name);
-        if (i < hypers) compare_hyper(verdict, &hyper[i], &expected[j], float32, tolerances);
+        if (i < hypers) compare_hyper(verdict, &hyper[i], &expected[j], floor, float32, tolerances);
     }
 }
 

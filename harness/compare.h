@@ -65,7 +65,10 @@ void hd_compare_weights(hd_verdict *verdict, const hd_record *record, const hd_r
 void hd_compare_names(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers, const hd_hyper *expected,
                       size_t expected_hypers);
 
-/* Hyperparameters (absolute) and hypergradients (relative), paired by name; one on a single side fails. */
+/* Hyperparameters (absolute) and hypergradients (relative), paired by name; one on a single side fails. A
+ * hypergradient that should be zero, or is next to nothing beside the others, is judged by them: its relative
+ * error is taken of HD_GRADIENT_FLOOR times the largest expected, where that is more than its own. */
+#define HD_GRADIENT_FLOOR 1e-6
 void hd_compare_hypers(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers, const hd_hyper *expected,
                        size_t expected_hypers, bool float32, hd_tolerances tolerances);
 

@@ -135,16 +135,54 @@ static void put_bits(hd_builder *builder, json_t *exact, hd_mode mode, const hd_
     }
 }
 
+static const char *const families[] = {"normal", "lognormal", "count"};
+
+static void put_evidence(hd_builder *builder, json_t *parent, hd_mode mode, const hd_tolerance *tolerance) {
+    const hd_evidence *evidence = &tolerance->evidence[mode];
+    const char *what = tolerance->quantity;
+    json_t *object = hd_build(builder, parent, hd_mode_name(mode), json_object());
+    hd_build_size(builder, object, "n", evidence->errors.n);
+    hd_build_real(builder, object, "mean", evidence->errors.mean, what);
+    hd_build_real(builder, object, "deviation", evidence->errors.deviation, what);
+    hd_build_real(builder, object, "least", evidence->errors.least, what);
+    hd_build_real(builder, object, "greatest", evidence->errors.greatest, what);
+    hd_build_real(builder, object, "split", evidence->split, what);
+    hd_build_text(builder, object, "bimodal", evidence->bimodal ? "yes" : "no");
+}
+
 static void put_tolerances(hd_builder *builder, json_t *root, const hd_golden *golden) {
     json_t *tolerances = hd_build(builder, root, "tolerances", json_object());
     for (size_t i = 0; i < golden->tolerance_count; i++) {
         const hd_tolerance *tolerance = &golden->tolerances[i];
         json_t *object = hd_build(builder, tolerances, tolerance->quantity, json_object());
         hd_build_real(builder, object, "tolerance", tolerance->tolerance, tolerance->quantity);
-        hd_build_real(builder, object, "worst", tolerance->worst, tolerance->quantity);
-        hd_build_real(builder, object, "rms", tolerance->rms, tolerance->quantity);
-        hd_build_size(builder, object, "samples", tolerance->samples);
+        hd_build_text(builder, object, "family", families[tolerance->family]);
+        put_evidence(builder, object, HD_FORWARD, tolerance);
+        put_evidence(builder, object, HD_REVERSE, tolerance);
     }
+}
+
+static void put_calibration(hd_builder *builder, json_t *root, const hd_golden *golden) {
+    json_t *object = hd_build(builder, root, "calibration", json_object());
+    hd_build_text(builder, object, "method", golden->method ? golden->method : "");
+    hd_build_size(builder, object, "replicas", golden->replicas);
+    hd_build_real(builder, object, "false_alarms", golden->false_alarms, "calibration.false_alarms");
+    hd_build_real(builder, object, "split_critical", golden->split_critical, "calibration.split_critical");
+    json_t *errors = hd_build(builder, object, "reference_errors", json_object());
+    for (size_t j = 0; j < golden->reference_error_count; j++)
+        hd_build_real(builder, errors, golden->reference_errors[j].name, golden->reference_errors[j].relative,
+                      "calibration.reference_errors");
+}
+
+hd_status hd_golden_calibration_json(const hd_golden *golden, json_t **json, hd_error *error) {
+    hd_builder builder = {.error = error};
+    *json = json_object();
+    hd_build_text(&builder, *json, "experiment", golden->reference.experiment);
+    hd_build_size(&builder, *json, "step", golden->reference.step);
+    put_tolerances(&builder, *json, golden);
+    put_calibration(&builder, *json, golden);
+    if (builder.status != HD_OK) json_decref(*json);
+    return builder.status;
 }
 
 static void put_golden(hd_builder *builder, json_t *root, const hd_golden *golden) {
@@ -158,7 +196,7 @@ static void put_golden(hd_builder *builder, json_t *root, const hd_golden *golde
     json_t *results = hd_build(builder, root, "reference", json_object());
     hd_results_put(builder, results, reference);
     put_tolerances(builder, root, golden);
-    hd_build_text(builder, root, "method", golden->method ? golden->method : "");
+    put_calibration(builder, root, golden);
     json_t *exact = hd_build(builder, root, "exact", json_object());
     put_bits(builder, exact, HD_FORWARD, &golden->exact[HD_FORWARD]);
     put_bits(builder, exact, HD_REVERSE, &golden->exact[HD_REVERSE]);
@@ -203,6 +241,25 @@ static void get_bits(hd_bits *bits, const hd_node *exact, hd_mode mode) {
     }
 }
 
+static hd_family get_family(const hd_node *node) {
+    const char *text = hd_node_text(node, "family");
+    for (size_t f = 0; f < sizeof families / sizeof *families; f++)
+        if (!strcmp(text, families[f])) return (hd_family)f;
+    hd_node_refuse(node, "family", "\"%.40s\" is not known; allowed: normal, lognormal, count", text);
+    return HD_NORMAL;
+}
+
+static void get_evidence(hd_evidence *evidence, const hd_node *parent, hd_mode mode) {
+    hd_node node = hd_node_object(parent, hd_mode_name(mode));
+    evidence->errors = (hd_summary){.n = hd_node_size(&node, "n"),
+                                    .mean = hd_node_real(&node, "mean"),
+                                    .deviation = hd_node_real(&node, "deviation"),
+                                    .least = hd_node_real(&node, "least"),
+                                    .greatest = hd_node_real(&node, "greatest")};
+    evidence->split = hd_node_real(&node, "split");
+    evidence->bimodal = hd_node_second(&node, "bimodal", "no", "yes");
+}
+
 static void get_tolerances(hd_golden *golden, const hd_node *root) {
     hd_node node = hd_node_object(root, "tolerances");
     golden->tolerances = hd_node_allocate(&node, json_object_size(node.json), sizeof *golden->tolerances);
@@ -215,10 +272,29 @@ static void get_tolerances(hd_golden *golden, const hd_node *root) {
         if (snprintf(tolerance->quantity, sizeof tolerance->quantity, "%s", name) >= HD_QUANTITY)
             hd_node_refuse(&element, NULL, "is too long a name");
         tolerance->tolerance = hd_node_real(&element, "tolerance");
-        tolerance->worst = hd_node_real(&element, "worst");
-        tolerance->rms = hd_node_real(&element, "rms");
-        tolerance->samples = hd_node_size(&element, "samples");
+        tolerance->family = get_family(&element);
+        get_evidence(&tolerance->evidence[HD_FORWARD], &element, HD_FORWARD);
+        get_evidence(&tolerance->evidence[HD_REVERSE], &element, HD_REVERSE);
         if (tolerance->tolerance < 0) hd_node_refuse(&element, "tolerance", "is below zero");
+    }
+}
+
+static void get_calibration(hd_golden *golden, const hd_node *root) {
+    hd_node node = hd_node_object(root, "calibration"), errors = hd_node_object(&node, "reference_errors");
+    golden->method = strdup(hd_node_text(&node, "method"));
+    golden->replicas = hd_node_size(&node, "replicas");
+    golden->false_alarms = hd_node_real(&node, "false_alarms");
+    golden->split_critical = hd_node_real(&node, "split_critical");
+    const char *name;
+    json_t *value;
+    json_object_foreach(errors.json, name, value) {
+        if (golden->reference_error_count == HD_MAX_HYPERS || strlen(name) >= HD_NAME) {
+            hd_node_refuse(&errors, name, "is no hyperparameter");
+            return;
+        }
+        hd_reference_error *to = &golden->reference_errors[golden->reference_error_count++];
+        snprintf(to->name, sizeof to->name, "%s", name);
+        to->relative = hd_node_real(&errors, name);
     }
 }
 
@@ -240,7 +316,7 @@ static void get_golden(hd_golden *golden, const hd_node *root) {
     hd_node results = hd_node_object(root, "reference");
     hd_results_get(reference, &results);
     get_tolerances(golden, root);
-    golden->method = strdup(hd_node_text(root, "method"));
+    get_calibration(golden, root);
     hd_node exact = hd_node_object(root, "exact");
     get_bits(&golden->exact[HD_FORWARD], &exact, HD_FORWARD);
     get_bits(&golden->exact[HD_REVERSE], &exact, HD_REVERSE);

@@ -6,13 +6,37 @@
 #define HD_GOLDEN_H
 
 #include "compare.h"
+#include "experiment.h"
+#include "statistics.h"
 
-/* The tolerance of one quantity, and the errors it was measured from. */
+/* How a quantity's errors are distributed, by what it is (measure.h says what follows from it). */
+typedef enum hd_family {
+    HD_NORMAL,    /* one number: its error is of either sign */
+    HD_LOGNORMAL, /* the worst of many, or a norm: positive and skewed */
+    HD_COUNT      /* of examples */
+} hd_family;
+
+/* The errors of one mode's runs. */
+typedef struct hd_evidence {
+    hd_summary errors;
+    double split; /* hd_best_split's within */
+    bool bimodal; /* some of the runs took another way: a kink */
+} hd_evidence;
+
+/* The tolerance of one quantity, and what it was measured from. */
 typedef struct hd_tolerance {
     char quantity[HD_QUANTITY];
-    double tolerance, worst, rms;
-    size_t samples;
+    double tolerance;
+    hd_family family;
+    hd_evidence evidence[2]; /* by hd_mode */
 } hd_tolerance;
+
+/* How far the reference is from the same computation in higher precision, in one hypergradient, relatively.
+ */
+typedef struct hd_reference_error {
+    char name[HD_NAME];
+    double relative;
+} hd_reference_error;
 
 /* What the exact arithmetic gives, to the bit. */
 typedef struct hd_bits {
@@ -28,7 +52,12 @@ typedef struct hd_golden {
                       provenance are not kept; experiment, step, dims and the two hashes are */
     hd_tolerance *tolerances; /* [tolerance_count], owned; each quantity once */
     size_t tolerance_count;
-    char *method;     /* owned: how the tolerances were measured */
+    char *method;          /* owned: how the tolerances were measured, */
+    size_t replicas;       /* from how many replicas a mode, */
+    double false_alarms;   /* at most how often a record of an unfaulted run is to fail, */
+    double split_critical; /* and below which split a sample is bimodal */
+    hd_reference_error reference_errors[HD_MAX_HYPERS]; /* [reference_error_count]; none: not computed */
+    size_t reference_error_count;
     hd_bits exact[2]; /* by hd_mode */
     struct {
         char reason[256], commit[HD_LABEL], date[HD_LABEL], machine[2 * HD_LABEL];
@@ -45,6 +74,10 @@ hd_status hd_golden_set_reference(hd_golden *golden, const hd_record *record, hd
 
 /* Forgets the exact arithmetic's bits: records are then judged by the reference and its tolerances alone. */
 void hd_golden_forget_bits(hd_golden *golden);
+
+/* {"experiment", "step", "tolerances", "calibration"} as in the golden's file; the caller's to json_decref.
+ * HD_DIFFERENT for a NaN or Inf; HD_UNAVAILABLE: no memory. */
+hd_status hd_golden_calibration_json(const hd_golden *golden, json_t **json, hd_error *error);
 
 /* Frees what the golden owns and zeroes it. A zeroed golden is allowed. */
 void hd_golden_free(hd_golden *golden);

@@ -6,11 +6,17 @@
 
 int main(int argc, char **argv) {
     static hd_status (*const commands[HD_COMMANDS])(const hd_options *) = {
-        [HD_COMMAND_RUN] = hd_command_run,         [HD_COMMAND_CHECK] = hd_command_check,
-        [HD_COMMAND_DIFF] = hd_command_diff,       [HD_COMMAND_BLESS] = hd_command_bless,
-        [HD_COMMAND_DEVICES] = hd_command_devices, [HD_COMMAND_BENCH] = hd_command_bench,
-        [HD_COMMAND_DRIFT] = hd_command_drift,     [HD_COMMAND_CAPTURE] = hd_command_capture,
-        [HD_COMMAND_EXPLAIN] = hd_command_explain, [HD_COMMAND_REPORT] = hd_command_report,
+        [HD_COMMAND_RUN] = hd_command_run,
+        [HD_COMMAND_CHECK] = hd_command_check,
+        [HD_COMMAND_DIFF] = hd_command_diff,
+        [HD_COMMAND_BLESS] = hd_command_bless,
+        [HD_COMMAND_DEVICES] = hd_command_devices,
+        [HD_COMMAND_BENCH] = hd_command_bench,
+        [HD_COMMAND_DRIFT] = hd_command_drift,
+        [HD_COMMAND_CAPTURE] = hd_command_capture,
+        [HD_COMMAND_EXPLAIN] = hd_command_explain,
+        [HD_COMMAND_REPORT] = hd_command_report,
+        [HD_COMMAND_CALIBRATE] = hd_command_calibrate,
     };
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is to be an error like a full disk, */
     signal(SIGPIPE, SIG_IGN); /* and so is a reader that has gone */

@@ -10,10 +10,10 @@
 const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
 static const char *const command_names[HD_COMMANDS] = {
-    [HD_COMMAND_RUN] = "run",       [HD_COMMAND_CHECK] = "check",     [HD_COMMAND_DIFF] = "diff",
-    [HD_COMMAND_BLESS] = "bless",   [HD_COMMAND_DEVICES] = "devices", [HD_COMMAND_BENCH] = "bench",
-    [HD_COMMAND_DRIFT] = "drift",   [HD_COMMAND_CAPTURE] = "capture", [HD_COMMAND_EXPLAIN] = "explain",
-    [HD_COMMAND_REPORT] = "report",
+    [HD_COMMAND_RUN] = "run",       [HD_COMMAND_CHECK] = "check",         [HD_COMMAND_DIFF] = "diff",
+    [HD_COMMAND_BLESS] = "bless",   [HD_COMMAND_DEVICES] = "devices",     [HD_COMMAND_BENCH] = "bench",
+    [HD_COMMAND_DRIFT] = "drift",   [HD_COMMAND_CAPTURE] = "capture",     [HD_COMMAND_EXPLAIN] = "explain",
+    [HD_COMMAND_REPORT] = "report", [HD_COMMAND_CALIBRATE] = "calibrate",
 };
 static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
 
@@ -26,6 +26,8 @@ static const char doc[] =
     "  check [EXPERIMENT...] run them and judge every figure by golden/ (default: all of fixtures/)\n"
     "  diff A B              compare two records, run folders, or .npy(.gz) files\n"
     "  bless EXPERIMENT      accept new results as golden; needs --reason\n"
+    "  calibrate EXPERIMENT...  measure what rounding alone can do to each figure, and the tolerance that "
+    "follows\n"
     "  devices               what this machine offers\n"
     "  bench EXPERIMENT      time of both modes, and what their products alone would take\n"
     "  drift EXPERIMENT --a KEY=VALUE... --b KEY=VALUE...\n"
@@ -56,6 +58,8 @@ enum {
     KEY_JUNIT,
     KEY_REASON,
     KEY_REPLICAS,
+    KEY_VERIFY,
+    KEY_LOOSEN,
     KEY_TOLERANCE,
     KEY_REPEAT,
     KEY_FULL,
@@ -81,7 +85,9 @@ static const struct argp_option option_list[] = {
     {"junit", KEY_JUNIT, "FILE", 0, "check: also write a JUnit XML report", 0},
     {"reason", KEY_REASON, "TEXT", 0, "bless: why the golden changes", 0},
     {"replicas", KEY_REPLICAS, "N", 0,
-     "bless: disguised runs a mode that tolerances are measured from (default: 8)", 0},
+     "bless, calibrate: replicas a mode that tolerances are measured from (default: 32)", 0},
+    {"verify", KEY_VERIFY, "M", 0, "calibrate: judge M more replicas, which the calibration did not use", 0},
+    {"loosen", KEY_LOOSEN, NULL, 0, "bless: allow tolerances to become looser than they are", 0},
     {"tolerance", KEY_TOLERANCE, "X", 0, "diff: allow this error in every quantity (default: 0)", 0},
     {"repeat", KEY_REPEAT, "N", 0, "bench: repetitions (default: 5)", 0},
     {"a", 'a', "KEY=VALUE", 0,
@@ -194,6 +200,7 @@ static void check_words(const hd_options *options, struct argp_state *state) {
     switch (options->command) {
     case HD_COMMAND_RUN:
     case HD_COMMAND_BENCH:
+    case HD_COMMAND_CALIBRATE:
         if (count == 0)
             argp_error(state, "%s: name at least one experiment", command_names[options->command]);
         break;
@@ -282,6 +289,12 @@ static error_t take(int key, char *argument, struct argp_state *state) {
     case KEY_REPLICAS:
         options->replicas = whole("replicas", argument, 1000, state);
         break;
+    case KEY_VERIFY:
+        options->verify = whole("verify", argument, 100000, state);
+        break;
+    case KEY_LOOSEN:
+        options->loosen = true;
+        break;
     case KEY_REPEAT:
         options->repeat = whole("repeat", argument, 1000, state);
         break;
@@ -315,7 +328,7 @@ static const char *environment(const char *name) {
 
 void hd_options_parse(int argc, char **argv, hd_options *options) {
     *options = (hd_options){
-        .command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}, .replicas = 8, .repeat = 5};
+        .command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}, .replicas = 32, .repeat = 5};
     options->words = calloc((size_t)argc + 1, sizeof *options->words);
     if (!options->words) exit(HD_UNAVAILABLE);
     options->device.kernels = environment("HYPERDRIFT_KERNELS");

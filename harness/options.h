@@ -18,6 +18,7 @@ typedef enum hd_command {
     HD_COMMAND_CAPTURE,
     HD_COMMAND_EXPLAIN,
     HD_COMMAND_REPORT,
+    HD_COMMAND_CALIBRATE,
     HD_COMMANDS
 } hd_command;
 
@@ -39,7 +40,7 @@ typedef struct hd_options {
     const char *against;              /* drift's capture; NULL: not given */
     size_t replicas, repeat;
     double tolerance;
-    bool json, quiet, verbose, full, pairing;
+    bool json, quiet, verbose, loosen, full, pairing;
     bool no_bits;             /* check: leave the goldens' bits aside */
     hd_device_options device; /* threads; kernels and loops from the environment */
 } hd_options;

@@ -2,8 +2,8 @@
 #ifndef HD_REPORT_H
 #define HD_REPORT_H
 
+#include "golden.h"
 #include "record.h"
-#include "verdict.h"
 
 #include <stdio.h>
 
@@ -32,5 +32,8 @@ void hd_report_cost(FILE *to, const hd_record *record);
  * "bold"), or as it is. */
 const char *hd_report_colour(FILE *to, const char *colour);
 const char *hd_report_plain(FILE *to);
+
+/* A golden's tolerances, a line each with its evidence, and the reference's own errors. */
+void hd_report_tolerances(FILE *to, const hd_golden *golden);
 
 #endif

@@ -25,7 +25,9 @@ typedef struct hd_judgement {
     hd_measure measure;
     double tolerance;   /* NaN: none is known */
     double error;       /* |value - expected| */
-    double relative;    /* error / |expected|; 0 where both are equal, Inf where only expected is 0 */
+    double relative;    /* error / |expected| (of a hypergradient: see HD_GRADIENT_FLOOR); 0 where both are
+                           equal,    Inf where only expected is 0 */
+    double resolution;  /* the least error float32 can show there, in the measure's unit; of a count 1 */
     double ulps;        /* hd_ulps; of counts and norms: NaN */
     double budget_used; /* error or relative over tolerance; over 0: 0 if equal, else Inf; Inf for NaN */
     hd_outcome outcome;

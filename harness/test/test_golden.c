@@ -57,10 +57,18 @@ static hd_golden sample_golden(void) {
     golden.tolerances = calloc(QUANTITIES, sizeof *golden.tolerances);
     golden.tolerance_count = QUANTITIES;
     for (size_t i = 0; i < QUANTITIES; i++) {
-        golden.tolerances[i] = (hd_tolerance){.tolerance = 1e-6, .worst = 2e-7, .rms = 1e-7, .samples = 9};
+        golden.tolerances[i] = (hd_tolerance){.tolerance = 1e-6,
+                                              .family = (hd_family)(i % 3),
+                                              .evidence = {{{33, 1e-7, 2e-7, -3e-7, 5e-7}, 0.4, false}}};
+        golden.tolerances[i].evidence[HD_REVERSE] = (hd_evidence){{33, -1e-7, 4e-7, -8e-7, 6e-7}, 0.1, true};
         snprintf(golden.tolerances[i].quantity, HD_QUANTITY, "%s", quantities[i]);
     }
     golden.method = strdup("five times the worst of nine runs");
+    golden.replicas = 32;
+    golden.false_alarms = 1e-3;
+    golden.split_critical = 0.2;
+    golden.reference_error_count = 1;
+    golden.reference_errors[0] = (hd_reference_error){"eta", 3e-16};
     strcpy(golden.blessed.reason, "first results");
     hd_record_free(&reference);
     hd_record_free(&exact);
@@ -98,8 +106,15 @@ Test(golden, reads_back_what_it_wrote) {
                  0);
     cr_expect_eq(read.tolerance_count, QUANTITIES);
     cr_expect(strcmp(read.tolerances[3].quantity, "validation_error") == 0);
-    cr_expect_eq(read.tolerances[3].worst, 2e-7);
-    cr_expect_eq(read.tolerances[3].samples, 9);
+    cr_expect_eq(read.tolerances[4].family, HD_LOGNORMAL);
+    const hd_evidence *forward = &read.tolerances[3].evidence[HD_FORWARD], *reverse = forward + 1;
+    cr_expect(forward->errors.n == 33 && forward->errors.deviation == 2e-7 && forward->split == 0.4);
+    cr_expect(reverse->errors.mean == -1e-7 && reverse->errors.least == -8e-7 &&
+              reverse->errors.greatest == 6e-7);
+    cr_expect(!forward->bimodal && reverse->bimodal);
+    cr_expect(read.replicas == 32 && read.false_alarms == 1e-3 && read.split_critical == 0.2);
+    cr_expect(read.reference_error_count == 1 && read.reference_errors[0].relative == 3e-16);
+    cr_expect_str_eq(read.reference_errors[0].name, "eta");
     cr_expect_str_eq(read.method, golden.method);
     cr_expect_eq(read.exact[HD_REVERSE].hyper[1].hypergradient, (double)-39.79415f);
     cr_expect_str_eq(read.exact[HD_FORWARD].weights_sha256, golden.exact[HD_FORWARD].weights_sha256);

@@ -17,93 +17,182 @@ static void add_well(hd_measurement *measurement, const hd_record *record) {
     cr_assert_eq(add(measurement, record, &error), HD_OK, "%s", error.message);
 }
 
-static const hd_tolerance *find(const hd_tolerance *of, size_t count, const char *quantity) {
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(of[i].quantity, quantity)) return &of[i];
+static const hd_tolerance *find(const hd_golden *golden, const char *quantity) {
+    for (size_t i = 0; i < golden->tolerance_count; i++)
+        if (!strcmp(golden->tolerances[i].quantity, quantity)) return &golden->tolerances[i];
     cr_assert_fail("%s was not measured", quantity);
     return NULL;
 }
 
-static double concluded(const hd_measurement *measurement, const char *quantity) {
+static void expect_near(double value, double expected, double relative) {
+    cr_expect(fabs(value - expected) <= relative * fabs(expected), "%.17g, not %.17g", value, expected);
+}
+
+enum { RUNS = 33, QUANTITIES = 16 };
+
+/* What is concluded from RUNS runs a mode; run number r of a mode is spoilt by `spoil`. */
+static hd_golden concluded(void (*spoil)(hd_record *record, size_t r)) {
+    hd_measurement measurement = {0};
     hd_golden golden = {0};
     hd_error error;
-    cr_assert_eq(hd_measurement_conclude(measurement, 8, &golden, &error), HD_OK, "%s", error.message);
-    cr_expect_eq(golden.tolerance_count, measurement->count);
-    double tolerance = find(golden.tolerances, golden.tolerance_count, quantity)->tolerance;
+    for (size_t r = 0; r < RUNS; r++)
+        for (int m = 0; m < 2; m++) {
+            hd_record record = sample_record();
+            record.mode = (hd_mode)m;
+            spoil(&record, r);
+            add_well(&measurement, &record);
+            hd_record_free(&record);
+        }
+    cr_assert_eq(hd_measurement_conclude(&measurement, &golden, &error), HD_OK, "%s", error.message);
+    cr_expect_eq(golden.tolerance_count, QUANTITIES);
+    hd_measurement_free(&measurement);
+    return golden;
+}
+
+/* A spread of known mean and deviation: r = 0 .. RUNS - 1 about the middle, whose variance is RUNS (RUNS + 1)
+ * / 12. */
+static double step(size_t r) {
+    return (double)r - (RUNS - 1) / 2.0;
+}
+static double step_deviation(void) {
+    return sqrt(RUNS * (RUNS + 1) / 12.0);
+}
+
+static void spread_eta(hd_record *record, size_t r) {
+    if (record->mode == HD_REVERSE) record->hyper[1].hypergradient *= 1 + 0x1p-13 + step(r) * 0x1p-20;
+}
+
+Test(measure, bounds_the_next_number_by_students_prediction) {
+    hd_golden golden = concluded(spread_eta);
+    const hd_tolerance *t = find(&golden, "hypergradient eta");
+    double t_32 = hd_t_quantile(HD_FALSE_ALARMS / QUANTITIES / 2, RUNS - 1);
+    double bound =
+        0x1p-13 + 0x1p-20 * (step_deviation() * t_32 * sqrt(1 + 1.0 / RUNS) + 1); /* and the step */
+    cr_expect(t->tolerance >= bound * (1 - 1e-6), "%g, not %g", t->tolerance, bound);
+    expect_near(t->tolerance, bound, 0.01); /* it is rounded up */
+    cr_expect_eq(t->family, HD_NORMAL);
+    cr_expect_eq(t->evidence[HD_REVERSE].errors.n, RUNS);
+    expect_near(fabs(t->evidence[HD_REVERSE].errors.mean), 0x1p-13, 1e-9);
+    expect_near(t->evidence[HD_REVERSE].errors.deviation, step_deviation() * 0x1p-20, 1e-9);
+    cr_expect(t->evidence[HD_FORWARD].errors.deviation == 0, "the modes are kept apart");
+    cr_expect_not(t->evidence[HD_REVERSE].bimodal);
     hd_golden_free(&golden);
-    return tolerance;
 }
 
-static void expect_near(double value, double expected) {
-    cr_expect(fabs(value - expected) <= 1e-12 * fabs(expected), "%.17g, not %.17g", value, expected);
+static void jump_eta(hd_record *record, size_t r) {
+    spread_eta(record, r);
+    if (record->mode == HD_REVERSE && r % 3 == 0) record->hyper[1].hypergradient *= 1 + 0x1p-11;
 }
 
-Test(measure, keeps_the_worst_and_the_root_of_the_mean_square) {
-    hd_measurement measurement = {0};
+Test(measure, knows_a_kink_from_a_wide_spread) {
+    hd_golden wide = concluded(spread_eta), kink = concluded(jump_eta);
+    const hd_tolerance *t = find(&kink, "hypergradient eta");
+    cr_expect(t->evidence[HD_REVERSE].bimodal);
+    cr_expect_lt(t->evidence[HD_REVERSE].split, kink.split_critical);
+    cr_expect_gt(find(&wide, "hypergradient eta")->evidence[HD_REVERSE].split, wide.split_critical);
+    double greatest = -t->evidence[HD_REVERSE].errors.least; /* eta's hypergradient is negative */
+    cr_expect(t->tolerance > greatest && t->tolerance < 2 * greatest, "%g beside %g", t->tolerance, greatest);
+    hd_golden_free(&wide);
+    hd_golden_free(&kink);
+}
+
+static void as_it_is(hd_record *record, size_t r) {
+    (void)record, (void)r;
+}
+
+Test(measure, allows_what_float32_can_show_where_nothing_differed) {
+    hd_golden golden = concluded(as_it_is);
     hd_record record = sample_record();
-    const double exact = record.validation_error, off[] = {0x1p-10, -0x1p-8, 0};
-    for (size_t i = 0; i < 3; i++) {
-        record.validation_error = exact + off[i];
-        add_well(&measurement, &record);
+    float eta = (float)record.hyper[1].value;
+    double gap = (double)nextafterf(eta, HUGE_VALF) - (double)eta;
+    expect_near(find(&golden, "hyperparameter eta")->tolerance, gap, 0.01);
+    double relative = find(&golden, "hypergradient eta")->tolerance;
+    cr_expect(relative >= 0x1p-24 && relative <= 0x1p-23 * 1.01, "%g", relative);
+    cr_expect_eq(find(&golden, "hypergradient eta")->evidence[0].bimodal, false);
+    hd_record_free(&record);
+    hd_golden_free(&golden);
+}
+
+static void tails(hd_record *record, size_t r) {
+    record->weights.values[7] += exp(step(r) / 16) * 0x1p-12; /* W_1[0,1] */
+}
+
+Test(measure, bounds_the_worst_of_many_by_its_logarithm) {
+    hd_golden golden = concluded(tails);
+    const hd_tolerance *t = find(&golden, "weights W_1 worst element");
+    double spread =
+        step_deviation() / 16 * hd_t_quantile(HD_FALSE_ALARMS / QUANTITIES, RUNS - 1) * sqrt(1 + 1.0 / RUNS);
+    cr_expect_eq(t->family, HD_LOGNORMAL);
+    expect_near(t->tolerance, exp(spread) * 0x1p-12, 0.1); /* the least step is added to each */
+    cr_expect_eq(find(&golden, "weights b_1 worst element")->evidence[0].errors.greatest, 0);
+    cr_expect_gt(find(&golden, "weights W_1 l2")->evidence[0].errors.mean, 0);
+    hd_golden_free(&golden);
+}
+
+static void miscount(hd_record *record, size_t r) {
+    if (r == 3) record->test.correct--;
+    if (r % 2) record->validation.correct -= 2;
+}
+
+Test(measure, bounds_counts_as_counts) {
+    hd_golden golden = concluded(miscount);
+    double tail = HD_FALSE_ALARMS / QUANTITIES;
+    cr_expect_eq(find(&golden, "training_accuracy")->tolerance, (double)hd_count_bound(0, 2 * RUNS, tail));
+    cr_expect_eq(find(&golden, "test_accuracy")->tolerance, (double)hd_count_bound(2, 2 * RUNS, tail));
+    cr_expect_eq(find(&golden, "validation_accuracy")->tolerance, (double)hd_count_bound(64, 2 * RUNS, tail));
+    cr_expect_eq(find(&golden, "test_accuracy")->evidence[HD_REVERSE].errors.least, -1);
+    hd_golden_free(&golden);
+}
+
+static void no_gradient(hd_record *record, size_t r) {
+    record->hyper[0].hypergradient = r % 2 ? 1e-12 : 0;
+}
+
+/* What should be zero is judged beside the largest, eta's. */
+Test(measure, gives_a_hypergradient_that_should_be_zero_a_tolerance) {
+    hd_measurement measurement = {0};
+    hd_golden golden = {0};
+    hd_error error;
+    hd_verdict verdict = {0};
+    hd_record reference = sample_record();
+    reference.hyper[0].hypergradient = 0;
+    for (size_t r = 0; r < 2 * RUNS; r++) {
+        hd_record record = sample_record();
+        record.mode = (hd_mode)(r % 2);
+        no_gradient(&record, r / 2);
+        cr_assert_eq(hd_measurement_add(&measurement, &record, &reference, &error), HD_OK, "%s",
+                     error.message);
+        hd_record_free(&record);
     }
-    const hd_tolerance *t = find(measurement.of, measurement.count, "validation_error");
-    expect_near(t->worst, 0x1p-8);
-    expect_near(t->rms, sqrt((0x1p-20 + 0x1p-16) / 3));
-    cr_expect_eq(t->samples, 3);
-    expect_near(concluded(&measurement, "validation_error"), HD_MEASURE_FACTOR * 0x1p-8);
-    hd_measurement_free(&measurement);
+    cr_assert_eq(hd_measurement_conclude(&measurement, &golden, &error), HD_OK);
+    double scale = HD_GRADIENT_FLOOR * fabs(reference.hyper[1].hypergradient);
+    double tolerance = find(&golden, "hypergradient rho_l1_0")->tolerance;
+    cr_expect(tolerance > 1e-12 / scale && tolerance < 1e-11 / scale, "%g", tolerance);
+    hd_record record = sample_record();
+    for (int wrong = 0; wrong < 2; wrong++) {
+        record.hyper[0].hypergradient = wrong ? 1e-10 : -1e-12;
+        hd_compare_hypers(&verdict, record.hyper, 2, reference.hyper, 2, true,
+                          hd_tolerance_everywhere(&tolerance));
+        cr_expect_eq(hd_verdict_passes(&verdict), !wrong);
+        hd_verdict_free(&verdict);
+        verdict = (hd_verdict){0};
+    }
     hd_record_free(&record);
+    hd_record_free(&reference);
+    hd_measurement_free(&measurement);
+    hd_golden_free(&golden);
 }
 
-Test(measure, takes_hypergradients_relatively_and_by_name) {
+Test(measure, is_refused_from_too_few_runs) {
     hd_measurement measurement = {0};
+    hd_golden golden = {0};
+    hd_error error;
     hd_record record = sample_record();
-    hd_hyper eta = record.hyper[1];
-    record.hyper[1] = record.hyper[0];
-    record.hyper[0] = eta;
-    record.hyper[0].hypergradient *= 1 + 0x1p-12;
-    add_well(&measurement, &record);
-    expect_near(find(measurement.of, measurement.count, "hypergradient eta")->worst, 0x1p-12);
-    cr_expect_eq(find(measurement.of, measurement.count, "hypergradient rho_l1_0")->worst, 0);
-    hd_measurement_free(&measurement);
+    for (int i = 0; i < 5; i++) add_well(&measurement, &record);
+    cr_expect_eq(hd_measurement_conclude(&measurement, &golden, &error), HD_INVALID);
     hd_record_free(&record);
-}
-
-Test(measure, allows_one_rounding_where_nothing_differed) {
-    hd_measurement measurement = {0};
-    hd_record record = sample_record();
-    add_well(&measurement, &record);
-    expect_near(concluded(&measurement, "validation_error"),
-                HD_MEASURE_FACTOR * 0x1p-24 * record.validation_error);
-    expect_near(concluded(&measurement, "hypergradient eta"), HD_MEASURE_FACTOR * 0x1p-24);
-    expect_near(concluded(&measurement, "hyperparameter eta"),
-                HD_MEASURE_FACTOR * 0x1p-24 * record.hyper[1].value);
     hd_measurement_free(&measurement);
-    hd_record_free(&record);
-}
-
-Test(measure, allows_no_example_more_than_it_saw) {
-    hd_measurement measurement = {0};
-    hd_record record = sample_record();
-    add_well(&measurement, &record);
-    record.test.correct--;
-    add_well(&measurement, &record);
-    cr_expect_eq(concluded(&measurement, "validation_accuracy"), 0);
-    cr_expect_eq(concluded(&measurement, "test_accuracy"), HD_MEASURE_FACTOR);
-    hd_measurement_free(&measurement);
-    hd_record_free(&record);
-}
-
-Test(measure, measures_every_tensor_of_the_weights) {
-    hd_measurement measurement = {0};
-    hd_record record = sample_record();
-    record.weights.values[7] += 0x1p-9; /* W_1[0,1] */
-    add_well(&measurement, &record);
-    cr_expect_eq(find(measurement.of, measurement.count, "weights W_1 worst element")->worst, 0x1p-9);
-    cr_expect_eq(find(measurement.of, measurement.count, "weights b_1 worst element")->worst, 0);
-    cr_expect_gt(find(measurement.of, measurement.count, "weights W_1 l2")->worst, 0);
-    hd_measurement_free(&measurement);
-    hd_record_free(&record);
+    hd_golden_free(&golden);
 }
 
 static void expect_refused(hd_record *record, const char *cause) {
@@ -140,15 +229,8 @@ Test(measure, refuses_other_names_and_shapes) {
 }
 
 Test(measure, says_how_it_measured) {
-    hd_measurement measurement = {0};
-    hd_record record = sample_record();
-    hd_golden golden = {0};
-    hd_error error;
-    add_well(&measurement, &record);
-    cr_assert_eq(hd_measurement_conclude(&measurement, 5, &golden, &error), HD_OK);
-    cr_expect(strstr(golden.method, "4 times the worst error"), "%s", golden.method);
-    cr_expect(strstr(golden.method, "5 of its symmetries"), "%s", golden.method);
+    hd_golden golden = concluded(as_it_is);
+    cr_expect(strstr(golden.method, "32 replicas") && strstr(golden.method, "0.001"), "%s", golden.method);
+    cr_expect(golden.replicas == RUNS - 1 && golden.false_alarms == HD_FALSE_ALARMS);
     hd_golden_free(&golden);
-    hd_measurement_free(&measurement);
-    hd_record_free(&record);
 }

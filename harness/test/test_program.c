@@ -190,7 +190,7 @@ Test(program, blesses_a_new_experiment_which_then_passes) {
     char command[256];
     snprintf(command, sizeof command, "rm -r %s", path_of("root/golden/blobs-logistic"));
     cr_assert_eq(system(command), 0);
-    hyperdrift("bless", "blobs-logistic", "--reason", "a first time", "--replicas", "1");
+    hyperdrift("bless", "blobs-logistic", "--reason", "a first time", "--replicas", "8");
     cr_assert_eq(program.status, 0, "%s", program.err);
     expect_has(program.out, "golden/blobs-logistic/step-2.json: new");
     hd_golden golden;
