@@ -13,22 +13,31 @@ static void real_product(size_t m, size_t n, size_t k, const real *a, size_t a_r
 #include <float.h>
 #include <stdio.h>
 
-enum { COLUMNS = 4 }; /* outputs whose sums are under way at once: one alone would wait for itself */
+/* Four outputs of a row whose sums are under way at once: one alone would wait for itself. column: where they
+ * begin in b; the last ones may be the same. */
+static void four_sums(size_t k, const real *a, size_t a_column, const real *b, size_t b_row,
+                      const size_t column[4], real sum[4]) {
+    real s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    for (size_t l = 0; l < k; l++, a += a_column, b += b_row) {
+        s0 += *a * b[column[0]];
+        s1 += *a * b[column[1]];
+        s2 += *a * b[column[2]];
+        s3 += *a * b[column[3]];
+    }
+    sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3;
+}
 
 static void real_product(size_t m, size_t n, size_t k, const real *a, size_t a_row, size_t a_column,
                          const real *b, size_t b_row, size_t b_column, bool accumulate, real *c, size_t ldc) {
-    for (size_t j = 0; j < n; j += COLUMNS)
+    for (size_t j = 0; j < n; j += 4) {
+        size_t column[4];
+        for (size_t s = 0; s < 4; s++) column[s] = (j + s < n ? j + s : n - 1) * b_column;
         for (size_t i = 0; i < m; i++) {
-            size_t width = n - j < COLUMNS ? n - j : COLUMNS;
-            real sum[COLUMNS] = {0};
-            for (size_t l = 0; l < k; l++) {
-                const real *from = b + l * b_row + j * b_column;
-                real factor = a[i * a_row + l * a_column];
-                for (size_t s = 0; s < width; s++) sum[s] += factor * from[s * b_column];
-            }
-            for (size_t s = 0; s < width; s++)
-                c[i * ldc + j + s] = sum[s] + (accumulate ? c[i * ldc + j + s] : 0);
+            real sum[4], *to = c + i * ldc;
+            four_sums(k, a + i * a_row, a_column, b, b_row, column, sum);
+            for (size_t s = j; s < n && s < j + 4; s++) to[s] = accumulate ? to[s] + sum[s - j] : sum[s - j];
         }
+    }
 }
 
 /* Looked at and replaced as float64. */
