@@ -38,7 +38,7 @@ typedef struct hd_options {
     size_t side_count[2];
     const char *out, *junit, *reason; /* NULL: not given */
     const char *against;              /* drift's capture; NULL: not given */
-    size_t replicas, repeat;
+    size_t replicas, verify, repeat;
     double tolerance;
     bool json, quiet, verbose, loosen, full, pairing;
     bool no_bits;             /* check: leave the goldens' bits aside */
