@@ -3,6 +3,7 @@
 #   build/<hash>/...   one folder for each compiler and set of flags, so that CC=clang, SANITIZE=address,
 #                      CFLAGS=... live beside each other and no object is ever of the wrong flags
 #   build/hyperdrift, build/test-engines, build/test-harness   links into the folder built last
+#   build/hyperdrift-faults   the program with faults to plant (`make faults`)
 #
 # Variables to set:  CC CFLAGS CPPFLAGS LDFLAGS  as everywhere   WERROR=1  warnings are errors   V=1  show commands
 #   SANITIZE=address|undefined   BUILD=folder   PREFIX DESTDIR   BLIS_CFLAGS BLIS_LIBS   JOBS
@@ -110,8 +111,11 @@ engines := $(sort $(filter-out $(cpu_loops) $(if $(filter-out absent,$(cuda)),en
 harness := $(sort $(wildcard harness/*.c))
 engine_tests := $(sort $(wildcard engines/test/*.c))
 harness_tests := $(sort $(wildcard harness/test/*.c))
-sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests)
-headers := $(sort $(wildcard engines/*.h harness/*.h engines/test/*.h harness/test/*.h))
+# Planted faults are linked over the program's own objects: a function that has a __real_ there is wrapped by the linker.
+faults := $(sort $(wildcard engines/faults/*.c harness/faults/*.c))
+wrapped := $(sort $(patsubst __real_%,%,$(shell grep -oh '__real_hd_[a-z0-9_]*' $(faults))))
+sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests) $(faults)
+headers := $(sort $(wildcard engines/*.h harness/*.h engines/*/*.h harness/*/*.h))
 
 loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/cpu_loops_%.o))
 cuda_objects := $(if $(filter-out absent,$(cuda)),$(out)/engines/device_cuda.o)
@@ -121,10 +125,13 @@ engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
 # What nvcc makes of the kernels, for the tests to read: as the program has it, and as it would be without one flag.
 ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/engines/test/device_cuda.ptx $(out)/engines/test/device_cuda_contracted.ptx)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
-objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects)
+fault_objects := $(faults:%.c=$(out)/%.o)
+objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects) $(fault_objects)
 
-programs := hyperdrift test-engines test-harness
+programs := hyperdrift hyperdrift-faults test-engines test-harness
 hyperdrift_objects := $(engine_objects) $(harness_objects)
+hyperdrift-faults_objects := $(hyperdrift_objects) $(fault_objects)
+hyperdrift-faults_libs := $(wrapped:%=-Wl,--wrap=%)
 test-engines_objects := $(engine_objects) $(engine_test_objects)
 test-harness_objects := $(filter-out $(out)/harness/main.o,$(hyperdrift_objects)) $(harness_test_objects)
 test-engines_libs := $(test_libs)
@@ -215,19 +222,24 @@ run: ## the main job: recompute the 22 records of 2017 from the seeds up, and ju
 
 check: ## all tests: units, small experiments, the main job; ends with "N passed, N failed, N skipped"
 	@scripts/setup run check
-	$(again) hyperdrift test-harness
+	$(again) hyperdrift hyperdrift-faults test-harness
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
 	$(quiet)BUILD='$(BUILD)' scripts/check
+
+faults: ## plant one fault after another: which check sees it, and where drift says it is
+	@scripts/setup run
+	$(again) hyperdrift-faults
+	$(quiet)OMP_WAIT_POLICY=passive $(BUILD)/hyperdrift-faults faults
 
 bench: ## time and memory of both modes, against PyTorch where python3-torch is installed
 	@scripts/setup run
 	$(again) build
 	$(quiet)BUILD='$(BUILD)' scripts/bench
 
-bless: build ## accept new results as golden: make bless EXPERIMENT=name REASON="why they changed"
+bless: hyperdrift hyperdrift-faults ## accept new results as golden: make bless EXPERIMENT=name REASON="why they changed"
 	@test -n "$$EXPERIMENT" && test -n "$$REASON" || \
 	    { echo 'usage: make bless EXPERIMENT=name REASON="why the golden changes"' >&2; exit 2; }
-	$(quiet)$(BUILD)/hyperdrift bless "$$EXPERIMENT" --reason "$$REASON"
+	$(quiet)BUILD='$(BUILD)' scripts/bless "$$EXPERIMENT" "$$REASON"
 bless: export EXPERIMENT := $(value EXPERIMENT)
 bless: export REASON := $(value REASON)
 
@@ -268,6 +280,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z ]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 FORCE:
-.PHONY: build tests libraries $(programs) run check bench bless asan ubsan sanitized-tests setup install uninstall \
+.PHONY: build tests libraries $(programs) run check faults bench bless asan ubsan sanitized-tests setup install uninstall \
     clean format lint help FORCE
 .DELETE_ON_ERROR:

@@ -1,0 +1,195 @@
+/* The faults of the harness, and how one is chosen: by the environment's HYPERDRIFT_FAULT, or by the variant
+ * key fault=NAME. Each function here is called in the place of the real one: see fault.h. */
+#include "arithmetic.h"
+#include "command_faults.h"
+#include "faults/fault.h"
+#include "hyperopt.h"
+#include "machine.h"
+#include "options.h"
+#include "random.h"
+#include "variant.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the data --- */
+
+/* The labels with that of one example changed; they live as long as the process. */
+static const uint8_t *flip_label(const hd_problem *problem) {
+    uint32_t example = problem->scheme[hd_fault_catalogue[HD_LABEL_FLIPPED].step * problem->batch];
+    size_t count = problem->training.count;
+    static uint8_t *labels;
+    free(labels);
+    if (!(labels = malloc(count))) abort();
+    memcpy(labels, problem->training.labels, count);
+    labels[example] = (uint8_t)((labels[example] + 1u) % problem->dims[problem->layers]);
+    return labels;
+}
+
+static void reverse_epoch(uint32_t *scheme, size_t count) {
+    for (size_t i = 0; i < count / 2; i++) {
+        uint32_t other = scheme[count - 1 - i];
+        scheme[count - 1 - i] = scheme[i];
+        scheme[i] = other;
+    }
+}
+
+hd_status __real_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
+                                 uint32_t disguise, hd_error *error);
+hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
+                                 uint32_t disguise, hd_error *error);
+hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
+                                 uint32_t disguise, hd_error *error) {
+    hd_status status = __real_hd_setup_create(setup, experiment, dataset, disguise, error);
+    hd_problem *problem = &setup->problem;
+    if (status != HD_OK) return status;
+    if (hd_fault_acts(HD_LABEL_FLIPPED)) problem->training.labels = flip_label(problem);
+    if (hd_fault_acts(HD_SHUFFLE_REVERSED))
+        reverse_epoch(setup->scheme + experiment->training, experiment->training);
+    if (hd_fault_acts(HD_PARTITION)) {
+        problem->validation.pixels -= experiment->inputs;
+        problem->validation.labels -= 1;
+    }
+    return status;
+}
+
+void __real_hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point);
+void __wrap_hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point);
+void __wrap_hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point) {
+    __real_hd_setup_start(setup, hd_fault_acts(HD_FILL_COUNTER) ? 0 : iteration, point);
+    if (hd_fault_acts(HD_FILL_STRIDE)) point->initial.kernel.threads = 64;
+}
+
+/* --- the hyper-optimizer --- */
+
+void __real_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient, double *value);
+
+/* The first step, its epsilon added to the root and not below it. */
+static void step_with_outer_epsilon(hd_hyperopt *hyperopt, const double *hypergradient, double *value) {
+    float before[HD_MAX_HYPERS];
+    for (size_t j = 0; j < hyperopt->count; j++) before[j] = (float)value[j];
+    __real_hd_hyperopt_step(hyperopt, hypergradient, value);
+    float scale = sqrtf(1.0F - 0.999F) / (1.0F - 0.9F);
+    for (size_t j = 0; j < hyperopt->count; j++) {
+        float next = before[j] - hyperopt->rate * scale * hyperopt->m[j] / (sqrtf(hyperopt->v[j]) + 1e-8F);
+        value[j] = (double)(hyperopt->nonnegative && next < 0.0F ? 0.0F : next);
+    }
+}
+
+void __wrap_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient, double *value);
+void __wrap_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient, double *value) {
+    bool nonnegative = hyperopt->nonnegative, first = hyperopt->t == 0;
+    if (first && hd_fault_acts(HD_ADAM_EPSILON)) {
+        step_with_outer_epsilon(hyperopt, hypergradient, value);
+        return;
+    }
+    if (first && hd_fault_acts(HD_UNPROJECTED)) hyperopt->nonnegative = false;
+    __real_hd_hyperopt_step(hyperopt, hypergradient, value);
+    hyperopt->nonnegative = nonnegative;
+}
+
+/* --- what a record says --- */
+
+hd_status __real_hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error);
+hd_status __wrap_hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error);
+hd_status __wrap_hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error) {
+    hd_status status = __real_hd_machine_describe(device, provenance, error);
+    hd_planted which = hd_fault_chosen();
+    if (status != HD_OK || which == HD_NOTHING_PLANTED || !hd_fault_acts(which)) return status;
+    if (json_object_set_new(provenance, "fault", json_string(hd_fault_catalogue[which].name)) == 0)
+        return HD_OK;
+    return hd_fail(error, HD_UNAVAILABLE, "no memory for a record's provenance");
+}
+
+/* --- choosing --- */
+
+static hd_planted by_environment = HD_NOTHING_PLANTED;
+
+static hd_status name_fault(const char *name, hd_planted *which, hd_error *error) {
+    if (hd_fault_named(name, which)) return HD_OK;
+    fprintf(stderr, "hyperdrift: the faults are");
+    for (size_t i = 0; i < HD_PLANTED; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", hd_fault_catalogue[i].name);
+    fputc('\n', stderr);
+    return hd_fail(error, HD_INVALID, "fault '%.40s': not known; allowed: the faults listed above", name);
+}
+
+void __real_hd_options_parse(int argc, char **argv, hd_options *options);
+void __wrap_hd_options_parse(int argc, char **argv, hd_options *options);
+void __wrap_hd_options_parse(int argc, char **argv, hd_options *options) {
+    const char *name = getenv("HYPERDRIFT_FAULT");
+    hd_error error;
+    if (argc > 1 && !strcmp(argv[1], "faults")) exit((int)hd_command_faults(argc - 2, argv + 2));
+    if (name && name[0] && name_fault(name, &by_environment, &error) != HD_OK) {
+        fprintf(stderr, "hyperdrift: HYPERDRIFT_FAULT: %s\n", error.message);
+        exit(HD_INVALID);
+    }
+    if (by_environment != HD_NOTHING_PLANTED)
+        fprintf(stderr, "hyperdrift: the fault %s is planted: %s\n", name,
+                hd_fault_catalogue[by_environment].what);
+    hd_fault_choose(by_environment);
+    __real_hd_options_parse(argc, argv, options);
+}
+
+/* A variant's word for its fault; NULL: it has none. */
+static const hd_word *fault_word(const hd_variant *variant) {
+    for (size_t i = 0; i < variant->count; i++)
+        if (!strcmp(variant->words[i].key, "fault")) return &variant->words[i];
+    return NULL;
+}
+
+static hd_status add_fault(hd_variant *variant, const char *name, hd_error *error) {
+    hd_planted which;
+    hd_status status = name_fault(name, &which, error);
+    if (status != HD_OK) return status;
+    if (variant->count == HD_VARIANT_WORDS) return hd_fail(error, HD_INVALID, "fault: too many words");
+    hd_word *word = &variant->words[variant->count++];
+    snprintf(word->key, sizeof word->key, "fault");
+    snprintf(word->value, sizeof word->value, "%s", hd_fault_catalogue[which].name);
+    return HD_OK;
+}
+
+hd_status __real_hd_variant_make(const char *name, const char *const *texts, size_t count,
+                                 hd_variant *variant, hd_error *error);
+hd_status __wrap_hd_variant_make(const char *name, const char *const *texts, size_t count,
+                                 hd_variant *variant, hd_error *error);
+hd_status __wrap_hd_variant_make(const char *name, const char *const *texts, size_t count,
+                                 hd_variant *variant, hd_error *error) {
+    const char *others[HD_VARIANT_WORDS + 1] = {NULL}, *fault = NULL;
+    size_t kept = 0;
+    for (size_t i = 0; i < count && kept <= HD_VARIANT_WORDS; i++) {
+        if (!strncmp(texts[i], "fault=", 6))
+            fault = texts[i] + 6;
+        else
+            others[kept++] = texts[i];
+    }
+    hd_status status = __real_hd_variant_make(name, others, kept, variant, error);
+    return status == HD_OK && fault ? add_fault(variant, fault, error) : status;
+}
+
+/* A fault is no component: it is not for drift to find it by its name. */
+hd_status __real_hd_variant_swap(const hd_variant *variant, const hd_variant *other, const char *key,
+                                 hd_variant *out, hd_error *error);
+hd_status __wrap_hd_variant_swap(const hd_variant *variant, const hd_variant *other, const char *key,
+                                 hd_variant *out, hd_error *error);
+hd_status __wrap_hd_variant_swap(const hd_variant *variant, const hd_variant *other, const char *key,
+                                 hd_variant *out, hd_error *error) {
+    if (!strcmp(key, "fault")) return hd_fail(error, HD_INVALID, "fault: not to be swapped");
+    hd_variant without = *variant;
+    const hd_word *word = fault_word(variant);
+    if (word) without.words[word - variant->words] = without.words[--without.count];
+    hd_status status = __real_hd_variant_swap(&without, other, key, out, error);
+    return status == HD_OK && word ? add_fault(out, word->value, error) : status;
+}
+
+hd_job __real_hd_variant_job(const hd_variant *variant, const hd_dataset *dataset);
+hd_job __wrap_hd_variant_job(const hd_variant *variant, const hd_dataset *dataset);
+hd_job __wrap_hd_variant_job(const hd_variant *variant, const hd_dataset *dataset) {
+    const hd_word *word = fault_word(variant);
+    hd_planted which = by_environment;
+    if (word) hd_fault_named(word->value, &which);
+    hd_fault_choose(which);
+    return __real_hd_variant_job(variant, dataset);
+}
