@@ -137,5 +137,6 @@ hd_status hd_command_bless(const hd_options *options) {
     }
     for (size_t i = 0; i < options->word_count; i++)
         if (bless(options, options->words[i], &error) != HD_OK) worst = hd_complain(worst, &error);
+    if (worst == HD_OK) puts("planted faults have not been tried against it: `make bless` tries them first");
     return worst;
 }
