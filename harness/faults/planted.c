@@ -68,7 +68,7 @@ void __real_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient,
 
 /* The first step, its epsilon added to the root and not below it. */
 static void step_with_outer_epsilon(hd_hyperopt *hyperopt, const double *hypergradient, double *value) {
-    float before[HD_MAX_HYPERS];
+    float before[HD_MAX_HYPERS] = {0};
     for (size_t j = 0; j < hyperopt->count; j++) before[j] = (float)value[j];
     __real_hd_hyperopt_step(hyperopt, hypergradient, value);
     float scale = sqrtf(1.0F - 0.999F) / (1.0F - 0.9F);

@@ -3,7 +3,8 @@
 
 TestSuite(planted, .init = folder_make, .fini = folder_remove);
 
-#define with_faults(...) program_run((const char *const[]){HD_PROGRAM "-faults", __VA_ARGS__, NULL})
+static const char faulty_program[] = HD_PROGRAM "-faults";
+#define with_faults(...) program_run((const char *const[]){faulty_program, __VA_ARGS__, NULL})
 
 static void expect_said(const char *text, const char *part) {
     cr_expect(strstr(text, part), "no '%s' in: %.2000s", part, text);
