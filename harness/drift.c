@@ -103,10 +103,19 @@ static hd_status add_growth(hd_drift *drift, const hd_growth *growth, hd_error *
     return HD_OK;
 }
 
-/* Whether the step adds more than rounding does; where rounding does nothing, anything is more. */
+/* Batches, and what a training starts from, are given; everything else is computed. */
+static bool is_given(const hd_place *place) {
+    bool state = place->tensor == HD_WEIGHTS || place->tensor == HD_MOMENTUM_BUFFER ||
+                 place->tensor == HD_TANGENT || place->tensor == HD_TANGENT_MOMENTUM;
+    return place->tensor == HD_BATCH || (state && place->step == 0);
+}
+
+/* Whether the step adds more than rounding does. Of a small tensor random rounding may by chance move
+ * nothing: one rounding of one element of what is computed it can always do. */
 static bool beyond_rounding(const hd_growth *growth) {
     double by_b = growth->added[HD_FOLLOW_B], by_rounding = growth->added[HD_FOLLOW_ROUNDING];
-    return by_b > 0 && !isnan(by_rounding) && !(by_b <= HD_BEYOND_ROUNDING * by_rounding);
+    double least = is_given(&growth->place) ? 0 : 0x1p-24 / sqrt((double)growth->elements);
+    return by_b > 0 && !isnan(by_rounding) && !(by_b <= HD_BEYOND_ROUNDING * fmax(by_rounding, least));
 }
 
 static hd_status keep_heat(hd_comparison *c, size_t which) {
