@@ -85,13 +85,16 @@ static const struct argp_option option_list[] = {
     {"junit", KEY_JUNIT, "FILE", 0, "check: also write a JUnit XML report", 0},
     {"reason", KEY_REASON, "TEXT", 0, "bless: why the golden changes", 0},
     {"replicas", KEY_REPLICAS, "N", 0,
-     "bless, calibrate: replicas a mode that tolerances are measured from (default: 32)", 0},
+     "bless, calibrate: replicas a mode that tolerances are measured from (default: 32); explain: replicas "
+     "that "
+     "decisions at kinks are looked for in (default: 8)",
+     0},
     {"verify", KEY_VERIFY, "M", 0, "calibrate: judge M more replicas, which the calibration did not use", 0},
     {"loosen", KEY_LOOSEN, NULL, 0, "bless: allow tolerances to become looser than they are", 0},
     {"tolerance", KEY_TOLERANCE, "X", 0, "diff: allow this error in every quantity (default: 0)", 0},
     {"repeat", KEY_REPEAT, "N", 0, "bench: repetitions (default: 5)", 0},
     {"a", 'a', "KEY=VALUE", 0,
-     "drift: one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, rounding, "
+     "drift: one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, math, rounding, "
      "arithmetic, tf32, "
      "fill, fill-race, powf, section.key",
      0},
@@ -327,8 +330,7 @@ static const char *environment(const char *name) {
 }
 
 void hd_options_parse(int argc, char **argv, hd_options *options) {
-    *options = (hd_options){
-        .command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}, .replicas = 32, .repeat = 5};
+    *options = (hd_options){.command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}, .repeat = 5};
     options->words = calloc((size_t)argc + 1, sizeof *options->words);
     if (!options->words) exit(HD_UNAVAILABLE);
     options->device.kernels = environment("HYPERDRIFT_KERNELS");
@@ -336,6 +338,7 @@ void hd_options_parse(int argc, char **argv, hd_options *options) {
     argp_err_exit_status = HD_INVALID;
     const struct argp argp = {option_list, take, "COMMAND [WORD...]", doc, NULL, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, options);
+    if (!options->replicas) options->replicas = options->command == HD_COMMAND_EXPLAIN ? 8 : 32;
 }
 
 void hd_options_free(hd_options *options) {
