@@ -313,7 +313,7 @@ static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
     size_t used =
         (size_t)snprintf(d->evidence, sizeof d->evidence, "The first difference is in %s%s. ", where,
                          of_no_rounding(&drift->first) ? ", which no rounding can touch" : "");
-    if (drift->beyond.found && used < sizeof d->evidence)
+    if (drift->beyond.found && !hd_same_site(&drift->first, &drift->beyond) && used < sizeof d->evidence)
         used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
                                  "The first step that adds more than rounding can is that of %s. ", beyond);
     if (jumps && used < sizeof d->evidence)

@@ -34,6 +34,10 @@ static hd_status comparable(const hd_capture_reader *left, const hd_capture_read
                    right->stream.name, differ);
 }
 
+bool hd_same_site(const hd_site *a, const hd_site *b) {
+    return a->found && b->found && hd_place_same(&a->place, &b->place) && a->part.from == b->part.from;
+}
+
 /* --- followers --- */
 
 /* Reads the follower's tensor of the same place, hands it a's where that is a state, and tells what the step

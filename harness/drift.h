@@ -36,6 +36,9 @@ typedef struct hd_site {
     hd_divergence divergence;
 } hd_site;
 
+/* Whether both are found, and the same part of the same tensor. */
+bool hd_same_site(const hd_site *a, const hd_site *b);
+
 /* An iteration's results on both sides. */
 typedef struct hd_ending {
     double hypergradient[2][HD_MAX_HYPERS], hyperparameter[2][HD_MAX_HYPERS];

@@ -30,6 +30,17 @@ static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
     return json;
 }
 
+/* Of a W_0, the inputs whose weights are among the elements; false for other tensors. */
+static bool pixels_of(const hd_site *site, hd_elements *pixels) {
+    const hd_divergence *d = &site->divergence;
+    size_t length = strlen(site->part.name), tail = strlen("W_0");
+    if (d->range_count == 0 || length < tail || strcmp(site->part.name + length - tail, "W_0") != 0)
+        return false;
+    pixels->from = d->ranges[0].from / site->part.shape.to;
+    pixels->to = d->ranges[d->range_count - 1].to / site->part.shape.to;
+    return true;
+}
+
 static json_t *site_json(const hd_site *site) {
     const hd_divergence *d = &site->divergence;
     if (!site->found) return json_null();
@@ -42,6 +53,9 @@ static json_t *site_json(const hd_site *site) {
     if (site->place.back) put(json, "back", json_true());
     put(json, "elements", ranges);
     put(json, "gap", count(d->gap));
+    hd_elements pixels;
+    if (pixels_of(site, &pixels))
+        put(json, "pixels", json_pack("[II]", (json_int_t)pixels.from, (json_int_t)pixels.to));
     put(json, "of", count(d->elements));
     put(json, "differing", count(d->differing));
     put(json, "relative", number(d->relative));
@@ -280,6 +294,8 @@ static void print_site(FILE *to, const char *what, const hd_site *site) {
         fprintf(to, "%s %zu..%zu", r ? "," : "", d->ranges[r].from, d->ranges[r].to);
     if (d->range_count > 6) fprintf(to, ", %zu ranges more", d->range_count - 6);
     if (d->differing != SIZE_MAX) fprintf(to, "; %zu of %zu differ", d->differing, d->elements);
+    hd_elements pixels;
+    if (pixels_of(site, &pixels)) fprintf(to, "; pixels %zu..%zu", pixels.from, pixels.to);
     fprintf(to, "; relative %.2g%s", d->relative, d->sampled ? " (by its sample)" : "");
     if (!isnan(d->worst_ulps)) {
         fprintf(to, ", at most %.3g ulp, at ", d->worst_ulps);
@@ -461,7 +477,10 @@ void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnos
     print_paragraph(to, diagnosis->evidence);
     fprintf(to, "  %zu of %zu tensors differ\n", drift->differing, drift->compared);
     print_site(to, "first", &drift->first);
-    print_site(to, "beyond rounding", &drift->beyond);
+    if (hd_same_site(&drift->first, &drift->beyond))
+        fprintf(to, "  %-18s the same\n", "beyond rounding");
+    else
+        print_site(to, "beyond rounding", &drift->beyond);
     print_attest(to, drift);
     print_growth(to, drift, all);
     print_events(to, drift, diagnosis, all);
