@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 /* A chart's own units, near to a CSS pixel each where it is as wide as a column of the page. */
 enum { WIDTH = 440, HEIGHT = 250, LEFT = 48, RIGHT = 76, TOP = 20, BOTTOM = 40, STRETCHES = 150 };
@@ -76,11 +77,14 @@ static void begin(hd_html *html, const char *title, const char *description, dou
 static void x_axis(hd_html *html, const hd_chart_range *range, hd_scale s, double y, const char *label) {
     double apart = fmax(1, tick_distance(range->x_to - range->x_from, 8));
     hd_html_add(html, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>", s.low, y, s.high);
-    for (double x = ceil(range->x_from / apart) * apart; x <= range->x_to; x += apart)
+    int first = (int)ceil(range->x_from / apart), last = (int)floor(range->x_to / apart);
+    for (int n = first; n <= last; n++) {
+        double at = place(s, n * apart);
         hd_html_add(
             html,
             "<path class=\"axis\" d=\"M%.1f %.1fv4\"/><text x=\"%.1f\" y=\"%.1f\" class=\"m\">%.0f</text>",
-            place(s, x), y, place(s, x), y + 16, x);
+            at, y, at, y + 16, n * apart);
+    }
     hd_html_add(html, "<text x=\"%.1f\" y=\"%.1f\" class=\"m soft\">%s</text>\n", (s.low + s.high) / 2,
                 y + 32, label);
 }
@@ -91,14 +95,13 @@ static void y_tick(hd_html *html, double y) {
 }
 
 static void decades(hd_html *html, const hd_chart_range *range, hd_scale s) {
-    double apart = ceil((s.to - s.from) / 7);
-    for (double y = s.to; y >= s.from; y -= apart) {
-        if (range->zeros && y == s.from) break;
-        y_tick(html, place(s, y));
-        if (fabs(y) <= 2)
-            hd_html_add(html, "%g</text>", pow(10, y));
+    int from = (int)s.from, to = (int)s.to, apart = (to - from + 6) / 7;
+    for (int power = to; power >= from + range->zeros; power -= apart) {
+        y_tick(html, place(s, power));
+        if (abs(power) <= 2)
+            hd_html_add(html, "%g</text>", pow(10, power));
         else
-            hd_html_add(html, "10<tspan dy=\"-4\" class=\"power\">%.0f</tspan></text>", y);
+            hd_html_add(html, "10<tspan dy=\"-4\" class=\"power\">%d</tspan></text>", power);
     }
     if (!range->zeros) return;
     y_tick(html, place(s, s.from));
@@ -112,9 +115,9 @@ static void y_axis(hd_html *html, const hd_chart_range *range, hd_scale s) {
         decades(html, range, s);
         return;
     }
-    for (double n = ceil(s.from / apart); n * apart <= s.to; n++) {
+    for (int n = (int)ceil(s.from / apart); n * apart <= s.to; n++) {
         y_tick(html, place(s, n * apart));
-        hd_html_add(html, "%s</text>", hd_html_number(n == 0 ? 0 : n * apart, 3, text)); /* and not -0 */
+        hd_html_add(html, "%s</text>", hd_html_number(n * apart, 3, text));
     }
 }
 
@@ -274,8 +277,7 @@ enum { MOST_SQUARES = 96 }; /* in a row or a column */
 static int heat_level(const hd_squares *s, size_t row, size_t column) {
     double value = square(s, row, column);
     if (!(value > 0)) return 0;
-    int level = (int)ceil(HD_HEAT_LEVELS * value / s->greatest);
-    return level < HD_HEAT_LEVELS ? level : HD_HEAT_LEVELS;
+    return value < s->greatest ? (int)ceil(HD_HEAT_LEVELS * value / s->greatest) : HD_HEAT_LEVELS;
 }
 
 /* A level's squares as one path, neighbours in a row as one rectangle. */
@@ -307,13 +309,14 @@ static void draw_scale(hd_html *html, double greatest, double y) {
 void hd_chart_heat(hd_html *html, const char *title, const char *description, size_t rows, size_t columns,
                    const double *values) {
     enum { SIDE = 300 };
-    int levels[MOST_SQUARES * MOST_SQUARES];
+    int levels[MOST_SQUARES * MOST_SQUARES] = {0};
     hd_squares s = {.values = values, .value_rows = rows, .value_columns = columns};
     s.block_rows = (rows + MOST_SQUARES - 1) / MOST_SQUARES;
     s.block_columns = (columns + MOST_SQUARES - 1) / MOST_SQUARES;
     s.rows = (rows + s.block_rows - 1) / s.block_rows;
     s.columns = (columns + s.block_columns - 1) / s.block_columns;
-    for (size_t i = 0; i < rows * columns; i++) s.greatest = fmax(s.greatest, values[i]);
+    for (size_t i = 0; i < rows * columns; i++)
+        if (isfinite(values[i])) s.greatest = fmax(s.greatest, values[i]);
     double side = SIDE / (double)s.columns, high = rows == 1 ? 28 : side, bottom = high * (double)s.rows;
     begin(html, title, description, SIDE, bottom + 30);
     hd_html_add(html, "<rect class=\"blank\" width=\"%d\" height=\"%.4g\"/>", SIDE, bottom);

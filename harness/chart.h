@@ -52,8 +52,9 @@ void hd_chart_dots(hd_html *html, const char *title, const char *description, co
                    const char *const *names, size_t rows, const hd_chart_dot *dots, size_t count,
                    const hd_chart_range *range);
 
-/* values[rows][columns], none negative, as coloured squares with a scale; 0 is left blank. Of more than 96
- * rows or columns squares of several values show the greatest, which the caption then says. */
+/* values[rows][columns], none negative, as coloured squares with a scale; 0 and NaN are left blank, what is
+ * infinite has the last colour. Of more than 96 rows or columns squares of several values show the greatest,
+ * which the caption then says. */
 void hd_chart_heat(hd_html *html, const char *title, const char *description, size_t rows, size_t columns,
                    const double *values);
 

@@ -74,9 +74,10 @@ void hd_html_add(hd_html *html, const char *format, ...) {
 }
 
 const char *hd_html_number(double value, int digits, char text[HD_HTML_NUMBER]) {
-    if (isnan(value)) return strcpy(text, "–");
-    if (isinf(value)) return strcpy(text, value > 0 ? "∞" : "−∞");
-    snprintf(text, HD_HTML_NUMBER, "%.*g", digits, value);
+    if (isfinite(value))
+        snprintf(text, HD_HTML_NUMBER, "%.*g", digits, value);
+    else
+        snprintf(text, HD_HTML_NUMBER, "%s", isnan(value) ? "–" : value > 0 ? "∞" : "−∞");
     char *exponent = strchr(text, 'e'); /* "e-07" -> "e-7", "e+07" -> "e7" */
     if (!exponent) return text;
     char *digit = exponent + 2 + strspn(exponent + 2, "0"), *to = exponent + 1 + (exponent[1] == '-');

@@ -30,7 +30,7 @@ void hd_page_run(hd_html *html, const hd_node *run);
 void hd_page_record(hd_html *html, const hd_node *record);
 
 /* Of the records in an array: their time by phases, memory and rates, and what made them. */
-void hd_page_costs(hd_html *html, const hd_node *records);
+void hd_page_costs(hd_html *html, const hd_node *array);
 
 /* Two objects side by side, a row for each key, what differs being marked; or one, objects[1] being NULL. */
 void hd_page_facts(hd_html *html, const char *caption, json_t *const objects[2],

@@ -148,8 +148,8 @@ static void write_heat(hd_html *html, const hd_node *heat, const char *key, cons
         hd_node_refuse(&array, NULL, "has %zu numbers, not %zu rows of %zu", count, rows, columns);
     for (size_t i = 0; values && i < count; i++) {
         hd_node element = hd_node_element(&array, i);
-        values[i] = hd_node_real(&element, NULL);
-        if (!(values[i] >= 0)) hd_node_refuse(&element, NULL, "is not a number of zero or more");
+        values[i] = hd_node_number(&element, NULL);
+        if (values[i] < 0) hd_node_refuse(&element, NULL, "is less than zero");
     }
     if (heat->document->status == HD_OK)
         hd_chart_heat(html, title, "For each input, how far its weights in b are from those in a", rows,

@@ -35,7 +35,7 @@ static inline const char *markup_tag(const char *at, const char *open[MARKUP_DEP
 }
 
 static inline void markup_expect_well_formed(const char *text) {
-    const char *open[MARKUP_DEPTH], *at = text;
+    const char *open[MARKUP_DEPTH] = {NULL}, *at = text;
     size_t depth = 0;
     while (*at) {
         if (*at == '&') markup_expect_reference(at);
