@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROGRAM_SECONDS = 60, PROGRAM_OUT_OF_TIME = -1 };
+enum { PROGRAM_SECONDS = 240, PROGRAM_OUT_OF_TIME = -1 };
 
 static struct {
     /* How the next ones start. */
