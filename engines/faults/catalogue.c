@@ -67,7 +67,7 @@ const hd_fault_entry hd_fault_catalogue[HD_PLANTED] = {
                       0, 30, 30, "hypergradients", 0},
     [HD_SWAPPED_RESULTS] = {"swapped-results", "reverse: the first two hypergradients change places", DEEP,
                             HD_REVERSE, 0, 30, 30, "hypergradients", 0},
-    [HD_COUNTED_TWICE] = {"counted-twice", "one correct validation example is counted twice", DEEP,
+    [HD_COUNTED_TWICE] = {"counted-twice", "a chunk's correct validation examples are counted twice", DEEP,
                           HD_REVERSE, 0, 30, 30, "evaluation", 2},
     [HD_PARTITION] = {"partition", "the validation set begins one example early", DEEP, HD_REVERSE, 0, 30, 30,
                       "activations 1", 0},

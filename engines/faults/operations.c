@@ -208,9 +208,10 @@ static void softmax_tangent(hd_device *device, const hd_batch *batch, size_t cou
 
 static void count_correct(hd_device *device, const hd_batch *batch, size_t classes, const hd_real *logits,
                           double *sum) {
-    real(device)->count_correct(device, batch, classes, logits, sum);
     bool validation = hd_fault_engine() && batch->rows == hd_fault_engine()->problem->validation.count;
-    if (hd_fault_here(HD_COUNTED_TWICE) && validation) *sum += 1;
+    real(device)->count_correct(device, batch, classes, logits, sum);
+    if (hd_fault_here(HD_COUNTED_TWICE) && validation)
+        real(device)->count_correct(device, batch, classes, logits, sum);
 }
 
 static void dot(hd_device *device, size_t count, const hd_real *x, const hd_real *y, double *sum) {
