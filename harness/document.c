@@ -151,9 +151,13 @@ double hd_node_number(const hd_node *node, const char *key) {
 }
 
 bool hd_node_truth(const hd_node *node, const char *key) {
-    json_t *json = json_object_get(node->json, key);
+    json_t *json = member(node, key);
     if (json && !json_is_boolean(json)) hd_node_refuse(node, key, "is not true or false");
     return json_is_true(json);
+}
+
+bool hd_node_flag(const hd_node *node, const char *key) {
+    return json_object_get(node->json, key) && hd_node_truth(node, key);
 }
 
 void hd_node_copy(const hd_node *node, const char *key, char *text, size_t size) {

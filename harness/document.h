@@ -52,7 +52,8 @@ void hd_node_digest(const hd_node *node, const char *key, char hex[HD_DIGEST]); 
  * number, where null is one that is not known (NaN), and "nan", "inf", "-inf" stand for what JSON lacks. */
 bool hd_node_known(const hd_node *node, const char *key);
 double hd_node_number(const hd_node *node, const char *key);
-bool hd_node_truth(const hd_node *node, const char *key); /* true or false; a key that is missing is false */
+bool hd_node_truth(const hd_node *node, const char *key); /* true or false */
+bool hd_node_flag(const hd_node *node, const char *key);  /* as that; a key that is missing is false */
 
 /* Whether the text is the second of the two that are allowed, and not the first. */
 bool hd_node_second(const hd_node *node, const char *key, const char *first, const char *second);

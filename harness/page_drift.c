@@ -161,7 +161,7 @@ static void write_site(hd_html *html, const hd_node *drift, const char *key, con
     hd_node site = hd_node_object(drift, key);
     hd_html_add(html, "<dl><dt>tensor</dt><dd><strong>%s</strong></dd><dt>phase</dt><dd>%s%s</dd>",
                 hd_node_text(&site, "tensor"), hd_node_text(&site, "phase"),
-                hd_node_truth(&site, "back") ? " (sweep back)" : "");
+                hd_node_flag(&site, "back") ? " (sweep back)" : "");
     hd_html_add(html, "<dt>step</dt><dd>%zu of hyper-iteration %zu</dd>", hd_node_size(&site, "step"),
                 hd_node_size(&site, "iteration"));
     write_elements(html, &site);
@@ -170,7 +170,7 @@ static void write_site(hd_html *html, const hd_node *drift, const char *key, con
                     hd_node_size(&site, "of"));
     hd_html_add(html, "<dt>relative</dt><dd>%s%s</dd>",
                 hd_html_number(hd_node_number(&site, "relative"), 3, text),
-                hd_node_truth(&site, "sampled") ? " (by its sample)" : "");
+                hd_node_flag(&site, "sampled") ? " (by its sample)" : "");
     write_worst(html, &site);
     hd_html_add(html, "</dl></div>\n");
 }

@@ -179,7 +179,7 @@ static void expect_refused(const char *name, const char *part) {
     cr_expect_eq(access(path_of("page.html"), F_OK), -1, "a page was written without '%s'", part);
 }
 
-/* Each key in turn is taken away, and then made a truth. */
+/* Each key in turn is taken away, and then made a truth, or if it is one, a number. */
 static void expect_every_key_read(json_t *json, json_t *object) {
     const char *key;
     json_t *value;
@@ -188,7 +188,7 @@ static void expect_every_key_read(json_t *json, json_t *object) {
         json_object_del(object, key);
         save_document(json, "spoiled.json");
         expect_refused("spoiled.json", key);
-        json_object_set_new(object, key, json_true());
+        json_object_set_new(object, key, json_is_boolean(value) ? json_integer(7) : json_true());
         save_document(json, "spoiled.json");
         expect_refused("spoiled.json", key);
         json_object_set(object, key, value);
