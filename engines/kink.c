@@ -97,6 +97,7 @@ static void momentum_step(hd_device *device, const hd_stretches *stretches, cons
                           hd_label label) {
     const hd_kinked *k = kinked_of(device);
     double kept[k->count + 1];
+    memset(kept, 0, sizeof kept);
     hd_turning t = {device, k, stretches, w, kept};
     for (size_t l = 0; l < k->problem->layers; l++) turn(&t, l, g, stretches->coefficients[l].rho_l1);
     k->overlay.under->momentum_step(device, stretches, w, m, g, w_next, m_next, label);
@@ -110,6 +111,7 @@ static void momentum_tangent(hd_device *device, const hd_stretches *stretches, s
     const hd_kinked *k = kinked_of(device);
     size_t layers = k->problem->layers;
     double kept[k->count + 1];
+    memset(kept, 0, sizeof kept);
     hd_turning t = {device, k, stretches, w, kept};
     for (size_t j = 0; j < count; j++)
         for (size_t l = 0; l < layers; l++)

@@ -48,7 +48,10 @@ hd_status hd_golden_set_exact(hd_golden *golden, const hd_record *record, hd_err
     memcpy(hyper, record->hyper, record->hypers * sizeof *hyper);
     hd_bits *bits = &golden->exact[record->mode];
     free_bits(bits);
-    *bits = (hd_bits){.validation_error = record->validation_error, .hyper = hyper, .hypers = record->hypers};
+    *bits = (hd_bits){.validation_error = record->validation_error,
+                      .correct = {record->test.correct, record->validation.correct, record->training.correct},
+                      .hyper = hyper,
+                      .hypers = record->hypers};
     memcpy(bits->weights_sha256, record->weights.sha256, sizeof bits->weights_sha256);
     return HD_OK;
 }
@@ -123,10 +126,14 @@ static double get_hex(const hd_node *node, const char *key) {
 
 /* ---- writing ---- */
 
+static const char *const sets[3] = {"test", "validation", "training"};
+
 static void put_bits(hd_builder *builder, json_t *exact, hd_mode mode, const hd_bits *bits) {
     json_t *object = hd_build(builder, exact, hd_mode_name(mode), json_object());
     hd_build_text(builder, object, "weights_sha256", bits->weights_sha256);
     put_hex(builder, object, "validation_error", bits->validation_error, "exact");
+    json_t *correct = hd_build(builder, object, "correct", json_object());
+    for (size_t i = 0; i < 3; i++) hd_build_size(builder, correct, sets[i], bits->correct[i]);
     json_t *gradients = hd_build(builder, object, "hypergradients", json_object());
     json_t *values = hd_build(builder, object, "hyperparameters", json_object());
     for (size_t j = 0; j < bits->hypers; j++) {
@@ -222,6 +229,8 @@ static void get_bits(hd_bits *bits, const hd_node *exact, hd_mode mode) {
     hd_node node = hd_node_object(exact, hd_mode_name(mode));
     hd_node_digest(&node, "weights_sha256", bits->weights_sha256);
     bits->validation_error = get_hex(&node, "validation_error");
+    hd_node correct = hd_node_object(&node, "correct");
+    for (size_t i = 0; i < 3; i++) bits->correct[i] = hd_node_size(&correct, sets[i]);
     hd_node gradients = hd_node_object(&node, "hypergradients");
     hd_node values = hd_node_object(&node, "hyperparameters");
     size_t count = json_object_size(gradients.json);
@@ -403,6 +412,12 @@ static double largest(const hd_weights *weights) {
 static void judge_bits(hd_verdict *verdict, const hd_record *record, const hd_bits *bits) {
     hd_compare_hash(verdict, "bits weights", record->weights.sha256, bits->weights_sha256);
     hd_compare_bits(verdict, "bits validation_error", record->validation_error, bits->validation_error, true);
+    const hd_accuracy *counts[3] = {&record->test, &record->validation, &record->training};
+    for (size_t i = 0; i < 3; i++) {
+        char quantity[HD_QUANTITY];
+        snprintf(quantity, sizeof quantity, "bits %s_accuracy", sets[i]);
+        hd_compare_count(verdict, quantity, *counts[i], (hd_accuracy){bits->correct[i], counts[i]->total}, 0);
+    }
     hd_compare_names(verdict, record->hyper, record->hypers, bits->hyper, bits->hypers);
     for (size_t j = 0; j < bits->hypers; j++)
         for (size_t i = 0; i < record->hypers; i++) {

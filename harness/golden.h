@@ -42,7 +42,8 @@ typedef struct hd_reference_error {
 typedef struct hd_bits {
     char weights_sha256[HD_DIGEST];
     double validation_error;
-    hd_hyper *hyper; /* [hypers], owned */
+    size_t correct[3]; /* test, validation and training examples */
+    hd_hyper *hyper;   /* [hypers], owned */
     size_t hypers;
 } hd_bits;
 

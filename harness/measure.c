@@ -131,6 +131,10 @@ static hd_tolerance conclude(const hd_sample *sample, double tail, double critic
         t.tolerance = fmax(t.tolerance, round_up(bound));
     }
     if (sample->family == HD_COUNT) t.tolerance = bound_count(sample, tail);
+    if (sample->family == HD_LOGNORMAL) {
+        double greatest = fmax(t.evidence[0].errors.greatest, t.evidence[1].errors.greatest);
+        t.tolerance = fmin(t.tolerance, round_up(fmax(HD_MOST_SEEN * greatest, sample->resolution)));
+    }
     return t;
 }
 
@@ -160,8 +164,10 @@ hd_status hd_measurement_conclude(const hd_measurement *measurement, hd_golden *
         "unfaulted run: of a record's %zu quantities any is past its own with probability at most %g. Normal "
         "and "
         "lognormal: Student's prediction bound, plus the least error float32 can show; of a bimodal sample, "
-        "the greatest error plus the bound within its two kinds; count: negative binomial.",
-        most - 1, measurement->count, HD_FALSE_ALARMS);
+        "the greatest error plus the bound within its two kinds; lognormal at most %g times the greatest "
+        "error "
+        "seen; count: negative binomial.",
+        most - 1, measurement->count, HD_FALSE_ALARMS, HD_MOST_SEEN);
     free(golden->tolerances);
     free(golden->method);
     golden->method = strdup(method);

@@ -114,7 +114,7 @@ static hd_status conclude(hd_pairer *r) {
             largest[j] = fmax(largest[j], fabs(*value));
         }
     size_t count = p->steps * p->hypers;
-    double *jumps = malloc(count * sizeof *jumps);
+    double *jumps = malloc((count + 1) * sizeof *jumps); /* never of no bytes */
     if (!jumps) return hd_fail(r->error, HD_UNAVAILABLE, "no memory for a pairing");
     for (size_t t = 0; t < p->steps; t++)
         for (size_t j = 0; j < p->hypers; j++) {
@@ -143,8 +143,8 @@ hd_status hd_pairing_measure(const hd_variant *forward, const hd_variant *revers
     hd_pairer r = {.pairing = pairing, .experiment = e, .weights = weights, .error = error};
     for (size_t j = 0; j < e->hypers; j++) r.values[j] = (double)e->value[j];
     hd_status status = HD_OK;
-    r.direct = calloc(e->steps * e->hypers, sizeof *r.direct);
-    pairing->values = calloc((e->steps + 1) * e->hypers, sizeof *pairing->values);
+    r.direct = calloc(e->steps * e->hypers + 1, sizeof *r.direct);
+    pairing->values = calloc((e->steps + 1) * e->hypers + 1, sizeof *pairing->values);
     if (!r.direct || !pairing->values)
         status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a pairing", e->name);
     if (status == HD_OK) status = hd_variant_comparable(forward, reverse, error);

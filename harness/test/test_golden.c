@@ -143,7 +143,7 @@ Test(golden, is_the_same_file_in_a_locale_of_decimal_commas) {
 Test(golden, passes_the_record_it_was_made_from) {
     hd_verdict verdict = judge(sample_record(), NULL);
     cr_expect(hd_verdict_passes(&verdict));
-    cr_expect_eq(verdict.count, QUANTITIES + 2 + 4);
+    cr_expect_eq(verdict.count, QUANTITIES + 5 + 4);
     cr_expect_float_eq(find(&verdict, "hypergradient eta")->budget_used, 1e-2, 1e-4);
     cr_expect_str_eq(verdict.against, "golden");
     hd_verdict_free(&verdict);
@@ -179,6 +179,15 @@ Test(golden, sees_one_ulp_in_the_exact_arithmetic_only) {
     record.hyper[0].hypergradient = (double)nextafterf((float)record.hyper[0].hypergradient, 0);
     verdict = judge(record, NULL);
     cr_expect(hd_verdict_passes(&verdict));
+    hd_verdict_free(&verdict);
+}
+
+Test(golden, sees_one_example_more_in_the_exact_arithmetic) {
+    hd_record record = sample_record();
+    record.test.correct++;
+    hd_verdict verdict = judge(record, NULL);
+    cr_expect_eq(find(&verdict, "bits test_accuracy")->outcome, HD_FAIL);
+    cr_expect_eq(find(&verdict, "bits training_accuracy")->outcome, HD_PASS);
     hd_verdict_free(&verdict);
 }
 

@@ -134,6 +134,24 @@ static void miscount(hd_record *record, size_t r) {
     if (r % 2) record->validation.correct -= 2;
 }
 
+/* Errors over eight orders of magnitude: their logarithm's bound would be far past anything seen. */
+static void scatter_weight(hd_record *record, size_t r) {
+    hd_error error;
+    double weights[SAMPLE_WEIGHTS];
+    memcpy(weights, record->weights.values, sizeof weights);
+    weights[8] += ldexp(1, -11 - (int)(r % 12)); /* W_1's: float32 shows it all */
+    cr_assert_eq(hd_record_set_weights(record, weights, &error), HD_OK, "%s", error.message);
+}
+
+Test(measure, bounds_the_worst_of_many_by_a_multiple_of_what_was_seen) {
+    hd_golden golden = concluded(scatter_weight);
+    const hd_tolerance *t = find(&golden, "weights W_1 worst element");
+    double greatest = t->evidence[0].errors.greatest;
+    expect_near(greatest, 0x1p-11, 1e-6);
+    expect_near(t->tolerance, HD_MOST_SEEN * greatest, 0.01);
+    hd_golden_free(&golden);
+}
+
 Test(measure, bounds_counts_as_counts) {
     hd_golden golden = concluded(miscount);
     double tail = HD_FALSE_ALARMS / QUANTITIES;
