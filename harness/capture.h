@@ -103,6 +103,12 @@ hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, h
 hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error);
 void hd_capture_reader_free(hd_capture_reader *reader);
 
+/* Element i of the entry last read, which must be full. */
+static inline double hd_capture_element(const hd_capture_reader *reader, size_t i) {
+    return reader->head.float32 ? (double)((const float *)reader->values)[i]
+                                : ((const double *)reader->values)[i];
+}
+
 /* The digest of the entry last read, made from its elements if it is full. */
 void hd_capture_digest(const hd_capture_reader *reader, hd_tensor_digest *digest);
 

@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static double element(const hd_capture_reader *reader, size_t i) {
-    return reader->head.float32 ? (double)((const float *)reader->values)[i]
-                                : ((const double *)reader->values)[i];
-}
-
 /* Bits, so that -0 is not +0; whatever is not a number is one. */
 static bool same(double x, double y) {
     return (x == y && !signbit(x) == !signbit(y)) || (isnan(x) && isnan(y));
@@ -20,7 +15,7 @@ static bool differ_elements(const hd_capture_reader *a, const hd_capture_reader 
     size_t count = a->head.count, size = a->head.float32 ? sizeof(float) : sizeof(double);
     if (a->head.float32 == b->head.float32 && !memcmp(a->values, b->values, count * size)) return false;
     for (size_t i = 0; i < count; i++)
-        if (!same(element(a, i), element(b, i))) return true;
+        if (!same(hd_capture_element(a, i), hd_capture_element(b, i))) return true;
     return false;
 }
 
@@ -71,7 +66,7 @@ static void diverge_elements(const hd_capture_reader *a, const hd_capture_reader
     double squares = 0, norm = 0;
     d->worst_ulps = 0;
     for (size_t i = 0; i < count; i++) {
-        double x = element(a, from + i), y = element(b, from + i);
+        double x = hd_capture_element(a, from + i), y = hd_capture_element(b, from + i);
         norm += x * x;
         if (same(x, y)) continue;
         double ulps = hd_ulps(x, y, float32);

@@ -128,9 +128,8 @@ static hd_status keep_heat(hd_comparison *c, size_t which) {
     if (!heat) return hd_fail(c->error, HD_UNAVAILABLE, "no memory for what differs");
     for (size_t p = 0, i = 0; p < info->dims[0]; p++) {
         for (size_t u = 0; u < info->dims[1]; u++, i++) {
-            double x = c->a->head.float32 ? (double)((float *)c->a->values)[i] : ((double *)c->a->values)[i];
-            double y = c->b->head.float32 ? (double)((float *)c->b->values)[i] : ((double *)c->b->values)[i];
-            heat[p] += (y - x) * (y - x);
+            double by = hd_capture_element(c->b, i) - hd_capture_element(c->a, i);
+            heat[p] += by * by;
         }
         heat[p] = sqrt(heat[p]);
     }

@@ -11,11 +11,6 @@ const char *hd_event_name(hd_event_kind kind) {
     return names[kind];
 }
 
-static double element(const hd_capture_reader *reader, size_t i) {
-    return reader->head.float32 ? (double)((const float *)reader->values)[i]
-                                : ((const double *)reader->values)[i];
-}
-
 typedef struct hd_pair {
     hd_events *events;
     const hd_capture_reader *a, *b;
@@ -70,7 +65,7 @@ static int side(double x) {
 
 static void compare_masks(hd_pair *pair, size_t layer, size_t units) {
     for (size_t i = 0; i < pair->a->head.count; i++) {
-        double x = element(pair->a, i), y = element(pair->b, i);
+        double x = hd_capture_element(pair->a, i), y = hd_capture_element(pair->b, i);
         if ((x > 0) != (y > 0)) add(pair, HD_EVENT_RELU, layer, i / units, i % units, x, y);
     }
 }
@@ -78,7 +73,7 @@ static void compare_masks(hd_pair *pair, size_t layer, size_t units) {
 static size_t greatest(const hd_capture_reader *reader, size_t from, size_t classes) {
     size_t best = 0;
     for (size_t c = 1; c < classes; c++)
-        if (element(reader, from + c) > element(reader, from + best)) best = c;
+        if (hd_capture_element(reader, from + c) > hd_capture_element(reader, from + best)) best = c;
     return best;
 }
 
@@ -86,8 +81,8 @@ static void compare_classes(hd_pair *pair, size_t layer, size_t classes) {
     for (size_t row = 0; row * classes < pair->a->head.count; row++) {
         size_t x = greatest(pair->a, row * classes, classes), y = greatest(pair->b, row * classes, classes);
         if (x != y)
-            add(pair, HD_EVENT_ARGMAX, layer, row, y, element(pair->a, row * classes + x),
-                element(pair->b, row * classes + y));
+            add(pair, HD_EVENT_ARGMAX, layer, row, y, hd_capture_element(pair->a, row * classes + x),
+                hd_capture_element(pair->b, row * classes + y));
     }
 }
 
@@ -99,7 +94,7 @@ static int clipped(double error) {
 
 static void compare_errors(hd_pair *pair) {
     for (size_t i = 0; i < pair->a->head.count; i++) {
-        double x = element(pair->a, i), y = element(pair->b, i);
+        double x = hd_capture_element(pair->a, i), y = hd_capture_element(pair->b, i);
         if (clipped(x) != clipped(y)) add(pair, HD_EVENT_CLIP, pair->a->info.layers, i, 0, x, y);
     }
 }
@@ -116,7 +111,7 @@ static void compare_signs(hd_pair *pair) {
     for (size_t l = 0; l < info->layers; l++) {
         size_t columns = info->dims[l + 1], count = info->dims[l] * columns;
         for (size_t i = 0; penalised(info, l) && i < count; i++) {
-            double x = element(pair->a, at + i), y = element(pair->b, at + i);
+            double x = hd_capture_element(pair->a, at + i), y = hd_capture_element(pair->b, at + i);
             if (side(x) != side(y)) add(pair, HD_EVENT_SIGN, l, i / columns, i % columns, x, y);
         }
         at += count;

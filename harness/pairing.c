@@ -18,11 +18,6 @@ typedef struct hd_pairer {
     hd_error *error;
 } hd_pairer;
 
-static double element(const hd_capture_reader *reader, size_t i) {
-    return reader->head.float32 ? (double)((const float *)reader->values)[i]
-                                : ((const double *)reader->values)[i];
-}
-
 /* Element i of what was kept of state t. */
 static double kept(const hd_pairer *r, size_t which, size_t t, size_t i) {
     size_t at = t * r->weights + i;
@@ -66,7 +61,7 @@ static bool keep(void *context, const hd_capture_reader *reader) {
     hd_pairer *r = context;
     const hd_place *place = &reader->head.place;
     if (place->tensor == HD_HYPERPARAMETERS && place->iteration + 1u == r->pairing->iteration)
-        for (size_t j = 0; j < r->pairing->hypers; j++) r->values[j] = element(reader, j);
+        for (size_t j = 0; j < r->pairing->hypers; j++) r->values[j] = hd_capture_element(reader, j);
     if (place->iteration != r->pairing->iteration || place->tensor > HD_ADJOINT_MOMENTUM) return true;
     size_t which = place->tensor == HD_WEIGHTS           ? STATE
                    : place->tensor == HD_MOMENTUM_BUFFER ? STATE_MOMENTUM
@@ -90,7 +85,7 @@ static bool pair(void *context, const hd_capture_reader *reader) {
     if (place->iteration != r->pairing->iteration || place->index >= r->pairing->hypers) return true;
     size_t p = place->tensor == HD_TANGENT ? ADJOINT : ADJOINT_MOMENTUM;
     double sum = 0;
-    for (size_t i = 0; i < r->weights; i++) sum += kept(r, p, place->step, i) * element(reader, i);
+    for (size_t i = 0; i < r->weights; i++) sum += kept(r, p, place->step, i) * hd_capture_element(reader, i);
     r->pairing->values[place->step * r->pairing->hypers + place->index] += sum;
     return true;
 }
