@@ -176,7 +176,7 @@ static hd_status compare_place(hd_comparison *c, unsigned tensors, bool back) {
     keep_results(c);
     drift->compared++;
     bool differs = hd_differs(c->a, c->b), beyond = beyond_rounding(&growth);
-    if (beyond && !drift->beyond.found && c->a->head.place.tensor < HD_EVALUATION)
+    if (beyond && !drift->beyond.found && c->a->head.place.tensor != HD_EVALUATION) /* it has counts in it */
         find_site(c->a, c->followers[HD_FOLLOW_B].reader, &drift->beyond);
     if (!differs) return HD_OK;
     hd_divergence d;

@@ -97,6 +97,18 @@ Test(command_drift, finds_the_first_step_that_another_hyperparameter_changes) {
     cr_expect(strstr(program.out, "beyond rounding    the same"), "%.500s", program.out);
 }
 
+Test(command_drift, takes_no_other_update_of_hyperparameters_for_rounding) {
+    static const char *const rate = "hyper-optimizer.rate=0.002", *const one =
+                                                                      "experiment.hyper-iterations=1";
+    hyperdrift("drift", "blobs-logistic", "--a", one, "--b", one, "--b", rate, "--json");
+    cr_assert_eq(program.status, 1, "%s", program.err);
+    json_t *json = program_json();
+    expect_text(json, "verdict", "component hyper-optimizer.rate");
+    expect_text(json, "first.tensor", "hyperparameters");
+    expect_text(json, "beyond.tensor", "hyperparameters");
+    json_decref(json);
+}
+
 Test(command_drift, rounds_at_random_where_the_device_can) {
     hyperdrift("drift", "blobs-logistic", "--b", "rounding=3");
     cr_expect_eq(program.status, 1, "%s", program.err);
