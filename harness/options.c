@@ -198,6 +198,18 @@ static void take_word(hd_options *options, char *word, struct argp_state *state)
     if (options->command == HD_COMMANDS) refuse_command(word, state);
 }
 
+/* Variants have words for what other commands have options for. */
+static void expect_no_settings(const hd_options *options, struct argp_state *state) {
+    bool both = options->mode[HD_FORWARD] && options->mode[HD_REVERSE];
+    bool usual = !strcmp(options->devices[0], "cpu") && !options->devices[1];
+    if (both && usual && !options->set_count && !options->device.threads) return;
+    argp_error(state, "%s: --mode, --device, --threads and --set are none of its options%s",
+               command_names[options->command],
+               options->command == HD_COMMAND_EXPLAIN
+                   ? ""
+                   : ": say mode=, device=, threads= or section.key= as KEY=VALUE");
+}
+
 static void check_words(const hd_options *options, struct argp_state *state) {
     size_t count = options->word_count;
     switch (options->command) {
@@ -219,6 +231,7 @@ static void check_words(const hd_options *options, struct argp_state *state) {
         if (count) argp_error(state, "devices: takes no words");
         break;
     case HD_COMMAND_DRIFT:
+        expect_no_settings(options, state);
         if (count < 1 || count > 2) argp_error(state, "drift: name an experiment, or two captures");
         if (count == 2 && (options->side_count[0] || options->side_count[1]))
             argp_error(state, "drift: --a and --b go with an experiment, not with two captures");
@@ -226,9 +239,11 @@ static void check_words(const hd_options *options, struct argp_state *state) {
             argp_error(state, "drift: --against goes with one experiment and --b");
         break;
     case HD_COMMAND_EXPLAIN:
+        expect_no_settings(options, state);
         if (count != 1) argp_error(state, "explain: name a folder of printed records: trace-2017");
         break;
     case HD_COMMAND_CAPTURE:
+        expect_no_settings(options, state);
         if (count == 0) argp_error(state, "capture: name an experiment");
         if (!options->out) argp_error(state, "capture: --out FILE is missing");
         break;

@@ -337,6 +337,16 @@ Test(command_drift, refuses_words_that_do_not_go_together) {
     hyperdrift("capture", "blobs-logistic", "walk=1", "--out", path_of("a"));
     program_expect_failure(2, "not a known key");
     cr_expect_eq(folder_entries(), 0);
+    static const char *const settings[][2] = {
+        {"--mode", "forward"}, {"--device", "reference"}, {"--threads", "1"}, {"--set", "training.steps=3"}};
+    for (size_t i = 0; i < 4; i++) {
+        hyperdrift("drift", "blobs-logistic", settings[i][0], settings[i][1]);
+        cr_expect_eq(program.status, 2);
+        expect_has(program.err, "drift: --mode, --device, --threads and --set are none of its options");
+        hyperdrift("capture", "blobs-logistic", settings[i][0], settings[i][1], "--out", path_of("a"));
+        cr_expect_eq(program.status, 2);
+        expect_has(program.err, "as KEY=VALUE");
+    }
 }
 
 /* --- captures that cannot be written --- */
