@@ -277,7 +277,7 @@ enum { MOST_SQUARES = 96 }; /* in a row or a column */
 static int heat_level(const hd_squares *s, size_t row, size_t column) {
     double value = square(s, row, column);
     if (!(value > 0)) return 0;
-    return value < s->greatest ? (int)ceil(HD_HEAT_LEVELS * value / s->greatest) : HD_HEAT_LEVELS;
+    return value < s->greatest ? (int)ceil(HD_HEAT_LEVELS * (value / s->greatest)) : HD_HEAT_LEVELS;
 }
 
 /* A level's squares as one path, neighbours in a row as one rectangle. */

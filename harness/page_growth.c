@@ -42,7 +42,7 @@ static int by_step(const void *a, const void *b) {
 }
 
 /* A hyper-iteration's points of a panel, by step; of several in a step (tangents) the worst. */
-static hd_curve get_curve(const hd_node *growth, size_t iteration, size_t panel) {
+static hd_curve get_curve(const hd_node *growth, size_t iteration, size_t panel, double steps) {
     size_t length = hd_node_length(growth), found = 0, count = 0;
     hd_curve curve = {.points = hd_node_allocate(growth, length, sizeof *curve.points)};
     for (size_t i = 0; curve.points && i < length; i++) {
@@ -50,8 +50,10 @@ static hd_curve get_curve(const hd_node *growth, size_t iteration, size_t panel)
         if (panel_of(hd_node_text(&entry, "tensor")) != panel ||
             hd_node_size(&entry, "iteration") != iteration)
             continue;
+        double step = (double)hd_node_size(&entry, "step");
+        if (step > steps) hd_node_refuse(&entry, "step", "is %.0f of %.0f", step, steps);
         curve.points[found++] =
-            (hd_chart_point){(double)hd_node_size(&entry, "step"),
+            (hd_chart_point){step,
                              {hd_node_number(&entry, "relative"), hd_node_number(&entry, "added"),
                               hd_node_number(&entry, "rounding")}};
     }
@@ -91,13 +93,13 @@ static bool write_curves(hd_html *html, const hd_node *growth, size_t iteration,
     hd_chart_range range = hd_chart_range_empty(0, steps, true);
     size_t points = 0;
     for (size_t p = 0; p < PANELS; p++) {
-        curves[p] = get_curve(growth, iteration, p);
+        curves[p] = get_curve(growth, iteration, p, steps);
         hd_chart_range_extend(&range, curves[p].points, curves[p].count);
         points += curves[p].count;
     }
     if (points) hd_html_add(html, "<div class=\"charts\">\n");
     for (size_t p = 0; p < PANELS; p++)
-        if (curves[p].count)
+        if (curves[p].count && growth->document->status == HD_OK)
             hd_chart_lines(html,
                            &(hd_chart){.title = panels[p].title,
                                        .description = panels[p].description,
@@ -144,7 +146,7 @@ static void write_heat(hd_html *html, const hd_node *heat, const char *key, cons
     size_t rows = hd_node_size(heat, "rows"), columns = hd_node_size(heat, "columns"),
            count = hd_node_length(&array);
     double *values = hd_node_allocate(&array, count, sizeof *values);
-    if (values && (columns == 0 || count % columns || count / columns != rows))
+    if (values && (count == 0 || columns == 0 || count % columns || count / columns != rows))
         hd_node_refuse(&array, NULL, "has %zu numbers, not %zu rows of %zu", count, rows, columns);
     for (size_t i = 0; values && i < count; i++) {
         hd_node element = hd_node_element(&array, i);

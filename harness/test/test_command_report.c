@@ -206,6 +206,20 @@ Test(report_page, refuses_a_drift_that_lacks_anything) {
     json_decref(json);
 }
 
+Test(report_page, refuses_a_picture_of_nothing_and_steps_beyond_the_last) {
+    write_drift();
+    json_t *json = read_document("drift.json");
+    json_t *heat = json_pack("{sisisis[]s[]}", "iteration", 0, "rows", 0, "columns", 1, "start", "end");
+    json_object_set_new(json, "heat", heat);
+    save_document(json, "spoiled.json");
+    expect_refused("spoiled.json", "heat.start: has 0 numbers");
+    json_object_set_new(json, "heat", json_null());
+    json_object_set_new(json, "steps", json_integer(1));
+    save_document(json, "spoiled.json");
+    expect_refused("spoiled.json", "of 1");
+    json_decref(json);
+}
+
 Test(report_page, refuses_a_check_that_lacks_anything) {
     write_document("check.json", "check", "blobs-one-hidden", "--json");
     json_t *json = read_document("check.json");
