@@ -105,8 +105,8 @@ static double bound_mode(const hd_sample *sample, hd_mode mode, double tail, dou
     *evidence = (hd_evidence){.errors = hd_summarize(room, n), .split = split.within};
     evidence->bimodal = split.within < critical && split.gap > 2 * resolution;
     if (evidence->bimodal) return bound_two_kinds(&evidence->errors, split.deviation, tail, resolution);
-    return sample->family == HD_NORMAL ? bound_normal(&evidence->errors, tail, resolution)
-                                       : bound_lognormal(room, n, tail, resolution);
+    return sample->family == HD_LOGNORMAL ? bound_lognormal(room, n, tail, resolution)
+                                          : bound_normal(&evidence->errors, tail, resolution);
 }
 
 /* A count's, of both modes. */

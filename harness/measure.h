@@ -6,7 +6,7 @@
  * least step between two that differ, if that is more):
  *   - one number: |mean| + t s sqrt(1 + 1/n) + r;
  *   - the worst of many, or a norm: exp(mean + t s sqrt(1 + 1/n)) of log(x + r), but at most HD_MOST_SEEN
- * times the greatest x: where few of few runs crossed a kink, that bound would let anything pass;
+ *     times the greatest x: where few of few runs crossed a kink, that bound would let anything pass;
  *   - bimodal, either of them: greatest |x| + t s' sqrt(1 + 1/n) + r, s' being the deviation within the two
  *     kinds;
  *   - count of examples: hd_count_bound, of both modes' runs together.

@@ -71,13 +71,13 @@ double hd_t_quantile(double tail, double freedom) {
 /* --- counts --- */
 
 size_t hd_count_bound(double total, size_t n, double tail) {
-    double r = total + 0.5, q = 1 / ((double)n + 1), p = pow(1 - q, r);
-    double above = -expm1(r * log1p(-q));
+    double r = total + 0.5, q = 1 / ((double)n + 1), log_p = r * log1p(-q); /* of a large total p is 0 */
+    double above = -expm1(log_p);
     size_t c = 0;
     while (above > tail) {
         c++;
-        p *= (r + (double)c - 1) / (double)c * q;
-        above -= p;
+        log_p += log((r + (double)c - 1) / (double)c * q);
+        above -= exp(log_p);
     }
     return c;
 }

@@ -48,6 +48,11 @@ Test(statistics, count_bounds_leave_at_most_the_tail) {
         }
 }
 
+Test(statistics, counts_bound_is_there_for_a_large_total) {
+    size_t c = hd_count_bound(1e6, 66, 1e-5); /* nearly normal: mean 15152, deviation 124 */
+    cr_expect(c > 15152 + 4 * 124 && c < 15152 + 5 * 124, "%zu", c);
+}
+
 static double normal(hd_mt19937 *g) {
     double sum = -6;
     for (int i = 0; i < 12; i++) sum += (double)hd_mt19937_word(g) * 0x1p-32;
