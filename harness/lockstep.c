@@ -34,7 +34,7 @@ static bool write_all(void *context, const void *bytes, size_t count) {
     int to = *(int *)context;
     while (count > 0) {
         ssize_t written = write(to, bytes, count);
-        if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EINTR && !hd_process_interrupted()) continue;
         if (written <= 0) return false;
         bytes = (const char *)bytes + written;
         count -= (size_t)written;
@@ -46,7 +46,7 @@ static hd_status read_all(void *context, void *bytes, size_t count, hd_error *er
     int from = *(int *)context;
     while (count > 0) {
         ssize_t got = read(from, bytes, count);
-        if (got < 0 && errno == EINTR) continue;
+        if (got < 0 && errno == EINTR && !hd_process_interrupted()) continue;
         if (got <= 0) return hd_fail(error, HD_INVALID, "a run ended before its tensors did");
         bytes = (char *)bytes + got;
         count -= (size_t)got;

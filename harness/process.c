@@ -24,6 +24,10 @@ void hd_process_catch_interrupts(void) {
     handle_interrupts(note_interrupt);
 }
 
+bool hd_process_interrupted(void) {
+    return interrupted != 0;
+}
+
 static void report_and_exit(hd_status (*body)(void *context, hd_error *error), void *context, int to) {
     hd_error error = {HD_OK, ""};
     handle_interrupts(SIG_DFL);

@@ -5,6 +5,8 @@
 
 #include "error.h"
 
+#include <stdbool.h>
+
 /* A child process that was started; its `what` must outlive it. */
 typedef struct hd_process {
     const char *what;
@@ -32,5 +34,8 @@ hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_e
  * hd_process_run HD_UNAVAILABLE ("interrupted"), so that the program can put its things away before it ends.
  */
 void hd_process_catch_interrupts(void);
+
+/* Whether one came: what waits for a child by other means than hd_process_wait is then to stop waiting. */
+bool hd_process_interrupted(void);
 
 #endif
