@@ -98,7 +98,7 @@ static hd_status explain_record(hd_explaining *x, size_t i, json_t *list, hd_err
                                                "left", isnan(left) ? json_null() : json_real(left)));
     }
     double last = e->count ? e->distance[e->count - 1] : e->before;
-    say(x, "%s\n", last > 1 ? "   not explained" : e->count ? "" : "   as it stands");
+    say(x, "%s\n", !(last <= 1) ? "   not explained" : e->count ? "" : "   as it stands");
     put(json, "words", words);
     put(json, "explained", json_boolean(last <= 1));
     json_array_append_new(list, json);
@@ -321,7 +321,7 @@ static hd_status explain(hd_explaining *x, hd_error *error) {
     if (status == HD_OK) status = locate_words(x, places, error);
     for (size_t i = 0; status == HD_OK && i < x->trace.count; i++) {
         const hd_explanation *e = &x->of[i];
-        if ((e->count ? e->distance[e->count - 1] : e->before) > 1)
+        if (!((e->count ? e->distance[e->count - 1] : e->before) <= 1))
             status = weigh_decisions(x, e, open, error);
     }
     put(x->document, "records", records);

@@ -11,12 +11,13 @@
 void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all);
 
 /* {"format": "hyperdrift-drift/1", "verdict", "evidence", "a": {"variant", "mode", "device", "arithmetic"},
- * "b", "experiment", "compared", "differing", "first": {"iteration", "step", "phase", "tensor", "elements":
+ * "b", "experiment", "compared", "differing", "dims", "steps", "first": {"iteration", "step", "phase",
+ * "tensor", "elements":
  * [[from, to], ...], ...} or null, "beyond": likewise, "growth": [...], "events": [...] or null,
  * "event_counts", "event_tallies": [{"kind", "iteration", "step", "layer", "count"}] or null, "causes":
- * [{"component", "share": {hyperparameter: 0..1}, ...}], "nearer_reference": "a" | "b" | "equal" | null,
- * "outcomes": [...], "attest", "heat"}. What is not known is null; an infinite number is the text "inf". The
- * caller's to json_decref; NULL: no memory. */
+ * [{"component", "share": {hyperparameter: 0..1}, ...}], "causes_iteration", "pairing", "nearer_reference":
+ * "a" | "b" | "equal" | null, "reference_error": {"a", "b"}, "outcomes": [...], "attest", "heat"}. What is
+ * not known is null; an infinite number is the text "inf". The caller's to json_decref; NULL: no memory. */
 json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis);
 
 #endif

@@ -121,7 +121,7 @@ hd_status hd_explain(hd_explainer *x, const hd_trace_record *printed, const char
     snprintf(race, sizeof race, "fill-race=%zu", printed->step);
     hd_status status = try_word(x, e, NULL, &now, &worst, error);
     e->before = now;
-    while (status == HD_OK && now > 1 && e->count < HD_EXPLAIN_WORDS) {
+    while (status == HD_OK && !(now <= 1) && e->count < HD_EXPLAIN_WORDS) {
         const char *best = NULL;
         double nearest = now * NEARER;
         for (size_t i = 0; status == HD_OK && i <= count; i++) {
