@@ -103,12 +103,6 @@ hd_status hd_process_wait(hd_process *process, hd_error *error) {
     return report.status;
 }
 
-void hd_process_end(hd_process *process) {
-    if (!process->child) return;
-    kill(process->child, SIGTERM);
-    reap(process);
-}
-
 hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
                          hd_error *error) {
     hd_process process;

@@ -23,9 +23,6 @@ hd_status hd_process_start(hd_process *process, const char *what,
  * memory) is HD_UNAVAILABLE, with how it ended. HD_OK for one that was never started. */
 hd_status hd_process_wait(hd_process *process, hd_error *error);
 
-/* Ends a child whose result is no longer wanted, and waits for it. */
-void hd_process_end(hd_process *process);
-
 /* Starts and waits. */
 hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
                          hd_error *error);
