@@ -236,10 +236,10 @@ bench: ## time and memory of both modes, against PyTorch where python3-torch is 
 	$(again) build
 	$(quiet)BUILD='$(BUILD)' scripts/bench
 
-bless: hyperdrift hyperdrift-faults ## accept new results as golden: make bless EXPERIMENT=name REASON="why they changed"
+bless: hyperdrift hyperdrift-faults ## accept new results as golden: make bless EXPERIMENT=name REASON="why they changed" [LOOSEN=1]
 	@test -n "$$EXPERIMENT" && test -n "$$REASON" || \
 	    { echo 'usage: make bless EXPERIMENT=name REASON="why the golden changes"' >&2; exit 2; }
-	$(quiet)BUILD='$(BUILD)' scripts/bless "$$EXPERIMENT" "$$REASON"
+	$(quiet)BUILD='$(BUILD)' scripts/bless "$$EXPERIMENT" "$$REASON" $(if $(LOOSEN),--loosen)
 bless: export EXPERIMENT := $(value EXPERIMENT)
 bless: export REASON := $(value REASON)
 
