@@ -218,9 +218,19 @@ static const hd_cause *main_cause(const hd_drift *drift, const hd_diagnosis *d) 
     return best ? best : d->cause_count == 1 ? &d->causes[0] : NULL;
 }
 
+/* Whether the first difference is in how many validation examples are correct: their logits were the same. */
+static bool is_of_counting(const hd_site *site) {
+    const hd_divergence *d = &site->divergence;
+    bool counts = false;
+    for (size_t r = 0; r < d->range_count; r++)
+        counts |= d->ranges[r].from <= HD_EVALUATED_CORRECT && HD_EVALUATED_CORRECT <= d->ranges[r].to;
+    return site->place.tensor == HD_EVALUATION && counts;
+}
+
 /* Data and initial weights are made without rounding that could differ. */
 static bool of_no_rounding(const hd_site *site) {
-    return !strcmp(site->part.phase, "initial weights") || !strcmp(site->part.phase, "batch");
+    return !strcmp(site->part.phase, "initial weights") || !strcmp(site->part.phase, "batch") ||
+           is_of_counting(site);
 }
 
 static bool same_settings(const hd_drift *drift) {

@@ -15,6 +15,7 @@ enum {
     HD_CAPTURED,                /* how many kinds there are */
     HD_CAPTURE_END = 255
 };
+enum { HD_EVALUATED_CORRECT = 2 }; /* of HD_EVALUATION the element of validation examples */
 
 /* Where in a run a tensor belongs. Two runs' tensors are compared place by place. */
 typedef struct hd_place {

@@ -68,3 +68,14 @@ Test(planted, the_table_fails_for_what_is_not_there_to_plant) {
     cr_expect_eq(program.status, 2);
     expect_said(program.err, "no-such-fault");
 }
+
+Test(planted, no_fault_in_the_results_passes_for_rounding) {
+    static const char *const faults[] = {"fault=counted-twice", "fault=swapped-results",
+                                         "fault=eta-derivative-reverse"};
+    for (size_t i = 0; i < 3; i++) {
+        with_faults("drift", "blobs-deep", "--a", "experiment.hyper-iterations=1", "--b",
+                    "experiment.hyper-iterations=1", "--b", faults[i], "--quiet");
+        cr_expect_eq(program.status, 1, "%s", program.err);
+        cr_expect_str_eq(program.out, "unexplained\n", "%s: %s", faults[i], program.out);
+    }
+}
