@@ -80,6 +80,7 @@ static unsigned captured(const hd_capture_writer *writer) {
 }
 
 static bool put(hd_capture_writer *writer, const void *bytes, size_t count) {
+    writer->hash = XXH3_64bits_withSeed(bytes, count, writer->hash);
     if (!writer->failed) writer->failed = !writer->sink.write(writer->sink.context, bytes, count);
     return !writer->failed;
 }
@@ -174,7 +175,10 @@ static bool end(void *context, size_t iteration, const hd_result *result, const 
 
 static hd_status done(void *context, hd_error *error) {
     hd_capture_writer *writer = context;
-    hd_entry_head head = {.place = {.tensor = HD_CAPTURE_END}, .count = writer->entries};
+    hd_entry_head head = {.place = {.tensor = HD_CAPTURE_END,
+                                    .index = (uint32_t)writer->hash,
+                                    .step = (uint32_t)(writer->hash >> 32)},
+                          .count = writer->entries};
     if (put(writer, &head, sizeof head)) return HD_OK;
     return hd_fail(error, HD_UNAVAILABLE, "%s: its capture could not be written",
                    writer->variant->experiment.name);
@@ -213,7 +217,9 @@ void hd_capture_writer_start(hd_capture_writer *writer) {
 /* --- reading --- */
 
 static hd_status get(hd_capture_reader *reader, void *bytes, size_t count, hd_error *error) {
-    return reader->stream.read(reader->stream.context, bytes, count, error);
+    hd_status status = reader->stream.read(reader->stream.context, bytes, count, error);
+    if (status == HD_OK) reader->hash = XXH3_64bits_withSeed(bytes, count, reader->hash);
+    return status;
 }
 
 /* On to the place of the entry that must come next, one of the kinds that were captured. */
@@ -333,9 +339,13 @@ static bool is_expected(hd_capture_reader *reader) {
     return head->count > 0 && head->count == hd_place_count(info, &head->place, reader->rows);
 }
 
-static hd_status read_end(hd_capture_reader *reader, hd_error *error) {
+static hd_status read_end(hd_capture_reader *reader, uint64_t hash, hd_error *error) {
+    const hd_place *place = &reader->head.place;
     reader->ended = true;
-    if (reader->complete && reader->head.count == reader->entries) return HD_OK;
+    if (reader->complete && reader->head.count == reader->entries) {
+        if (place->index == (uint32_t)hash && place->step == (uint32_t)(hash >> 32)) return HD_OK;
+        return hd_fail(error, HD_INVALID, "%s: was changed since it was captured", reader->stream.name);
+    }
     return hd_fail(error, HD_INVALID, "%s: holds %llu entries and says %llu%s", reader->stream.name,
                    (unsigned long long)reader->entries, (unsigned long long)reader->head.count,
                    reader->complete ? "" : ": the run's last tensors are missing");
@@ -352,9 +362,10 @@ static bool is_finite(const hd_capture_reader *reader) {
 hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error) {
     hd_entry_head *head = &reader->head;
     for (;;) {
+        uint64_t before = reader->hash;
         hd_status status = get(reader, head, sizeof *head, error);
         if (status != HD_OK) return status;
-        if (head->place.tensor == HD_CAPTURE_END) return read_end(reader, error);
+        if (head->place.tensor == HD_CAPTURE_END) return read_end(reader, before, error);
         bool sound = is_expected(reader);
         if (sound)
             status = head->full ? get_values(reader, error)

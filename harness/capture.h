@@ -4,8 +4,9 @@
  * The bytes: the line "hyperdrift-capture/1", the number 0x01020304 (so that another byte order shows), the
  * length of a JSON object and the object (hd_capture_info), then entries. An entry is an hd_entry_head, then
  * an hd_tensor_digest or, if it is full, the elements. Results (HD_EVALUATION and on) always are. The last
- * entry is HD_CAPTURE_END, whose count is the number of entries before it: a capture that was cut short has
- * none. */
+ * entry is HD_CAPTURE_END: a capture that was cut short has none. Its count is the number of entries before
+ * it, its index and step are the low and high half of a hash over all that stands before it (each piece named
+ * above by XXH3, seeded with the hash so far): a changed bit shows. */
 #ifndef HD_CAPTURE_H
 #define HD_CAPTURE_H
 
@@ -61,7 +62,7 @@ typedef struct hd_capture_writer {
     /* its own: */
     bool begun, failed;
     uint16_t iteration;
-    uint64_t entries;
+    uint64_t entries, hash;
 } hd_capture_writer;
 
 void hd_capture_writer_start(hd_capture_writer *writer);
@@ -86,6 +87,7 @@ typedef struct hd_capture_reader {
     bool ended;
     hd_attest attest;
     /* its own: */
+    uint64_t hash;     /* of all that was read */
     hd_place next;     /* of the entry that must come next, */
     bool complete;     /* unless none may */
     size_t rows;       /* of the validation set's chunk that is being read; 0: not known yet */

@@ -3,6 +3,7 @@
 #include "trial.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,62 +292,66 @@ static double worst_difference(const hd_drift *drift, size_t iteration) {
     return worst;
 }
 
+/* Adds a sentence to the evidence. */
+static void testify(hd_diagnosis *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void testify(hd_diagnosis *d, const char *format, ...) {
+    size_t used = strlen(d->evidence);
+    va_list values;
+    va_start(values, format);
+    vsnprintf(d->evidence + used, sizeof d->evidence - used, format, values);
+    va_end(values);
+}
+
+static void conclude_rounding(const hd_drift *drift, const char *where, hd_diagnosis *d) {
+    size_t kinked = carried_by_kinks(drift, d);
+    d->finding = kinked == SIZE_MAX ? HD_BY_ROUNDING : HD_BY_KINK;
+    testify(d, "The first difference is in %s. %s The hypergradients end up to %.2g apart, relatively.",
+            where,
+            drift->followed[HD_FOLLOW_ROUNDING]
+                ? "Led along a's states, no step of b adds more than rounding at random does."
+                : "It is of the size of rounding; nothing was led along, so later steps are not judged.",
+            worst_difference(drift, d->iteration));
+    describe_kinks(drift, d, kinked);
+}
+
 /* swapped: components were, to see what explains the difference. */
 static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
     char where[256] = "", beyond[256] = "", name[HD_NAME];
     const hd_cause *cause = main_cause(drift, d);
-    double worst = worst_difference(drift, d->iteration);
-    if (drift->differing == 0) {
-        d->finding = HD_IDENTICAL;
-        snprintf(d->evidence, sizeof d->evidence, "All %zu tensors compared have the same bits.",
-                 drift->compared);
-        return;
-    }
-    describe_site(&drift->first, where);
-    if (drift->beyond.found) describe_site(&drift->beyond, beyond);
     bool jumps = d->pairing.values && hd_pairing_jumps(&d->pairing);
-    if (!more_than_rounding(drift) && !jumps) {
-        size_t kinked = carried_by_kinks(drift, d);
-        d->finding = kinked == SIZE_MAX ? HD_BY_ROUNDING : HD_BY_KINK;
-        snprintf(d->evidence, sizeof d->evidence,
-                 "The first difference is in %s. %s The hypergradients end up to %.2g apart, relatively.",
-                 where,
-                 drift->followed[HD_FOLLOW_ROUNDING]
-                     ? "Led along a's states, no step of b adds more than rounding at random does."
-                     : "It is of the size of rounding; nothing was led along, so later steps are not judged.",
-                 worst);
-        describe_kinks(drift, d, kinked);
+    if (drift->first.found) describe_site(&drift->first, where);
+    if (drift->beyond.found) describe_site(&drift->beyond, beyond);
+    if (drift->differing && !more_than_rounding(drift) && !jumps) {
+        conclude_rounding(drift, where, d);
         return;
     }
-    d->finding = cause ? HD_BY_COMPONENT : HD_UNEXPLAINED;
+    d->finding = drift->differing == 0 ? HD_IDENTICAL : cause ? HD_BY_COMPONENT : HD_UNEXPLAINED;
+    if (drift->differing == 0)
+        testify(d, "All %zu tensors compared have the same bits.", drift->compared);
+    else
+        testify(d, "The first difference is in %s%s.", where,
+                of_no_rounding(&drift->first) ? ", which no rounding can touch" : "");
+    if (drift->beyond.found && !hd_same_site(&drift->first, &drift->beyond))
+        testify(d, " The first step that adds more than rounding can is that of %s.", beyond);
+    if (jumps)
+        testify(d, " Tangents paired with adjoints jump between t = %zu and %zu, for %s.",
+                d->pairing.jump_step, d->pairing.jump_step + 1,
+                hd_hyperparameter_name(drift->info[0].hyper[d->pairing.jump_hyper], name));
+    if (drift->differing == 0) return;
+    testify(d, " The hypergradients end up to %.2g apart, relatively.",
+            worst_difference(drift, d->iteration));
     if (cause) snprintf(d->component, sizeof d->component, "%s", cause->component);
-    size_t used =
-        (size_t)snprintf(d->evidence, sizeof d->evidence, "The first difference is in %s%s. ", where,
-                         of_no_rounding(&drift->first) ? ", which no rounding can touch" : "");
-    if (drift->beyond.found && !hd_same_site(&drift->first, &drift->beyond) && used < sizeof d->evidence)
-        used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
-                                 "The first step that adds more than rounding can is that of %s. ", beyond);
-    if (jumps && used < sizeof d->evidence)
-        used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
-                                 "Tangents paired with adjoints jump between t = %zu and %zu, for %s. ",
-                                 d->pairing.jump_step, d->pairing.jump_step + 1,
-                                 hd_hyperparameter_name(drift->info[0].hyper[d->pairing.jump_hyper], name));
-    if (used < sizeof d->evidence)
-        used += (size_t)snprintf(d->evidence + used, sizeof d->evidence - used,
-                                 "The hypergradients end up to %.2g apart, relatively. ", worst);
-    if (used < sizeof d->evidence && cause && d->cause_count > 1)
-        snprintf(d->evidence + used, sizeof d->evidence - used,
-                 "Most of that goes with %s when it alone is swapped.", cause->component);
-    else if (used < sizeof d->evidence && cause)
-        snprintf(d->evidence + used, sizeof d->evidence - used, "The two differ in %s alone.",
-                 cause->component);
-    else if (used < sizeof d->evidence)
-        snprintf(d->evidence + used, sizeof d->evidence - used, "%s",
-                 swapped ? "No component that was swapped explains it: a bug is likely."
-                 : same_settings(drift)
-                     ? "The settings are the same."
-                     : "The settings are not the same; drift EXPERIMENT with --a and --b tells "
-                       "which of them carries the difference.");
+    if (cause && d->cause_count > 1)
+        testify(d, " Most of that goes with %s when it alone is swapped.", cause->component);
+    else if (cause)
+        testify(d, " The two differ in %s alone.", cause->component);
+    else
+        testify(d, " %s",
+                swapped                ? "No component that was swapped explains it: a bug is likely."
+                : same_settings(drift) ? "The settings are the same."
+                                       : "The settings are not the same; drift EXPERIMENT with --a and --b "
+                                         "tells which of them carries "
+                                         "the difference.");
 }
 
 const char *hd_finding_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]) {

@@ -19,7 +19,7 @@ typedef struct hd_lane {
     unsigned shows, leads; /* kinds it is to show, 0: all; kinds it is led by */
     bool used, alone;      /* alone: no other lane is used */
     bool digests;          /* it sends digests, not whole tensors */
-    int out[2], lead[2];   /* 0: not open */
+    int out[2], lead[2];   /* -1: not open */
     hd_process process;
     hd_capture_reader reader;
 } hd_lane;
@@ -55,8 +55,16 @@ static hd_status read_all(void *context, void *bytes, size_t count, hd_error *er
 }
 
 static void shut(int *descriptor) {
-    if (*descriptor) close(*descriptor);
-    *descriptor = 0;
+    if (*descriptor >= 0) close(*descriptor);
+    *descriptor = -1;
+}
+
+static void clear(hd_lanes *lanes) {
+    memset(lanes, 0, sizeof *lanes);
+    for (size_t i = 0; i < LANES; i++) {
+        hd_lane *lane = &lanes->of[i];
+        lane->out[0] = lane->out[1] = lane->lead[0] = lane->lead[1] = -1;
+    }
 }
 
 static hd_status open_pipes(hd_lane *lane, hd_error *error) {
@@ -185,7 +193,7 @@ static hd_status wait_for_lanes(hd_lanes *lanes, hd_status status, hd_error *err
 hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, unsigned tensors, bool follow,
                       hd_drift *drift, hd_error *error) {
     static hd_lanes lanes; /* too large for the stack */
-    memset(&lanes, 0, sizeof lanes);
+    clear(&lanes);
     *drift = (hd_drift){.compared = 0};
     hd_status status = hd_variant_comparable(a, b, error);
     if (status == HD_OK) status = prepare(&lanes, a, b, tensors, follow, error);
@@ -205,10 +213,12 @@ hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
                            bool (*look)(void *context, const hd_capture_reader *reader), void *context,
                            hd_error *error) {
     static hd_lanes lanes;
-    memset(&lanes, 0, sizeof lanes);
+    clear(&lanes);
     hd_lane *lane = &lanes.of[LANE_A];
-    *lane = (hd_lane){
-        .variant = *variant, .what = variant->experiment.name, .shows = tensors, .used = true, .alone = true};
+    lane->variant = *variant;
+    lane->what = variant->experiment.name;
+    lane->shows = tensors;
+    lane->used = lane->alone = true;
     hd_status status = hd_problem_data(&variant->experiment, &lane->dataset, error);
     if (status == HD_OK) status = start_lanes(&lanes, error);
     hd_stream stream = {read_all, &lane->out[0], lane->what};
@@ -228,14 +238,13 @@ hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
 
 hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drift *drift, hd_error *error) {
     static hd_lanes lanes;
-    memset(&lanes, 0, sizeof lanes);
+    clear(&lanes);
     hd_lane *lane = &lanes.of[LANE_B];
-    *lane = (hd_lane){.variant = *b,
-                      .what = b->experiment.name,
-                      .shows = a->info.tensors,
-                      .used = true,
-                      .alone = true,
-                      .digests = !a->info.full};
+    lane->variant = *b;
+    lane->what = b->experiment.name;
+    lane->shows = a->info.tensors;
+    lane->used = lane->alone = true;
+    lane->digests = !a->info.full;
     *drift = (hd_drift){.compared = 0};
     hd_status status = hd_problem_data(&b->experiment, &lane->dataset, error);
     if (status == HD_OK && strcmp(lane->dataset.sha256, a->info.data_sha256) != 0)

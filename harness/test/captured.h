@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* A capture's bytes, [size] of [room]; at: how far they were read. */
 typedef struct captured {
@@ -107,6 +108,29 @@ static inline size_t captured_next(const captured *c, size_t at) {
     hd_entry_head head = captured_head(c, at);
     size_t each = head.float32 ? sizeof(float) : sizeof(double);
     return at + sizeof head + (head.full ? head.count * each : sizeof(hd_tensor_digest));
+}
+
+/* Makes the end's hash that of the bytes as they are now, if they still are a row of entries. */
+static inline void captured_seal(captured *c) {
+    size_t first = captured_first(c), at = first;
+    const size_t pieces[] = {CAPTURED_NUMBERS, 8, captured_text_length(c)};
+    const char *piece = c->bytes;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < 3; piece += pieces[i++]) hash = XXH3_64bits_withSeed(piece, pieces[i], hash);
+    while (c->size - at >= sizeof(hd_entry_head)) {
+        hd_entry_head head = captured_head(c, at);
+        size_t next = captured_next(c, at), body = at + sizeof head;
+        if (head.place.tensor == HD_CAPTURE_END) {
+            head.place.index = (uint32_t)hash;
+            head.place.step = (uint32_t)(hash >> 32);
+            memcpy(c->bytes + at, &head, sizeof head);
+            return;
+        }
+        if (next > c->size || next < body) return;
+        hash = XXH3_64bits_withSeed(c->bytes + at, sizeof head, hash);
+        hash = XXH3_64bits_withSeed(c->bytes + body, next - body, hash);
+        at = next;
+    }
 }
 
 /* The n-th entry of a kind. */

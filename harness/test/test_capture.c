@@ -2,6 +2,7 @@
 #include "captured.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <sys/resource.h>
 #include <xxhash.h>
 
@@ -552,4 +553,24 @@ Test(capture, reads_or_refuses_whatever_a_byte_was_changed_to) {
     }
     free(digests.bytes);
     free(full.bytes);
+}
+
+Test(capture, that_was_changed_in_a_single_bit_is_refused) {
+    captured c = capture_of("blobs-logistic", false, "training.steps=2", "experiment.hyper-iterations=1");
+    size_t at =
+        captured_entry(&c, HD_WEIGHTS, 1) + sizeof(hd_entry_head) + offsetof(hd_tensor_digest, sample);
+    hd_capture_reader reader;
+    hd_error error;
+    c.bytes[at] ^= 1;
+    hd_status status = hd_capture_reader_start(&reader, captured_stream(&c), &error);
+    while (status == HD_OK && !reader.ended) status = hd_capture_read(&reader, ~0u, true, &error);
+    cr_expect_eq(status, HD_INVALID);
+    cr_expect(strstr(error.message, "was changed"), "%s", error.message);
+    hd_capture_reader_free(&reader);
+    captured_seal(&c);
+    status = hd_capture_reader_start(&reader, captured_stream(&c), &error);
+    while (status == HD_OK && !reader.ended) status = hd_capture_read(&reader, ~0u, true, &error);
+    cr_expect_eq(status, HD_OK, "%s", error.message);
+    hd_capture_reader_free(&reader);
+    free(c.bytes);
 }

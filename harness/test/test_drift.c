@@ -48,6 +48,7 @@ static void disturb(captured *c, uint8_t tensor, size_t n, size_t element) {
     memcpy(&value, c->bytes + at, sizeof value);
     value += 1;
     memcpy(c->bytes + at, &value, sizeof value);
+    captured_seal(c);
 }
 
 Test(drift, names_the_first_part_that_differs_and_all_that_follow) {
@@ -248,6 +249,7 @@ Test(drift, of_captures_changed_at_any_byte_is_reported_or_refused) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         size_t at = first + (seed >> 20) % (a.size - first);
         b.bytes[at] = (char)(seed >> 56);
+        captured_seal(&b);
         if (compare(&a, &b) == HD_OK) {
             json_decref(report());
             reported++;
@@ -260,6 +262,7 @@ Test(drift, of_captures_changed_at_any_byte_is_reported_or_refused) {
     float none = NAN, inf = INFINITY;
     memcpy(b.bytes + at, &none, sizeof none);
     memcpy(b.bytes + at + 4, &inf, sizeof inf);
+    captured_seal(&b);
     cr_assert(compare(&a, &b) == HD_OK, "%s", error.message);
     json_decref(report());
     hd_drift_free(&drift);
