@@ -112,31 +112,32 @@ static hd_status try_word(hd_explainer *x, const hd_explanation *e, const char *
     return status;
 }
 
-hd_status hd_explain(hd_explainer *x, const hd_trace_record *printed, const char *const *offered,
-                     size_t count, hd_explanation *e, hd_error *error) {
+hd_status hd_explain(hd_explainer *explainer, const hd_trace_record *printed, const char *const *offered,
+                     size_t count, hd_explanation *explanation, hd_error *error) {
     char race[HD_LABEL];
     hd_judgement worst = {.name = ""};
     double now;
-    *e = (hd_explanation){.printed = printed};
+    *explanation = (hd_explanation){.printed = printed};
     snprintf(race, sizeof race, "fill-race=%zu", printed->step);
-    hd_status status = try_word(x, e, NULL, &now, &worst, error);
-    e->before = now;
-    while (status == HD_OK && !(now <= 1) && e->count < HD_EXPLAIN_WORDS) {
+    hd_status status = try_word(explainer, explanation, NULL, &now, &worst, error);
+    explanation->before = now;
+    while (status == HD_OK && !(now <= 1) && explanation->count < HD_EXPLAIN_WORDS) {
         const char *best = NULL;
         double nearest = now * NEARER;
         for (size_t i = 0; status == HD_OK && i <= count; i++) {
             const char *word = i < count ? offered[i] : race;
             hd_judgement left = {.name = ""};
             double with;
-            if (is_used(e, word)) continue;
-            status = try_word(x, e, word, &with, &left, error);
+            if (is_used(explanation, word)) continue;
+            status = try_word(explainer, explanation, word, &with, &left, error);
             if (with < nearest) nearest = with, best = word, worst = left;
         }
         if (!best) break;
-        snprintf(e->word[e->count], sizeof e->word[e->count], "%s", best);
-        e->distance[e->count++] = now = nearest;
+        snprintf(explanation->word[explanation->count], sizeof explanation->word[explanation->count], "%s",
+                 best);
+        explanation->distance[explanation->count++] = now = nearest;
     }
-    snprintf(e->quantity, sizeof e->quantity, "%s", worst.name);
-    e->gap = worst.expected - worst.value;
+    snprintf(explanation->quantity, sizeof explanation->quantity, "%s", worst.name);
+    explanation->gap = worst.expected - worst.value;
     return status;
 }
