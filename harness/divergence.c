@@ -98,7 +98,8 @@ static void diverge_digests(const hd_capture_reader *a, const hd_capture_reader 
     }
     d->differs = d->range_count > 0;
     d->differing = d->differs ? SIZE_MAX : 0;
-    d->relative = squares > 0 ? sqrt(squares) / sqrt(norm) : d->differs ? NAN : 0;
+    double norms = fabs(y.l2 - x.l2) / x.l2; /* the difference is no smaller */
+    d->relative = !d->differs ? 0 : squares > 0 ? sqrt(squares) / sqrt(norm) : norms > 0 ? norms : NAN;
     d->sampled = d->differs;
     d->worst_ulps = d->worst_a = d->worst_b = d->differs ? NAN : 0;
 }

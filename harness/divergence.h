@@ -15,8 +15,9 @@ typedef struct hd_elements {
 typedef struct hd_divergence {
     bool differs;
     size_t elements, differing;    /* of the tensor, and those of them that differ */
-    double relative;               /* |b - a| / |a|, Euclidean; from a digest: over its sampled elements */
-    bool sampled;                  /* relative is from a sample; NaN where that agrees */
+    double relative;               /* |b - a| / |a|, Euclidean; from a digest: over its sampled elements,
+                                      or by the norms where those agree (no less than that) */
+    bool sampled;                  /* relative is from a digest; NaN where sample and norms agree */
     double worst_ulps;             /* in float32, if either side is */
     size_t worst;                  /* the element it is at */
     double worst_a, worst_b;       /* and its values */

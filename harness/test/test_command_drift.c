@@ -371,3 +371,9 @@ Test(command_drift, a_capture_is_written_whole_or_not_at_all) {
     char old[8] = "";
     cr_expect_eq(get_bytes(path_of("a"), old, sizeof old), 3);
 }
+
+Test(command_drift, captures_are_not_written_under_a_name_that_says_gzip) {
+    hyperdrift("capture", "blobs-logistic", "--out", "x.hdc.gz");
+    cr_expect_eq(program.status, 2);
+    cr_expect(strstr(program.err, "gzip"), "%s", program.err);
+}

@@ -157,7 +157,7 @@ Test(divergence, of_digests_is_whole_blocks_that_hold_the_elements) {
         }
 }
 
-Test(divergence, of_digests_is_told_from_samples_or_not_known) {
+Test(divergence, of_digests_is_told_from_samples_or_norms_or_not_known) {
     alike();
     size_t sampled = hd_sample_place(COUNT, 3), other = 0;
     for (size_t i = 0; i < HD_SAMPLES; i++) other += hd_sample_place(COUNT, i) == other;
@@ -166,6 +166,12 @@ Test(divergence, of_digests_is_told_from_samples_or_not_known) {
     cr_expect(d.differs && d.sampled && d.relative > 0);
     alike();
     b[other] += 1;
+    double seen_by_all = compare(true).relative;
+    d = compare(false);
+    cr_expect(d.differs && d.sampled && d.relative > 0 && d.relative <= seen_by_all, "%g, in truth %g",
+              d.relative, seen_by_all);
+    alike();
+    b[other] = -b[other]; /* the norm is the same */
     d = compare(false);
     cr_expect(d.differs && d.sampled && isnan(d.relative));
 }
