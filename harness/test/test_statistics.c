@@ -35,7 +35,8 @@ Test(statistics, t_quantiles_are_the_known_ones) {
 
 Test(statistics, count_bounds_leave_at_most_the_tail) {
     for (size_t n = 1; n <= 300; n += 23)
-        for (double total = 0; total < 20; total += 3) {
+        for (size_t counted = 0; counted < 20; counted += 3) {
+            double total = (double)counted;
             size_t c = hd_count_bound(total, n, 1e-4);
             double r = total + 0.5, q = 1 / ((double)n + 1), inside = 0;
             for (size_t x = 0; x <= c; x++) { /* negative binomial, by its formula */
