@@ -5,6 +5,7 @@
 #include "hyperopt.h"
 #include "machine.h"
 #include "process.h"
+#include "statistics.h"
 #include "subject.h"
 
 #include <stdlib.h>
@@ -57,16 +58,6 @@ static void record_multiply(hd_device *device, size_t count, const hd_product *p
     recorder.group[recorder.groups++] = group;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count) {
-    qsort(values, count, sizeof *values, ascending);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 /* Seconds that the recorded products take alone: each group's median, times its calls. */
 static double alone(hd_device *device) {
     double sum = 0;
@@ -78,7 +69,7 @@ static double alone(hd_device *device) {
             recorder.ops->settle(device);
             seconds[i] = hd_clock() - start;
         }
-        sum += median(seconds, REPLAYS) * (double)recorder.group[g].calls;
+        sum += hd_median(seconds, REPLAYS) * (double)recorder.group[g].calls;
     }
     return sum;
 }
@@ -125,7 +116,7 @@ static hd_status measure(void *context, hd_error *error) {
         products[i] = alone(device);
     }
     if (status != HD_OK) goto out;
-    double whole = median(total, options->repeat), bare = median(products, options->repeat);
+    double whole = hd_median(total, options->repeat), bare = hd_median(products, options->repeat);
     printf("{\"experiment\": \"%s\", \"mode\": \"%s\", \"device\": \"%s\", \"arithmetic\": \"%s\", "
            "\"kernels\": \"%s\", \"threads\": "
            "%zu, "

@@ -308,10 +308,13 @@ static void print_site(FILE *to, const char *what, const hd_site *site) {
     fputc('\n', to);
 }
 
-/* Steps a reader wants to see of a curve: the first few, then ever fewer. */
-static bool selected(size_t step, size_t steps) {
+bool hd_drift_selects(size_t step) {
     size_t apart = step < 4 ? 1 : step < 16 ? 4 : step < 64 ? 16 : 64;
-    return step % apart == 0 || step == steps;
+    return step % apart == 0;
+}
+
+static bool is_last(const hd_drift *drift, const hd_growth *growth) {
+    return growth->place.step == drift->info[0].steps;
 }
 
 static bool shown_in_curve(const hd_growth *g) {
@@ -337,7 +340,7 @@ static void print_growth(FILE *to, const hd_drift *drift, bool all) {
     size_t left_out = 0;
     for (size_t i = 0; i < drift->grown; i++) {
         const hd_growth *g = &drift->growth[i];
-        if (!all && !(shown_in_curve(g) && selected(g->place.step, drift->info[0].steps) &&
+        if (!all && !(shown_in_curve(g) && (hd_drift_selects(g->place.step) || is_last(drift, g)) &&
                       g->place.iteration == drift->growth[0].place.iteration)) {
             left_out++;
             continue;

@@ -10,6 +10,9 @@
  * tensor's growth and every event, not a selection. */
 void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all);
 
+/* Steps a reader wants to see of a curve: the first few, then ever fewer. */
+bool hd_drift_selects(size_t step);
+
 /* {"format": "hyperdrift-drift/1", "verdict", "evidence", "a": {"variant", "mode", "device", "arithmetic"},
  * "b", "experiment", "compared", "differing", "dims", "steps", "first": {"iteration", "step", "phase",
  * "tensor", "elements":

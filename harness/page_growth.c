@@ -1,4 +1,5 @@
 #include "chart.h"
+#include "drift_report.h"
 #include "event.h"
 #include "page.h"
 
@@ -64,12 +65,6 @@ static hd_curve get_curve(const hd_node *growth, size_t iteration, size_t panel,
     return curve;
 }
 
-/* Steps a reader wants to see of a curve: the first few, then ever fewer. */
-static bool selected(double step) {
-    double apart = step < 4 ? 1 : step < 16 ? 4 : step < 64 ? 16 : 64;
-    return fmod(step, apart) == 0;
-}
-
 static void write_numbers(hd_html *html, const hd_curve curves[PANELS]) {
     static const char *const headings[] = {" tensor", "step", "total", "added", "rounding", NULL};
     hd_html_add(html, "<details><summary>The numbers, of selected steps</summary>\n");
@@ -78,7 +73,7 @@ static void write_numbers(hd_html *html, const hd_curve curves[PANELS]) {
     for (size_t p = 0; p < PANELS; p++)
         for (size_t i = 0; i < curves[p].count; i++) {
             const hd_chart_point *point = &curves[p].points[i];
-            if (!selected(point->x) && i + 1 < curves[p].count) continue;
+            if (!hd_drift_selects((size_t)point->x) && i + 1 < curves[p].count) continue;
             hd_html_add(html, "<tr><th scope=\"row\">%s</th><td>%.0f</td>", panels[p].tensor, point->x);
             for (size_t l = 0; l < HD_CHART_LINES; l++) hd_html_cell(html, point->y[l], 2);
             hd_html_add(html, "</tr>\n");

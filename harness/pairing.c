@@ -1,5 +1,7 @@
 #include "pairing.h"
 
+#include "statistics.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,11 +94,6 @@ static bool pair(void *context, const hd_capture_reader *reader) {
 
 /* --- the whole --- */
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Adds what is still to come to every p_t . Z_t, and looks for the largest jump. */
 static hd_status conclude(hd_pairer *r) {
     hd_pairing *p = r->pairing;
@@ -117,8 +114,7 @@ static hd_status conclude(hd_pairer *r) {
             jumps[i] = largest[j] > 0 ? fabs(p->values[i + p->hypers] - p->values[i]) / largest[j] : 0;
             if (jumps[i] > p->jump) p->jump = jumps[i], p->jump_step = t, p->jump_hyper = j;
         }
-    qsort(jumps, count, sizeof *jumps, ascending);
-    p->tremble = jumps[count / 2];
+    p->tremble = hd_median(jumps, count);
     free(jumps);
     return HD_OK;
 }

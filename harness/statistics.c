@@ -6,6 +6,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double hd_median(double *x, size_t n) {
+    qsort(x, n, sizeof *x, ascending);
+    return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
+}
+
 hd_summary hd_summarize(const double *x, size_t n) {
     hd_summary s = {.n = n, .least = INFINITY, .greatest = -INFINITY};
     double squares = 0;
@@ -83,11 +93,6 @@ size_t hd_count_bound(double total, size_t n, double tail) {
 }
 
 /* --- two kinds --- */
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 hd_split hd_best_split(double *x, size_t n) {
     hd_split best = {.within = 1};

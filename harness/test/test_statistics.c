@@ -90,3 +90,10 @@ Test(statistics, split_tells_the_gap_and_the_spread_within) {
     double equal[] = {2, 2, 2};
     cr_expect(hd_best_split(equal, 3).within == 1);
 }
+
+Test(statistics, the_median_is_the_middle_or_the_mean_of_the_two_in_it) {
+    double odd[] = {5, 1, 3}, even[] = {4, 1, 3, 2}, one[] = {7};
+    cr_expect_eq(hd_median(odd, 3), 3);
+    cr_expect_eq(hd_median(even, 4), 2.5);
+    cr_expect_eq(hd_median(one, 1), 7);
+}
