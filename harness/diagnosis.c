@@ -112,8 +112,7 @@ static hd_status on_reference(const hd_variant *variant, hd_variant *out, hd_err
         status = hd_variant_swap(&now, &none, own[i], out, error);
         now = *out;
     }
-    hd_variant device = {.words = {{"device", "reference"}}, .count = 1};
-    return status == HD_OK ? hd_variant_swap(&now, &device, "device", out, error) : status;
+    return status == HD_OK ? hd_variant_with(&now, "device", "reference", out, error) : status;
 }
 
 static hd_status ask_reference(const hd_drift *drift, const hd_variant *const sides[2], hd_diagnosis *d,

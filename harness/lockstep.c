@@ -14,7 +14,7 @@ enum { LANE_A, LANE_B, LANE_FOLLOWS_B, LANE_FOLLOWS_ROUNDING, LANES, PIPE_BYTES 
 /* One run, with the pipes its tensors come from and a's states go to. */
 typedef struct hd_lane {
     hd_variant variant;
-    hd_dataset dataset;
+    const hd_dataset *dataset; /* one of the lanes' */
     const char *what;
     unsigned shows, leads; /* kinds it is to show, 0: all; kinds it is led by */
     bool used, alone;      /* alone: no other lane is used */
@@ -26,6 +26,7 @@ typedef struct hd_lane {
 
 typedef struct hd_lanes {
     hd_lane of[LANES];
+    hd_dataset datasets[2]; /* a's and b's, which their followers share */
 } hd_lanes;
 
 /* --- pipes --- */
@@ -94,14 +95,14 @@ static hd_status run_lane(void *context, hd_error *error) {
         shut(&other->lead[0]);
     }
     hd_capture_writer writer = {.variant = &lane->variant,
-                                .data_sha256 = lane->dataset.sha256,
+                                .data_sha256 = lane->dataset->sha256,
                                 .sink = {write_all, &lane->out[1]},
                                 .full = !lane->digests,
                                 .tensors = lane->shows,
                                 .lead = {read_all, &lane->lead[0], lane->what},
                                 .leads = lane->leads};
     hd_capture_writer_start(&writer);
-    hd_job job = hd_variant_job(&lane->variant, &lane->dataset);
+    hd_job job = hd_variant_job(&lane->variant, lane->dataset);
     job.watch = &writer.watch;
     if (!job.options.threads && !lane->alone)
         job.options.threads = 1; /* the lanes share the processors; no bit depends on it */
@@ -147,13 +148,16 @@ static hd_status prepare(hd_lanes *lanes, const hd_variant *a, const hd_variant 
     hd_status status = HD_OK;
     for (size_t i = 0; status == HD_OK && i < LANES; i++) {
         hd_lane *lane = &lanes->of[i];
-        lane->variant = i == LANE_A || i == LANE_FOLLOWS_ROUNDING ? *a : *b;
+        size_t side = i == LANE_A || i == LANE_FOLLOWS_ROUNDING ? 0 : 1;
+        lane->variant = side == 0 ? *a : *b;
         lane->what = what[i];
         lane->shows = tensors;
         lane->used = i < LANE_FOLLOWS_B || (follow && (i == LANE_FOLLOWS_B || rounds(a)));
         if (i == LANE_FOLLOWS_ROUNDING) lane->variant.rounding = a->rounding + 1;
         lane->leads = i < LANE_FOLLOWS_B ? 0 : leads;
-        if (lane->used) status = hd_problem_data(&lane->variant.experiment, &lane->dataset, error);
+        lane->dataset = &lanes->datasets[side];
+        if (i < LANE_FOLLOWS_B)
+            status = hd_problem_data(&lane->variant.experiment, &lanes->datasets[side], error);
     }
     return status;
 }
@@ -175,8 +179,9 @@ static hd_status compare(hd_lanes *lanes, hd_drift *drift, hd_error *error) {
                            : status;
 }
 
-/* What a lane's process says of its end is nearer the cause than that its tensors ended. */
-static hd_status wait_for_lanes(hd_lanes *lanes, hd_status status, hd_error *error) {
+/* Waits for the lanes and puts them away. What a lane's process says of its end is nearer the cause than that
+ * its tensors ended. */
+static hd_status finish(hd_lanes *lanes, hd_status status, hd_error *error) {
     hd_status cause = HD_OK;
     for (size_t i = 0; i < LANES; i++) {
         shut(&lanes->of[i].out[0]); /* one that still writes stops */
@@ -186,7 +191,9 @@ static hd_status wait_for_lanes(hd_lanes *lanes, hd_status status, hd_error *err
         hd_error end = {HD_OK, ""};
         hd_status ended = hd_process_wait(&lanes->of[i].process, &end);
         if (cause == HD_OK && ended != HD_OK) cause = ended, *error = end;
+        hd_capture_reader_free(&lanes->of[i].reader);
     }
+    for (size_t side = 0; side < 2; side++) hd_dataset_free(&lanes->datasets[side]);
     return cause != HD_OK ? cause : status;
 }
 
@@ -199,65 +206,59 @@ hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, unsigned tensors
     if (status == HD_OK) status = prepare(&lanes, a, b, tensors, follow, error);
     if (status == HD_OK) status = start_lanes(&lanes, error);
     if (status == HD_OK) status = compare(&lanes, drift, error);
-    status = wait_for_lanes(&lanes, status, error);
-    for (size_t i = 0; i < LANES; i++) {
-        hd_capture_reader_free(&lanes.of[i].reader);
-        hd_dataset_free(&lanes.of[i].dataset);
-    }
-    return status;
+    return finish(&lanes, status, error);
 }
 
 /* --- one run --- */
+
+/* The lane of a run that is alone, its data loaded. */
+static hd_status use_alone(hd_lanes *lanes, const hd_variant *variant, unsigned tensors, hd_error *error) {
+    hd_lane *lane = &lanes->of[LANE_A];
+    clear(lanes);
+    lane->variant = *variant;
+    lane->what = variant->experiment.name;
+    lane->shows = tensors;
+    lane->used = lane->alone = true;
+    lane->dataset = &lanes->datasets[0];
+    return hd_problem_data(&variant->experiment, &lanes->datasets[0], error);
+}
+
+static hd_status start_reading(hd_lanes *lanes, hd_error *error) {
+    hd_lane *lane = &lanes->of[LANE_A];
+    hd_status status = start_lanes(lanes, error);
+    hd_stream stream = {read_all, &lane->out[0], lane->what};
+    return status == HD_OK ? hd_capture_reader_start(&lane->reader, stream, error) : status;
+}
 
 hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
                            bool (*look)(void *context, const hd_capture_reader *reader), void *context,
                            hd_error *error) {
     static hd_lanes lanes;
-    clear(&lanes);
     hd_lane *lane = &lanes.of[LANE_A];
-    lane->variant = *variant;
-    lane->what = variant->experiment.name;
-    lane->shows = tensors;
-    lane->used = lane->alone = true;
-    hd_status status = hd_problem_data(&variant->experiment, &lane->dataset, error);
-    if (status == HD_OK) status = start_lanes(&lanes, error);
-    hd_stream stream = {read_all, &lane->out[0], lane->what};
-    if (status == HD_OK) status = hd_capture_reader_start(&lane->reader, stream, error);
+    hd_status status = use_alone(&lanes, variant, tensors, error);
+    if (status == HD_OK) status = start_reading(&lanes, error);
     while (status == HD_OK) {
         status = hd_capture_read(&lane->reader, tensors, true, error);
         if (status != HD_OK || lane->reader.ended) break;
         if (!look(context, &lane->reader)) status = hd_fail(error, HD_INVALID, "%s: stopped", lane->what);
     }
-    status = wait_for_lanes(&lanes, status, error);
-    hd_capture_reader_free(&lane->reader);
-    hd_dataset_free(&lane->dataset);
-    return status;
+    return finish(&lanes, status, error);
 }
 
 /* --- captures --- */
 
 hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drift *drift, hd_error *error) {
     static hd_lanes lanes;
-    clear(&lanes);
-    hd_lane *lane = &lanes.of[LANE_B];
-    lane->variant = *b;
-    lane->what = b->experiment.name;
-    lane->shows = a->info.tensors;
-    lane->used = lane->alone = true;
-    lane->digests = !a->info.full;
+    hd_lane *lane = &lanes.of[LANE_A];
     *drift = (hd_drift){.compared = 0};
-    hd_status status = hd_problem_data(&b->experiment, &lane->dataset, error);
-    if (status == HD_OK && strcmp(lane->dataset.sha256, a->info.data_sha256) != 0)
+    hd_status status = use_alone(&lanes, b, a->info.tensors, error);
+    lane->digests = !a->info.full;
+    if (status == HD_OK && strcmp(lane->dataset->sha256, a->info.data_sha256) != 0)
         status = hd_fail(error, HD_INVALID, "%s and %s: different data: not to be compared", a->stream.name,
                          lane->what);
-    if (status == HD_OK) status = start_lanes(&lanes, error);
-    hd_stream stream = {read_all, &lane->out[0], lane->what};
-    if (status == HD_OK) status = hd_capture_reader_start(&lane->reader, stream, error);
+    if (status == HD_OK) status = start_reading(&lanes, error);
     if (status == HD_OK) status = hd_drift_compare(a, &lane->reader, NULL, drift, error);
-    status = wait_for_lanes(&lanes, status, error);
-    hd_capture_reader_free(&lane->reader);
-    hd_dataset_free(&lane->dataset);
-    return status;
+    return finish(&lanes, status, error);
 }
 
 typedef struct hd_recording {

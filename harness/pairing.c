@@ -119,12 +119,6 @@ static hd_status conclude(hd_pairer *r) {
     return HD_OK;
 }
 
-static hd_status in_mode(const hd_variant *variant, const char *mode, hd_variant *out, hd_error *error) {
-    hd_variant word = {.words = {{.key = "mode"}}, .count = 1};
-    snprintf(word.words[0].value, sizeof word.words[0].value, "%s", mode);
-    return hd_variant_swap(variant, &word, "mode", out, error);
-}
-
 hd_status hd_pairing_measure(const hd_variant *forward, const hd_variant *reverse, size_t iteration,
                              hd_pairing *pairing, hd_error *error) {
     static hd_variant out, back;
@@ -139,8 +133,8 @@ hd_status hd_pairing_measure(const hd_variant *forward, const hd_variant *revers
     if (!r.direct || !pairing->values)
         status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a pairing", e->name);
     if (status == HD_OK) status = hd_variant_comparable(forward, reverse, error);
-    if (status == HD_OK) status = in_mode(reverse, "reverse", &back, error);
-    if (status == HD_OK) status = in_mode(forward, "forward", &out, error);
+    if (status == HD_OK) status = hd_variant_with(reverse, "mode", "reverse", &back, error);
+    if (status == HD_OK) status = hd_variant_with(forward, "mode", "forward", &out, error);
     unsigned states = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_ADJOINT |
                       1u << HD_ADJOINT_MOMENTUM | 1u << HD_HYPERPARAMETERS;
     if (status == HD_OK) status = hd_lockstep_read(&back, states, keep, &r, error);

@@ -41,9 +41,9 @@ static hd_status add_replica(const hd_drift *drift, size_t iteration, size_t lay
 
 static hd_status run_replica(const hd_variant *variant, size_t seed, hd_drift *drift, hd_error *error) {
     static hd_variant replica; /* large */
-    hd_variant word = {.words = {{.key = "rounding"}}, .count = 1};
-    snprintf(word.words[0].value, sizeof word.words[0].value, "%zu", seed);
-    hd_status status = hd_variant_swap(variant, &word, "rounding", &replica, error);
+    char rounding[32];
+    snprintf(rounding, sizeof rounding, "%zu", seed);
+    hd_status status = hd_variant_with(variant, "rounding", rounding, &replica, error);
     unsigned primal = 1u << HD_WEIGHTS | 1u << HD_ACTIVATION;
     return status == HD_OK ? hd_lockstep(variant, &replica, primal, false, drift, error) : status;
 }

@@ -44,6 +44,10 @@ hd_status hd_variant_make(const char *name, const char *const *texts, size_t cou
 hd_status hd_variant_swap(const hd_variant *variant, const hd_variant *other, const char *key,
                           hd_variant *out, hd_error *error);
 
+/* *out is `variant` with key=value. Errors as hd_variant_make's. */
+hd_status hd_variant_with(const hd_variant *variant, const char *key, const char *value, hd_variant *out,
+                          hd_error *error);
+
 /* Whether the two are run alike: same results expected, to the bit. */
 bool hd_variant_same(const hd_variant *a, const hd_variant *b);
 
