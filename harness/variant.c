@@ -167,14 +167,6 @@ hd_status hd_variant_swap(const hd_variant *variant, const hd_variant *other, co
     return status == HD_OK ? resolve(out, error) : status;
 }
 
-hd_status hd_variant_with(const hd_variant *variant, const char *key, const char *value, hd_variant *out,
-                          hd_error *error) {
-    hd_variant other = {.count = 1};
-    snprintf(other.words[0].key, sizeof other.words[0].key, "%s", key);
-    snprintf(other.words[0].value, sizeof other.words[0].value, "%s", value);
-    return hd_variant_swap(variant, &other, key, out, error);
-}
-
 /* NULL: the device's usual one. */
 static bool same_arithmetic(const char *a, const char *b) {
     return a && b ? !strcmp(a, b) : a == b;
