@@ -57,7 +57,7 @@ sanitizers := $(if $(SANITIZE),$(or $(sanitizer_$(SANITIZE)),$(error SANITIZE=$(
 hd_cflags := $(CFLAGS) -std=gnu11 -ffp-contract=off -fno-fast-math -fopenmp $(warnings) $(sanitizers)
 hd_cppflags := -D_GNU_SOURCE -Iengines -Iharness $(BLIS_CFLAGS) $(deps_cppflags) $(CPPFLAGS)
 hd_ldflags := -fopenmp $(sanitizers) $(deps_ldflags) $(LDFLAGS)
-libs := $(BLIS_LIBS) -ljansson -linih -lz -lcrypto -lxxhash -lm -lpthread
+libs := $(BLIS_LIBS) -ljansson -linih -lz -lcrypto -lxxhash -lsqlite3 -lm -lpthread
 test_libs := -lcriterion -lmpfr -lgmp
 
 # The hot loops are compiled for several instruction sets, and the program picks one when it starts.
@@ -146,7 +146,7 @@ build: hyperdrift ## build the program, build/hyperdrift (the default)
 tests: $(programs) ## build the program and its tests, build/test-engines and build/test-harness
 
 libraries: ## try whether the libraries are there, those of the tests included
-	$(quiet)printf '\043include <%s>\n' blis.h jansson.h ini.h zlib.h openssl/sha.h criterion/criterion.h mpfr.h xxhash.h | \
+	$(quiet)printf '\043include <%s>\n' blis.h jansson.h ini.h zlib.h openssl/sha.h criterion/criterion.h mpfr.h xxhash.h sqlite3.h | \
 	    sed '$$a int main(void) { return 0; }' | $(CC) $(hd_cppflags) -x c - -x none -o /dev/null $(hd_ldflags) $(test_libs) $(libs)
 
 $(programs): %: $(out)/%

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "golden.h"
 #include "junit.h"
+#include "keeping.h"
 #include "report.h"
 #include "rounds.h"
 #include "trace.h"
@@ -16,6 +17,7 @@ typedef struct hd_checking {
     bool *seen;      /* [trace.count]: a record of 2017 has been judged by ... */
     bool *missed;    /* ... and something did not reproduce it */
     json_t *records; /* for --json, else NULL */
+    hd_keeping keeping;
     hd_verdict *verdicts;
     size_t count, capacity;
     hd_skip *skips;
@@ -27,6 +29,17 @@ static void worsen(hd_checking *checking, hd_status status) {
     if (status > checking->status) checking->status = status;
 }
 
+static void complain(hd_checking *checking, const hd_error *error) {
+    checking->status = hd_complain(checking->status, error);
+}
+
+/* A run, a golden or a trace that could not be judged by or at all: said already. */
+static void count_failure(hd_checking *checking, const char *message) {
+    hd_error error;
+    checking->failed_runs++;
+    if (hd_entry_add_failure(checking->keeping.entry, message, &error) != HD_OK) complain(checking, &error);
+}
+
 /* A new, empty verdict in the list; NULL, and the check failed, where there is no memory. */
 static hd_verdict *new_verdict(hd_checking *checking) {
     if (checking->count == checking->capacity) {
@@ -35,7 +48,7 @@ static hd_verdict *new_verdict(hd_checking *checking) {
         if (!verdicts) {
             hd_error error;
             hd_fail(&error, HD_UNAVAILABLE, "no memory for a verdict");
-            checking->status = hd_complain(checking->status, &error);
+            complain(checking, &error);
             return NULL;
         }
         checking->verdicts = verdicts;
@@ -89,12 +102,21 @@ static void judge_by_golden(hd_checking *checking, const hd_record *record, hd_j
     }
     if (status != HD_OK) {
         if (verdict) checking->count--, hd_verdict_free(verdict);
-        checking->status = hd_complain(checking->status, &error);
-        checking->failed_runs++;
+        complain(checking, &error);
+        count_failure(checking, error.message);
     } else if (verdict) {
         judged->golden = checking->count - 1;
     }
     hd_golden_free(&golden);
+}
+
+/* Keeps the record with what judged it. */
+static void keep(hd_checking *checking, const hd_record *record, const hd_judged *judged) {
+    hd_error error;
+    hd_status status = hd_entry_add_record(checking->keeping.entry, record, &error);
+    for (size_t i = judged->first; status == HD_OK && i < judged->last; i++)
+        status = hd_entry_add_verdict(checking->keeping.entry, &checking->verdicts[i], &error);
+    if (status != HD_OK) complain(checking, &error);
 }
 
 static hd_judged judge(hd_checking *checking, const hd_record *record) {
@@ -102,6 +124,26 @@ static hd_judged judge(hd_checking *checking, const hd_record *record) {
     judge_by_trace(checking, record, &judged);
     judge_by_golden(checking, record, &judged);
     judged.last = checking->count;
+    keep(checking, record, &judged);
+    return judged;
+}
+
+/* A repetition's record is judged by the first one's bits, where the arithmetic promises them. */
+static hd_judged judge_again(hd_checking *checking, const hd_record *record, const hd_record *first) {
+    hd_judged judged = {NONE, NONE, checking->count, checking->count};
+    hd_golden bits = {0};
+    hd_error error;
+    bool promised = first->hyper && !strcmp(record->arithmetic, "exact");
+    hd_verdict *verdict = promised ? new_verdict(checking) : NULL;
+    if (verdict && hd_golden_set_exact(&bits, first, &error) == HD_OK) {
+        hd_verdict_head(verdict, record, "repetition 1");
+        hd_golden_judge_bits(&bits, record, verdict);
+    } else if (verdict) {
+        complain(checking, &error); /* the verdict, being empty, fails */
+    }
+    judged.last = checking->count;
+    hd_golden_free(&bits);
+    keep(checking, record, &judged);
     return judged;
 }
 
@@ -159,12 +201,27 @@ static void add_record(hd_checking *checking, const hd_record *record) {
     if (hd_record_json(record, &json, &error) == HD_OK)
         json_array_append_new(checking->records, json);
     else
-        checking->status = hd_complain(checking->status, &error);
+        complain(checking, &error);
+}
+
+static void judge_repetition(hd_checking *checking, const hd_round *round, size_t step) {
+    hd_record records[2], first[2];
+    hd_judged judged[2] = {{0}, {0}};
+    worsen(checking, hd_round_load(round, step, false, records));
+    worsen(checking, hd_round_load(round->first, step, false, first));
+    for (size_t m = 0; m < 2; m++)
+        if (records[m].hyper) judged[m] = judge_again(checking, &records[m], &first[m]);
+    if (!checking->options->json) print_failures(checking, records, judged);
+    for (size_t m = 0; m < 2; m++) hd_record_free(&records[m]), hd_record_free(&first[m]);
 }
 
 static void judge_round(void *context, const hd_round *round) {
     hd_checking *checking = context;
     for (size_t k = 0; k < round->subject->experiment.hyper_iterations; k++) {
+        if (round->first) {
+            judge_repetition(checking, round, k);
+            continue;
+        }
         hd_record records[2];
         hd_judged judged[2] = {{0}, {0}};
         worsen(checking, hd_round_load(round, k, true, records));
@@ -187,6 +244,8 @@ static void judge_round(void *context, const hd_round *round) {
 
 static void note_skip(void *context, const char *what, const char *why) {
     hd_checking *checking = context;
+    hd_error error;
+    if (hd_entry_add_skip(checking->keeping.entry, what, why, &error) != HD_OK) complain(checking, &error);
     hd_skip *skips = realloc(checking->skips, (checking->skip_count + 1) * sizeof *skips);
     if (!skips) return;
     checking->skips = skips;
@@ -195,8 +254,8 @@ static void note_skip(void *context, const char *what, const char *why) {
     snprintf(skip->why, sizeof skip->why, "%s", why);
 }
 
-static void note_failure(void *context) {
-    ((hd_checking *)context)->failed_runs++;
+static void note_failure(void *context, const char *message) {
+    count_failure(context, message);
 }
 
 /* --- the end --- */
@@ -232,6 +291,7 @@ static void print_totals(const hd_checking *checking, hd_totals sum) {
         printf("%zu figure%s within a stated allowance (known, see above)\n", sum.known,
                sum.known == 1 ? "" : "s");
     if (checking->options->no_bits) puts("the goldens' bits were left aside (--no-bits)");
+    hd_keeping_print(stdout, &checking->keeping);
     printf("%zu passed, %zu failed, %zu skipped\n", sum.passed, sum.failed, checking->skip_count);
 }
 
@@ -258,28 +318,37 @@ static void print_json(const hd_checking *checking, hd_totals sum) {
                   sum.failed || !sum.passed ? "fail" : "pass", "bits", !checking->options->no_bits, "passed",
                   (int)sum.passed, "failed", (int)sum.failed, "records", checking->records, "quantities",
                   quantities, "skipped", skipped);
+    hd_keeping_put(document, &checking->keeping);
     json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');
     json_decref(document);
 }
 
-static hd_status conclude(hd_checking *checking) {
+static void append_to_history(hd_checking *checking, hd_totals sum) {
+    hd_error error;
+    hd_entry_conclude(checking->keeping.entry, checking->status, sum.passed, sum.failed, sum.known,
+                      checking->skip_count);
+    if (hd_keeping_end(&checking->keeping, &error) != HD_OK) complain(checking, &error);
+    if (checking->keeping.kept.clock_back) worsen(checking, HD_UNAVAILABLE);
+}
+
+static void conclude(hd_checking *checking) {
     hd_totals sum = totals(checking);
     hd_error error;
+    if (checking->options->junit &&
+        hd_junit_write(checking->options->junit, checking->verdicts, checking->count, checking->skips,
+                       checking->skip_count, checking->failed_runs, &error) != HD_OK)
+        complain(checking, &error);
+    if (sum.failed) worsen(checking, HD_DIFFERENT);
+    if (!sum.failed && !sum.passed && checking->status == HD_OK) {
+        hd_fail(&error, HD_DIFFERENT, "check: nothing was compared");
+        complain(checking, &error);
+    }
+    append_to_history(checking, sum);
     if (checking->options->json)
         print_json(checking, sum);
     else
         print_totals(checking, sum);
-    if (checking->options->junit &&
-        hd_junit_write(checking->options->junit, checking->verdicts, checking->count, checking->skips,
-                       checking->skip_count, checking->failed_runs, &error) != HD_OK)
-        checking->status = hd_complain(checking->status, &error);
-    if (sum.failed) worsen(checking, HD_DIFFERENT);
-    if (!sum.failed && !sum.passed && checking->status == HD_OK) {
-        hd_fail(&error, HD_DIFFERENT, "check: nothing was compared");
-        checking->status = hd_complain(checking->status, &error);
-    }
-    return checking->status;
 }
 
 static void load_trace(hd_checking *checking) {
@@ -288,26 +357,36 @@ static void load_trace(hd_checking *checking) {
     snprintf(folder, sizeof folder, "%s/golden/trace-2017", hd_data_root());
     if (access(folder, F_OK) != 0) return; /* another root may do without the trace */
     if (hd_trace_load(folder, &checking->trace, &error) != HD_OK) {
-        checking->status = hd_complain(checking->status, &error);
-        checking->failed_runs++;
+        complain(checking, &error);
+        count_failure(checking, error.message);
     }
     checking->seen = calloc(checking->trace.count + 1, sizeof *checking->seen);
     checking->missed = calloc(checking->trace.count + 1, sizeof *checking->missed);
     if (!checking->seen || !checking->missed) hd_trace_free(&checking->trace);
 }
 
-hd_status hd_command_check(const hd_options *options) {
-    hd_checking checking = {.options = options, .records = options->json ? json_array() : NULL};
-    hd_listener listener = {judge_round, note_skip, note_failure, &checking};
+static void run_all(hd_checking *checking) {
+    const hd_options *options = checking->options;
+    hd_listener listener = {judge_round, note_skip, note_failure, checking};
     hd_error error;
     char **names = NULL;
     size_t count = options->word_count;
-    load_trace(&checking);
+    load_trace(checking);
     if (count == 0 && hd_experiment_list(&names, &count, &error) != HD_OK)
-        checking.status = hd_complain(checking.status, &error);
+        complain(checking, &error);
     else
-        worsen(&checking, hd_rounds(options, names ? names : options->words, count, &listener));
-    hd_status status = conclude(&checking);
+        worsen(checking, hd_rounds(options, names ? names : options->words, count, &listener));
+    conclude(checking);
+    free(names);
+}
+
+hd_status hd_command_check(const hd_options *options) {
+    hd_checking checking = {.options = options, .records = options->json ? json_array() : NULL};
+    hd_error error;
+    if (hd_keeping_begin(&checking.keeping, options, &error) == HD_OK)
+        run_all(&checking);
+    else
+        complain(&checking, &error);
     for (size_t i = 0; i < checking.count; i++) hd_verdict_free(&checking.verdicts[i]);
     hd_trace_free(&checking.trace);
     json_decref(checking.records);
@@ -315,6 +394,6 @@ hd_status hd_command_check(const hd_options *options) {
     free(checking.skips);
     free(checking.seen);
     free(checking.missed);
-    free(names);
-    return status;
+    hd_keeping_free(&checking.keeping);
+    return checking.status;
 }

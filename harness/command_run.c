@@ -48,8 +48,8 @@ static void say_skipped(void *context, const char *what, const char *why) {
     fprintf(stderr, "skipped: %s: %s\n", what, why);
 }
 
-static void already_said(void *context) {
-    (void)context;
+static void already_said(void *context, const char *message) {
+    (void)context, (void)message;
 }
 
 hd_status hd_command_run(const hd_options *options) {

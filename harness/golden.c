@@ -409,7 +409,8 @@ static double largest(const hd_weights *weights) {
     return result;
 }
 
-static void judge_bits(hd_verdict *verdict, const hd_record *record, const hd_bits *bits) {
+void hd_golden_judge_bits(const hd_golden *golden, const hd_record *record, hd_verdict *verdict) {
+    const hd_bits *bits = &golden->exact[record->mode];
     hd_compare_hash(verdict, "bits weights", record->weights.sha256, bits->weights_sha256);
     hd_compare_bits(verdict, "bits validation_error", record->validation_error, bits->validation_error, true);
     const hd_accuracy *counts[3] = {&record->test, &record->validation, &record->training};
@@ -459,8 +460,7 @@ hd_status hd_golden_judge(const hd_golden *golden, const hd_record *record, hd_v
         double weight = largest(&reference->weights);
         hd_compare_records(verdict, record, reference, (hd_tolerances){of_float64, &weight});
     }
-    const hd_bits *bits = &golden->exact[record->mode];
-    if (strcmp(record->arithmetic, "exact") == 0 && bits->weights_sha256[0])
-        judge_bits(verdict, record, bits);
+    if (strcmp(record->arithmetic, "exact") == 0 && golden->exact[record->mode].weights_sha256[0])
+        hd_golden_judge_bits(golden, record, verdict);
     return HD_OK;
 }

@@ -93,6 +93,10 @@ hd_status hd_golden_save(const hd_golden *golden, const char *directory, hd_erro
  * after a failure *golden is zeroed. */
 hd_status hd_golden_load(const char *path, hd_golden *golden, hd_error *error);
 
+/* Judges a record by golden->exact[record->mode] alone: appends a judgement of each of its bits but the
+ * weights' own, which are judged by their hash. */
+void hd_golden_judge_bits(const hd_golden *golden, const hd_record *record, hd_verdict *verdict);
+
 /* Judges a record, its weights loaded, and fills the verdict's heading. A float32 record: each quantity by
  * the reference with its measured tolerance, and, in the exact arithmetic, all bits ("bits weights", "bits
  * hypergradient eta", ...) unless they were forgotten. A float64 record: as close to the reference as another

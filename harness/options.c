@@ -65,7 +65,8 @@ enum {
     KEY_FULL,
     KEY_PAIRING,
     KEY_AGAINST,
-    KEY_NO_BITS
+    KEY_NO_BITS,
+    KEY_HISTORY
 };
 
 static const struct argp_option option_list[] = {
@@ -92,7 +93,13 @@ static const struct argp_option option_list[] = {
     {"verify", KEY_VERIFY, "M", 0, "calibrate: judge M more replicas, which the calibration did not use", 0},
     {"loosen", KEY_LOOSEN, NULL, 0, "bless: allow tolerances to become looser than they are", 0},
     {"tolerance", KEY_TOLERANCE, "X", 0, "diff: allow this error in every quantity (default: 0)", 0},
-    {"repeat", KEY_REPEAT, "N", 0, "bench: repetitions (default: 5)", 0},
+    {"repeat", KEY_REPEAT, "N", 0,
+     "bench: repetitions (default: 5); check: run everything N times: the exact arithmetic must give the "
+     "same "
+     "bits each time, and --history keeps all times (default: 1)",
+     0},
+    {"history", KEY_HISTORY, "FILE", 0,
+     "check: keep the run in this history (an SQLite file; made if missing)", 0},
     {"a", 'a', "KEY=VALUE", 0,
      "drift: one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, math, rounding, "
      "arithmetic, tf32, "
@@ -210,6 +217,14 @@ static void expect_no_settings(const hd_options *options, struct argp_state *sta
                    : ": say mode=, device=, threads= or section.key= as KEY=VALUE");
 }
 
+/* Options that would be ignored. */
+static void refuse_strays(const hd_options *options, struct argp_state *state) {
+    bool check = options->command == HD_COMMAND_CHECK;
+    if (options->repeat && !check && options->command != HD_COMMAND_BENCH)
+        argp_error(state, "--repeat: goes with check and bench");
+    if (options->history && !check) argp_error(state, "--history: goes with check");
+}
+
 static void check_words(const hd_options *options, struct argp_state *state) {
     size_t count = options->word_count;
     switch (options->command) {
@@ -313,6 +328,9 @@ static error_t take(int key, char *argument, struct argp_state *state) {
     case KEY_LOOSEN:
         options->loosen = true;
         break;
+    case KEY_HISTORY:
+        options->history = file_name("history", argument, state);
+        break;
     case KEY_REPEAT:
         options->repeat = whole("repeat", argument, 1000, state);
         break;
@@ -330,6 +348,7 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case ARGP_KEY_END:
         check_words(options, state);
+        refuse_strays(options, state);
         if (options->required && !options->all_devices)
             argp_error(state, "--require %s: goes with --device all", options->required);
         break;
@@ -344,19 +363,34 @@ static const char *environment(const char *name) {
     return value && value[0] ? value : NULL;
 }
 
+/* Parsing reorders the arguments and cuts lists in pieces. */
+static void keep_arguments(int count, char *const *arguments, hd_options *options) {
+    options->arguments = calloc((size_t)count + 1, sizeof *options->arguments);
+    if (!options->arguments) exit(HD_UNAVAILABLE);
+    while (options->argument_count < count) {
+        char *copy = strdup(arguments[options->argument_count]);
+        if (!copy) exit(HD_UNAVAILABLE);
+        options->arguments[options->argument_count++] = copy;
+    }
+}
+
 void hd_options_parse(int argc, char **argv, hd_options *options) {
-    *options = (hd_options){.command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}, .repeat = 5};
+    *options = (hd_options){.command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}};
     options->words = calloc((size_t)argc + 1, sizeof *options->words);
     if (!options->words) exit(HD_UNAVAILABLE);
+    keep_arguments(argc, argv, options);
     options->device.kernels = environment("HYPERDRIFT_KERNELS");
     options->device.loops = environment("HYPERDRIFT_LOOPS");
     argp_err_exit_status = HD_INVALID;
     const struct argp argp = {option_list, take, "COMMAND [WORD...]", doc, NULL, NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, options);
     if (!options->replicas) options->replicas = options->command == HD_COMMAND_EXPLAIN ? 8 : 32;
+    if (!options->repeat) options->repeat = options->command == HD_COMMAND_BENCH ? 5 : 1;
 }
 
 void hd_options_free(hd_options *options) {
+    for (int i = 0; i < options->argument_count; i++) free(options->arguments[i]);
+    free(options->arguments);
     free(options->words);
     free(options->sets);
     free(options->side[0]);

@@ -38,6 +38,9 @@ typedef struct hd_options {
     size_t side_count[2];
     const char *out, *junit, *reason; /* NULL: not given */
     const char *against;              /* drift's capture; NULL: not given */
+    const char *history;              /* the file; NULL: not given */
+    char **arguments;                 /* [argument_count], owned: the command line as it was given */
+    int argument_count;
     size_t replicas, verify, repeat;
     double tolerance;
     bool json, quiet, verbose, loosen, full, pairing;

@@ -141,10 +141,6 @@ void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *re
 
 /* --- verdicts --- */
 
-static const char *measure_name(const hd_judgement *j) {
-    return j->measure == HD_RELATIVE ? "relative" : "absolute";
-}
-
 void hd_report_summary(FILE *to, const hd_verdict *verdict) {
     bool passes = hd_verdict_passes(verdict);
     const hd_judgement *worst = hd_verdict_worst(verdict);
@@ -176,7 +172,7 @@ void hd_report_details(FILE *to, const hd_verdict *verdict, bool all) {
             fprintf(to, "; off by %.3g, relative %.3g", j->error, j->relative);
             if (!isnan(j->ulps)) fprintf(to, ", %.3g ulp", j->ulps);
         }
-        if (!isnan(j->tolerance)) fprintf(to, "; allowed %s %.3g", measure_name(j), j->tolerance);
+        if (!isnan(j->tolerance)) fprintf(to, "; allowed %s %.3g", hd_measure_name(j->measure), j->tolerance);
         if (j->note[0]) fprintf(to, "; %s", j->note);
         fputc('\n', to);
     }

@@ -3,23 +3,46 @@
 #include "file.h"
 #include "scratch.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* Where the records of a repetition go. */
+static hd_status folder_of(const hd_round *round, const char *out, char path[PATH_MAX], hd_error *error) {
+    int length = round->first ? snprintf(path, PATH_MAX, "%s/repetition-%zu", out, round->repetition)
+                              : snprintf(path, PATH_MAX, "%s", out);
+    return length < PATH_MAX ? HD_OK : hd_fail(error, HD_INVALID, "%.200s: too long a path", out);
+}
+
+static hd_status run_once(const hd_options *options, hd_round *round, const char *out,
+                          const hd_listener *listener) {
+    hd_status worst = HD_OK;
+    hd_error error;
+    char path[PATH_MAX];
+    for (size_t m = 0; m < 2; m++) {
+        if (!options->mode[m] || (round->first && !round->first->folder[m][0])) continue;
+        hd_status status = folder_of(round, out, path, &error);
+        if (status == HD_OK)
+            status = hd_subject_run(round->subject, options, round->device, (hd_mode)m, path,
+                                    round->folder[m], &error);
+        if (status == HD_OK) continue;
+        round->folder[m][0] = '\0';
+        worst = hd_complain(worst, &error);
+        listener->failed(listener->context, error.message);
+    }
+    if (round->folder[HD_FORWARD][0] || round->folder[HD_REVERSE][0])
+        listener->round(listener->context, round);
+    return worst;
+}
 
 static hd_status run_round(const hd_options *options, const hd_subject *subject, const char *device,
                            const char *out, const hd_listener *listener) {
-    hd_round round = {.subject = subject, .device = device};
-    hd_status worst = HD_OK;
-    hd_error error;
-    for (size_t m = 0; m < 2; m++) {
-        if (!options->mode[m]) continue;
-        if (hd_subject_run(subject, options, device, (hd_mode)m, out, round.folder[m], &error) == HD_OK)
-            continue;
-        round.folder[m][0] = '\0';
-        worst = hd_complain(worst, &error);
-        listener->failed(listener->context);
+    hd_round first = {.subject = subject, .device = device, .repetition = 1};
+    hd_status worst = run_once(options, &first, out, listener);
+    for (size_t i = 2; i <= options->repeat; i++) {
+        hd_round again = {.subject = subject, .device = device, .repetition = i, .first = &first};
+        hd_status status = run_once(options, &again, out, listener);
+        if (status > worst) worst = status;
     }
-    if (round.folder[HD_FORWARD][0] || round.folder[HD_REVERSE][0])
-        listener->round(listener->context, &round);
     return worst;
 }
 
@@ -41,7 +64,7 @@ static hd_status look_for(const hd_options *options, const hd_subject *subject, 
         return HD_OK;
     }
     if (status == HD_OK) return HD_OK;
-    listener->failed(listener->context);
+    listener->failed(listener->context, error.message);
     return hd_complain(HD_OK, &error);
 }
 
@@ -53,7 +76,7 @@ static hd_status run_word(const hd_options *options, const char *word, const cha
     if (worst == HD_OK) worst = hd_directory_make(out, &error); /* or every run would say that it cannot be */
     if (worst != HD_OK) {
         hd_subject_close(&subject);
-        listener->failed(listener->context);
+        listener->failed(listener->context, error.message);
         return hd_complain(HD_OK, &error);
     }
     bool some = false;

@@ -8,19 +8,23 @@
 typedef struct hd_round {
     const hd_subject *subject;
     const char *device;
-    char folder[2][PATH_MAX]; /* by mode: where the records are; "" if it was not asked for or failed */
+    char folder[2][PATH_MAX];     /* by mode: where the records are; "" if it was not asked for or failed */
+    size_t repetition;            /* from 1 to options->repeat */
+    const struct hd_round *first; /* repetition 1 of it; NULL: this is it */
 } hd_round;
 
 typedef struct hd_listener {
     void (*round)(void *context, const hd_round *round);
     void (*skipped)(void *context, const char *what,
                     const char *why); /* a device that --device all does without, see README */
-    void (*failed)(void *context);    /* a run, or a whole experiment; said on stderr */
+    void (*failed)(void *context, const char *message); /* a run, or a whole experiment; said on stderr */
     void *context;
 } hd_listener;
 
 /* Runs them, calling the listener, and returns the worst status of what failed (HD_UNAVAILABLE for an
- * experiment that no device ran). Records are kept under options->out, or else until the end of this call. */
+ * experiment that no device ran). Each round is repeated as options->repeat says, its modes taking turns.
+ * Records are kept under options->out (those of repetition N > 1 in its folder repetition-N), or else until
+ * the end of this call. */
 hd_status hd_rounds(const hd_options *options, char *const *words, size_t count, const hd_listener *listener);
 
 /* Loads hyper-iteration `step`'s records of a round, by mode; where there is none the record stays zeroed

@@ -36,6 +36,10 @@ const char *hd_outcome_name(hd_outcome outcome) {
     return names[outcome];
 }
 
+const char *hd_measure_name(hd_measure measure) {
+    return measure == HD_RELATIVE ? "relative" : "absolute";
+}
+
 /* ---- JSON ---- */
 
 static json_t *number(double value) {
@@ -49,7 +53,7 @@ static json_t *judgement_json(const hd_judgement *judgement, hd_builder *builder
     if (judgement->element[0]) hd_build_text(builder, object, "element", judgement->element);
     hd_build(builder, object, "value", number(judgement->value));
     hd_build(builder, object, "expected", number(judgement->expected));
-    hd_build_text(builder, object, "measure", judgement->measure == HD_RELATIVE ? "relative" : "absolute");
+    hd_build_text(builder, object, "measure", hd_measure_name(judgement->measure));
     hd_build(builder, object, "tolerance", number(judgement->tolerance));
     hd_build(builder, object, "error", number(judgement->error));
     hd_build(builder, object, "relative", number(judgement->relative));

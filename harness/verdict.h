@@ -69,6 +69,9 @@ json_t *hd_verdict_json(const hd_verdict *verdict);
 /* "pass", "fail" or "known". */
 const char *hd_outcome_name(hd_outcome outcome);
 
+/* "absolute" or "relative". */
+const char *hd_measure_name(hd_measure measure);
+
 /* Whether a used more of its tolerance than b; of two past it alike, as where nothing is tolerated, has the
  * larger relative error. */
 bool hd_judgement_worse(const hd_judgement *a, const hd_judgement *b);
