@@ -73,22 +73,21 @@ typedef struct hd_appending {
 
 /* --- the run --- */
 
-static void write_moment(double seconds, char text[32]) {
-    time_t whole = (time_t)seconds;
+static void write_time(time_t time, char text[32]) {
     struct tm utc;
-    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&whole, &utc));
+    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&time, &utc));
 }
 
 /* The run's place in time, and whether the clock has gone back since the host's run before. */
-static double place_in_time(hd_sql *sql, const hd_entry *entry, const char *kept_now, bool *clock_back) {
-    double moment = entry->started;
+static double place_in_time(hd_sql *sql, const hd_entry *entry, const char *now, bool *clock_back) {
+    double moment = (double)entry->started;
     sqlite3_stmt *before = hd_sql_prepare(
         sql, "SELECT moment, kept FROM run WHERE host = ?1 ORDER BY moment DESC, id DESC LIMIT 1");
     hd_sql_bind(sql, before, "t", entry->host);
     *clock_back = false;
     if (hd_sql_row(sql, before)) {
         moment = fmax(moment, sqlite3_column_double(before, 0) + 1e-3);
-        *clock_back = strcmp(kept_now, hd_sql_text(before, 1)) < 0;
+        *clock_back = strcmp(now, hd_sql_text(before, 1)) < 0;
     }
     sqlite3_finalize(before);
     return moment;
@@ -96,31 +95,32 @@ static double place_in_time(hd_sql *sql, const hd_entry *entry, const char *kept
 
 static void insert_run(hd_sql *sql, const hd_entry *entry, hd_kept *kept) {
     char started[32], now[32];
-    write_moment(entry->started, started);
-    write_moment(entry->kept != 0 ? entry->kept : (double)time(NULL), now);
-    double moment = place_in_time(sql, entry, now, &kept->clock_back);
+    double moment = entry->moment;
+    write_time(entry->started, started);
+    write_time(entry->kept ? entry->kept : time(NULL), now);
+    kept->clock_back = entry->clock_back;
+    if (!entry->sha256[0]) moment = place_in_time(sql, entry, now, &kept->clock_back);
     hd_status status = kept->clock_back ? HD_UNAVAILABLE : entry->status; /* the worst there is */
-    sqlite3_stmt *insert =
-        hd_sql_prepare(sql, "INSERT INTO run (uid, sha256, moment, started, kept, clock_back, host, version, "
-                            "commit_id, arguments,"
-                            " status, passed, failed, known, skipped, matrix, shard, shards) VALUES (?1, '', "
-                            "?2, ?3, ?4, ?5, ?6, ?7,"
-                            " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0))");
-    hd_sql_do(sql, insert,
-              "tnttz"
-              "tttt"
-              "zzzzz"
-              "tzz",
-              entry->uid, moment, started, now, (size_t)kept->clock_back, entry->host, entry->version,
-              entry->commit, entry->arguments, (size_t)status, entry->passed, entry->failed, entry->known,
-              entry->skipped, entry->matrix[0] ? entry->matrix : NULL, entry->shard, entry->shards);
+    sqlite3_stmt *insert = hd_sql_prepare(
+        sql, "INSERT INTO run (uid, sha256, moment, started, kept, clock_back, host, version, commit_id, "
+             "arguments,"
+             " status, passed, failed, known, skipped, matrix, shard, shards)"
+             " VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
+             " nullif(?17, 0)) RETURNING id");
+    kept->run =
+        hd_sql_first(sql, insert, "tnttzttttzzzzztzz", entry->uid, moment, started, now,
+                     (size_t)kept->clock_back, entry->host, entry->version, entry->commit, entry->arguments,
+                     (size_t)status, entry->passed, entry->failed, entry->known, entry->skipped,
+                     entry->matrix[0] ? entry->matrix : NULL, entry->shard, entry->shards);
     sqlite3_finalize(insert);
-    kept->run = sqlite3_last_insert_rowid(sql->history->database);
 }
 
-static void seal(hd_sql *sql, int64_t run) {
+/* Seals the run; one that was kept before must come out as it was. */
+static void seal(hd_sql *sql, int64_t run, const hd_entry *entry) {
     char sha256[HD_DIGEST];
     hd_seal_run(sql, run, sha256);
+    if (sql->status == HD_OK && entry->sha256[0] && strcmp(sha256, entry->sha256) != 0)
+        sql->status = hd_fail(sql->error, HD_INVALID, "run %s is not what it was sealed as", entry->uid);
     sqlite3_stmt *update = hd_sql_prepare(sql, "UPDATE run SET sha256 = ?1 WHERE id = ?2");
     hd_sql_do(sql, update, "ti", sha256, run);
     sqlite3_finalize(update);
@@ -185,25 +185,30 @@ static void insert_record(hd_appending *a, int64_t run, const hd_entry *entry, s
                       intern_verdict(a, &entry->verdicts[i]));
 }
 
+static void insert_all(hd_appending *a, const hd_entry *entry, hd_kept *kept) {
+    for (size_t i = 0; i < QUERIES; i++) a->query[i] = hd_sql_prepare(&a->sql, texts[i]);
+    insert_run(&a->sql, entry, kept);
+    for (size_t i = 0; i < entry->record_count; i++) insert_record(a, kept->run, entry, i);
+    for (size_t i = 0; i < entry->skip_count; i++)
+        hd_sql_do(&a->sql, a->query[INSERT_SKIP], "itt", kept->run, entry->skips[i][0], entry->skips[i][1]);
+    for (size_t i = 0; i < entry->failure_count; i++)
+        hd_sql_do(&a->sql, a->query[INSERT_FAILURE], "it", kept->run, entry->failures[i]);
+    seal(&a->sql, kept->run, entry);
+    for (size_t i = 0; i < QUERIES; i++) sqlite3_finalize(a->query[i]);
+}
+
 hd_status hd_history_append(hd_history *history, const hd_entry *entry, hd_kept *kept, hd_error *error) {
     hd_appending a = {.sql = {.history = history, .doing = "the run could not be kept", .error = error}};
+    bool alone = sqlite3_get_autocommit(history->database);
     *kept = (hd_kept){0};
     if (entry->incomplete)
         return hd_fail(error, HD_UNAVAILABLE, "%s: the run is not kept: there was no memory for all of it",
                        history->path);
-    hd_sql_begin(&a.sql);
-    for (size_t i = 0; i < QUERIES; i++) a.query[i] = hd_sql_prepare(&a.sql, texts[i]);
-    insert_run(&a.sql, entry, kept);
-    for (size_t i = 0; i < entry->record_count; i++) insert_record(&a, kept->run, entry, i);
-    for (size_t i = 0; i < entry->skip_count; i++)
-        hd_sql_do(&a.sql, a.query[INSERT_SKIP], "itt", kept->run, entry->skips[i][0], entry->skips[i][1]);
-    for (size_t i = 0; i < entry->failure_count; i++)
-        hd_sql_do(&a.sql, a.query[INSERT_FAILURE], "it", kept->run, entry->failures[i]);
-    seal(&a.sql, kept->run);
-    for (size_t i = 0; i < QUERIES; i++) sqlite3_finalize(a.query[i]);
-    hd_status status = hd_sql_end(&a.sql);
-    if (status != HD_OK) *kept = (hd_kept){0};
-    return status;
+    if (alone) hd_sql_begin(&a.sql);
+    insert_all(&a, entry, kept);
+    if (alone) hd_sql_end(&a.sql);
+    if (a.sql.status != HD_OK) *kept = (hd_kept){0};
+    return a.sql.status;
 }
 
 /* --- another experiment under the same name --- */

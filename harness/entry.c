@@ -63,7 +63,7 @@ hd_entry *hd_entry_new(int count, char *const *arguments) {
     hd_entry *entry = calloc(1, sizeof *entry);
     if (!entry) return NULL;
     name_run(entry->uid);
-    entry->started = (double)time(NULL);
+    entry->started = time(NULL);
     if (gethostname(entry->host, sizeof entry->host - 1) != 0)
         snprintf(entry->host, sizeof entry->host, "unknown");
     snprintf(entry->version, sizeof entry->version, "%s", HD_VERSION);

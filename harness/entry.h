@@ -10,6 +10,8 @@
 #include "record.h"
 #include "verdict.h"
 
+#include <time.h>
+
 enum { HD_RUN_UID = 33, HD_MACHINE = 256 };
 
 /* What one repetition of a record cost. */
@@ -40,7 +42,7 @@ typedef struct hd_kept_verdict {
 
 typedef struct hd_entry {
     char uid[HD_RUN_UID];
-    double started, kept; /* seconds since 1970; kept 0: when it is appended */
+    time_t started, kept; /* kept 0: when it is appended */
     char host[HD_MACHINE], version[HD_LABEL], commit[HD_LABEL];
     char *arguments;               /* owned, a JSON array */
     char matrix[HD_LABEL];         /* "": a run by itself */
@@ -53,6 +55,10 @@ typedef struct hd_entry {
     bool incomplete; /* something could not be added: it will not be appended */
     hd_status status;
     size_t passed, failed, known, skipped;
+    /* Of a run that was kept before, else zero, and found by hd_history_append: */
+    double moment;
+    bool clock_back;
+    char sha256[HD_DIGEST];
 } hd_entry;
 
 /* What became of an entry. */
@@ -87,9 +93,14 @@ hd_status hd_entry_add_failure(hd_entry *entry, const char *message, hd_error *e
 void hd_entry_conclude(hd_entry *entry, hd_status status, size_t passed, size_t failed, size_t known,
                        size_t skipped);
 
-/* Appends the run in one transaction. Once this has returned HD_OK it is on the disk. Errors as history.h's;
- * HD_UNAVAILABLE for an entry that is incomplete. */
+/* Appends the run in one transaction, or as a part of the one that is open. Once this has returned HD_OK, and
+ * the transaction is done, it is on the disk. Errors as history.h's; HD_UNAVAILABLE for an entry that is
+ * incomplete, HD_INVALID for a run that was kept before and is not what it was sealed as. */
 hd_status hd_history_append(hd_history *history, const hd_entry *entry, hd_kept *kept, hd_error *error);
+
+/* Reads a run that is kept. *entry is the caller's to free; NULL after a failure. HD_INVALID: there is none
+ * of that id. Of its judgements error, relative, resolution and ulps are not known (NaN). */
+hd_status hd_history_load(const hd_history *history, int64_t run, hd_entry **entry, hd_error *error);
 
 /* Says of each experiment of the run that had another hash, or other data, under its name before, and never
  * this one: "NAME is another experiment than on the nights before (hash 1234abcd, was 5678ef01)". */

@@ -151,6 +151,17 @@ hd_status hd_history_open(const char *path, hd_history_access access, hd_history
     return sql.status;
 }
 
+hd_status hd_history_scratch(const char *path, hd_history *history, hd_error *error) {
+    *history = (hd_history){.path = path};
+    hd_sql sql = {.history = history, .doing = "needs a temporary file", .error = error};
+    if (sqlite3_open("", &history->database) == SQLITE_OK)
+        migrate(&sql);
+    else
+        sql.status = hd_history_fail(history, error, sql.doing);
+    if (sql.status != HD_OK) hd_history_close(history);
+    return sql.status;
+}
+
 void hd_history_close(hd_history *history) {
     sqlite3_close(history->database);
     *history = (hd_history){0};

@@ -20,6 +20,7 @@
 #include "error.h"
 
 #include <sqlite3.h>
+#include <stddef.h>
 
 enum { HD_HISTORY_PATIENCE = 10 /* seconds */ };
 
@@ -43,11 +44,28 @@ typedef struct hd_history {
  * End with hd_history_close; after a failure *history is closed. */
 hd_status hd_history_open(const char *path, hd_history_access access, hd_history *history, hd_error *error);
 
+/* An empty one in a temporary file without a name, which is gone when it is closed; path is for messages. */
+hd_status hd_history_scratch(const char *path, hd_history *history, hd_error *error);
+
 /* Closes and zeroes it; queries on it must have been finalized. A zeroed one is allowed. */
 void hd_history_close(hd_history *history);
 
 /* Reads the whole file for damage: HD_INVALID names the first that is found. */
 hd_status hd_history_inspect(const hd_history *history, hd_error *error);
+
+/* As hd_history_inspect, and holds every run, result, provenance and verdict against its hash (seal.h). */
+hd_status hd_history_verify(const hd_history *history, hd_error *error);
+
+/* Copies the runs that `from` has and `into` has not, known by their uid, in one transaction; those that are
+ * there already are counted. HD_INVALID for a run in `from` that is not whole (nothing is copied then).
+ * Merging a file into itself, or twice, changes nothing; a run that was pruned from `into` comes back. */
+hd_status hd_history_merge(hd_history *into, const hd_history *from, size_t *copied, size_t *there,
+                           hd_error *error);
+
+/* Copies every run of `from`, a corrupt file, that is whole: *saved of *found that are seen there at all.
+ * HD_UNAVAILABLE: `into` cannot take them. */
+hd_status hd_history_recover(const hd_history *from, hd_history *into, size_t *saved, size_t *found,
+                             hd_error *error);
 
 /* Turns what SQLite last complained of into an error: "PATH: what was being done: cause". */
 hd_status hd_history_fail(const hd_history *history, hd_error *error, const char *doing);

@@ -123,3 +123,44 @@ void hd_seal_run(hd_sql *sql, int64_t run, char hex[HD_DIGEST]) {
         "SELECT message FROM failure WHERE run = ?1 ORDER BY message"};
     seal_rows(sql, queries, sizeof queries / sizeof *queries, run, hex);
 }
+
+/* --- all of a file --- */
+
+static void expect_seal(hd_sql *sql, const char *what, sqlite3_stmt *row, const char *found) {
+    if (sql->status != HD_OK || !strcmp(hd_sql_text(row, 1), found)) return;
+    sql->status = hd_fail(sql->error, HD_INVALID, "%s: %s %lld is not what it was sealed as",
+                          sql->history->path, what, (long long)sqlite3_column_int64(row, 0));
+}
+
+/* Texts are hashed as they are. */
+static void verify_texts(hd_sql *sql, const char *what, const char *rows) {
+    sqlite3_stmt *row = hd_sql_prepare(sql, rows);
+    while (hd_sql_row(sql, row)) {
+        char found[HD_DIGEST];
+        const char *text = hd_sql_text(row, 2);
+        sql->status = hd_digest_block(text, strlen(text), found, sql->error);
+        expect_seal(sql, what, row, found);
+    }
+    sqlite3_finalize(row);
+}
+
+static void verify_rows(hd_sql *sql, const char *what, const char *rows,
+                        void (*seal)(hd_sql *sql, int64_t id, char hex[HD_DIGEST])) {
+    sqlite3_stmt *row = hd_sql_prepare(sql, rows);
+    while (hd_sql_row(sql, row)) {
+        char found[HD_DIGEST];
+        seal(sql, sqlite3_column_int64(row, 0), found);
+        expect_seal(sql, what, row, found);
+    }
+    sqlite3_finalize(row);
+}
+
+hd_status hd_history_verify(const hd_history *history, hd_error *error) {
+    hd_sql sql = {.history = history, .doing = "was verified", .error = error};
+    sql.status = hd_history_inspect(history, error);
+    verify_texts(&sql, "result", "SELECT id, sha256, json FROM result");
+    verify_texts(&sql, "provenance", "SELECT id, sha256, json FROM provenance");
+    verify_rows(&sql, "verdict", "SELECT id, sha256 FROM verdict", hd_seal_kept_verdict);
+    verify_rows(&sql, "run", "SELECT id, sha256 FROM run", hd_seal_run);
+    return sql.status;
+}

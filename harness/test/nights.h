@@ -20,7 +20,7 @@
 
 enum { NIGHTS_STEPS = 3, NIGHTS_DAY = 86400 };
 
-static const double nights_first = 1764554400; /* 2025-12-01T02:00:00Z */
+static const time_t nights_first = 1764554400; /* 2025-12-01T02:00:00Z */
 
 /* Called for each record before it is added: changes what it likes of record and verdict. */
 typedef void nights_plan(size_t night, size_t series, hd_record *record, hd_verdict *verdict);
@@ -112,7 +112,7 @@ static inline hd_entry *nights_entry(const char *host, size_t night, size_t seri
     hd_entry *entry = hd_entry_new(2, arguments);
     cr_assert_not_null(entry);
     hd_record record = sample_record();
-    entry->started = nights_first + (double)night * NIGHTS_DAY;
+    entry->started = nights_first + (time_t)night * NIGHTS_DAY;
     entry->kept = entry->started + 600;
     snprintf(entry->host, sizeof entry->host, "%s", host);
     snprintf(entry->commit, sizeof entry->commit, "c%06zu", night / 7);
