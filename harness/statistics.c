@@ -1,7 +1,5 @@
 #include "statistics.h"
 
-#include "random.h"
-
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -111,8 +109,7 @@ hd_split hd_best_split(double *x, size_t n) {
     return best;
 }
 
-/* A normal number (Box and Muller). */
-static double normal(hd_mt19937 *generator) {
+double hd_normal(hd_mt19937 *generator) {
     double u = ((double)hd_mt19937_word(generator) + 1) * 0x1p-32,
            v = (double)hd_mt19937_word(generator) * 0x1p-32;
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
@@ -125,7 +122,7 @@ double hd_split_critical(size_t n) {
     if (!x) return 0;
     hd_mt19937_seed(&generator, 1);
     for (int s = 0; s < SAMPLES; s++) {
-        for (size_t i = 0; i < n; i++) x[i] = normal(&generator);
+        for (size_t i = 0; i < n; i++) x[i] = hd_normal(&generator);
         least = fmin(least, hd_best_split(x, n).within);
     }
     free(x);

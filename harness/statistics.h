@@ -2,6 +2,8 @@
 #ifndef HD_STATISTICS_H
 #define HD_STATISTICS_H
 
+#include "random.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,6 +26,9 @@ double hd_t_quantile(double tail, double freedom);
  * of them added up to `total`: they are Poisson's with a rate whose prior is Jeffreys', so the next one is
  * negative binomial, P(0) = (n / (n + 1))^(total + 1/2). */
 size_t hd_count_bound(double total, size_t n, double tail);
+
+/* The next standard normal number from the stream (Box and Muller 1958). */
+double hd_normal(hd_mt19937 *generator);
 
 /* A sample cut in two where that leaves the least sum of squares within the parts. `within` is that sum over
  * the sum of squares of the whole: near 1 - 2/pi = 0.36 for a large normal sample however wide it is, and
