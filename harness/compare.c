@@ -344,7 +344,7 @@ void hd_compare_hypers(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers
     }
 }
 
-void hd_compare_records(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
+void hd_compare_figures(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
                         hd_tolerances tolerances) {
     bool float32 = record->float32 || expected->float32;
     hd_compare_count(verdict, "test_accuracy", record->test, expected->test,
@@ -357,5 +357,10 @@ void hd_compare_records(hd_verdict *verdict, const hd_record *record, const hd_r
                       HD_ABSOLUTE, tolerance_of(tolerances, "validation_error"), float32);
     hd_compare_hypers(verdict, record->hyper, record->hypers, expected->hyper, expected->hypers, float32,
                       tolerances);
+}
+
+void hd_compare_records(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
+                        hd_tolerances tolerances) {
+    hd_compare_figures(verdict, record, expected, tolerances);
     hd_compare_weights(verdict, record, expected, tolerances);
 }

@@ -72,8 +72,12 @@ void hd_compare_names(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers,
 void hd_compare_hypers(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers, const hd_hyper *expected,
                        size_t expected_hypers, bool float32, hd_tolerances tolerances);
 
-/* A record against another: accuracies, validation error (absolute), hyperparameters, hypergradients,
- * weights. */
+/* The numbers in a record against another's: accuracies, validation error (absolute), hyperparameters,
+ * hypergradients. */
+void hd_compare_figures(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
+                        hd_tolerances tolerances);
+
+/* A record against another: its figures, then its weights. */
 void hd_compare_records(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
                         hd_tolerances tolerances);
 

@@ -230,6 +230,11 @@ json_t *hd_build_real(hd_builder *builder, json_t *object, const char *key, doub
     return NULL;
 }
 
+json_t *hd_build_number(hd_builder *builder, json_t *object, const char *key, double value) {
+    const char *text = isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+    return hd_build(builder, object, key, isfinite(value) ? json_real(value) : json_string(text));
+}
+
 json_t *hd_build_size(hd_builder *builder, json_t *object, const char *key, size_t value) {
     return hd_build(builder, object, key, json_integer((json_int_t)value));
 }

@@ -80,6 +80,8 @@ json_t *hd_build(hd_builder *builder, json_t *object, const char *key, json_t *j
 json_t *hd_build_element(hd_builder *builder, json_t *array, json_t *json);
 /* A finite number; NaN and Inf are HD_DIFFERENT, naming `what`. */
 json_t *hd_build_real(hd_builder *builder, json_t *object, const char *key, double value, const char *what);
+/* Any number, as hd_node_number reads it: the texts "nan", "inf", "-inf" stand for what JSON lacks. */
+json_t *hd_build_number(hd_builder *builder, json_t *object, const char *key, double value);
 json_t *hd_build_size(hd_builder *builder, json_t *object, const char *key, size_t value);
 /* A text; HD_INVALID if it is not UTF-8. */
 json_t *hd_build_text(hd_builder *builder, json_t *object, const char *key, const char *text);

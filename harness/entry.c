@@ -2,6 +2,7 @@
 
 #include "build_info.h"
 #include "digest.h"
+#include "list.h"
 #include "seal.h"
 
 #include <stdio.h>
@@ -19,13 +20,6 @@ static hd_status added(hd_entry *entry, hd_status status) {
 
 static hd_status no_memory(hd_error *error) {
     return hd_fail(error, HD_UNAVAILABLE, "no memory for a run's entry in the history");
-}
-
-/* Room for one more element of a list of `count`, which doubles where it is full; NULL: no memory, the list
- * is as it was. */
-static void *grown(void *list, size_t count, size_t size) {
-    bool full = (count & (count - 1)) == 0; /* 0 or a power of two */
-    return full ? realloc(list, (count ? 2 * count : 1) * size) : list;
 }
 
 /* A copy that is UTF-8 whatever came in: file names and messages that hold them need not be. */
@@ -166,7 +160,7 @@ static bool same_series_and_step(const hd_kept_record *a, const hd_kept_record *
 }
 
 static hd_status add_repetition(hd_kept_record *kept, const hd_record *record, hd_error *error) {
-    hd_repetition *repetitions = grown(kept->repetitions, kept->count, sizeof *repetitions);
+    hd_repetition *repetitions = hd_list_room(kept->repetitions, kept->count, sizeof *repetitions);
     if (!repetitions) return no_memory(error);
     kept->repetitions = repetitions;
     repetitions[kept->count++] = (hd_repetition){
@@ -184,7 +178,7 @@ static hd_status add_repetition(hd_kept_record *kept, const hd_record *record, h
 /* A new element at the list's end, counted already so that hd_entry_free sees what it comes to own. */
 static hd_status new_record(hd_entry *entry, const hd_kept_record *heading, const hd_record *record,
                             hd_error *error) {
-    hd_kept_record *records = grown(entry->records, entry->record_count, sizeof *records);
+    hd_kept_record *records = hd_list_room(entry->records, entry->record_count, sizeof *records);
     if (!records) return no_memory(error);
     entry->records = records;
     hd_kept_record *kept = &records[entry->record_count++];
@@ -210,7 +204,7 @@ hd_status hd_entry_add_record(hd_entry *entry, const hd_record *record, hd_error
 /* --- what is said of them --- */
 
 static hd_status add_verdict(hd_entry *entry, const hd_verdict *verdict, hd_error *error) {
-    hd_kept_verdict *verdicts = grown(entry->verdicts, entry->verdict_count, sizeof *verdicts);
+    hd_kept_verdict *verdicts = hd_list_room(entry->verdicts, entry->verdict_count, sizeof *verdicts);
     if (!verdicts) return no_memory(error);
     entry->verdicts = verdicts;
     hd_kept_verdict *kept = &verdicts[entry->verdict_count];
@@ -229,7 +223,7 @@ hd_status hd_entry_add_verdict(hd_entry *entry, const hd_verdict *verdict, hd_er
 
 hd_status hd_entry_add_skip(hd_entry *entry, const char *what, const char *why, hd_error *error) {
     if (!entry) return HD_OK;
-    char *(*skips)[2] = grown(entry->skips, entry->skip_count, sizeof *skips);
+    char *(*skips)[2] = hd_list_room(entry->skips, entry->skip_count, sizeof *skips);
     if (!skips) return added(entry, no_memory(error));
     entry->skips = skips;
     char **skip = skips[entry->skip_count++];
@@ -240,7 +234,7 @@ hd_status hd_entry_add_skip(hd_entry *entry, const char *what, const char *why, 
 
 hd_status hd_entry_add_failure(hd_entry *entry, const char *message, hd_error *error) {
     if (!entry) return HD_OK;
-    char **failures = grown(entry->failures, entry->failure_count, sizeof *failures);
+    char **failures = hd_list_room(entry->failures, entry->failure_count, sizeof *failures);
     if (!failures) return added(entry, no_memory(error));
     entry->failures = failures;
     char *copy = text_copy(message);

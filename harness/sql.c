@@ -10,6 +10,11 @@ static void expect(hd_sql *sql, int code) {
     if (!fine && sql->status == HD_OK) sql->status = hd_history_fail(sql->history, sql->error, sql->doing);
 }
 
+void hd_sql_no_memory(hd_sql *sql) {
+    if (sql->status != HD_OK) return;
+    sql->status = hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: no memory", sql->history->path, sql->doing);
+}
+
 void hd_sql_run(hd_sql *sql, const char *statements) {
     if (sql->status == HD_OK) expect(sql, sqlite3_exec(sql->history->database, statements, NULL, NULL, NULL));
 }

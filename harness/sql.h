@@ -15,6 +15,9 @@ typedef struct hd_sql {
     hd_error *error;
 } hd_sql;
 
+/* Fails for want of memory: HD_UNAVAILABLE. */
+void hd_sql_no_memory(hd_sql *sql);
+
 /* Runs statements that take no values and give no rows. */
 void hd_sql_run(hd_sql *sql, const char *statements);
 

@@ -42,23 +42,18 @@ const char *hd_measure_name(hd_measure measure) {
 
 /* ---- JSON ---- */
 
-static json_t *number(double value) {
-    if (isfinite(value)) return json_real(value);
-    return json_string(isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
-}
-
 static json_t *judgement_json(const hd_judgement *judgement, hd_builder *builder) {
     json_t *object = json_object();
     hd_build_text(builder, object, "name", judgement->name);
     if (judgement->element[0]) hd_build_text(builder, object, "element", judgement->element);
-    hd_build(builder, object, "value", number(judgement->value));
-    hd_build(builder, object, "expected", number(judgement->expected));
+    hd_build_number(builder, object, "value", judgement->value);
+    hd_build_number(builder, object, "expected", judgement->expected);
     hd_build_text(builder, object, "measure", hd_measure_name(judgement->measure));
-    hd_build(builder, object, "tolerance", number(judgement->tolerance));
-    hd_build(builder, object, "error", number(judgement->error));
-    hd_build(builder, object, "relative", number(judgement->relative));
-    hd_build(builder, object, "ulps", number(judgement->ulps));
-    hd_build(builder, object, "budget_used", number(judgement->budget_used));
+    hd_build_number(builder, object, "tolerance", judgement->tolerance);
+    hd_build_number(builder, object, "error", judgement->error);
+    hd_build_number(builder, object, "relative", judgement->relative);
+    hd_build_number(builder, object, "ulps", judgement->ulps);
+    hd_build_number(builder, object, "budget_used", judgement->budget_used);
     hd_build_text(builder, object, "verdict", hd_outcome_name(judgement->outcome));
     if (judgement->note[0]) hd_build_text(builder, object, "note", judgement->note);
     return object;
