@@ -6,7 +6,8 @@
  *     hd_history_close(&history);
  *
  * Series s: experiment "synthetic-<s / 4>", forward for even s, else reverse; s / 2 even: on cpu, else on
- * cuda. Each night has three hyper-iterations a series, one repetition each, with 2 % of noise in the time.
+ * cuda, with the same bits. Each night has three hyper-iterations a series, one repetition each, with 2 % of
+ * noise in the time.
  */
 #ifndef HD_TEST_NIGHTS_H
 #define HD_TEST_NIGHTS_H
@@ -49,14 +50,17 @@ static inline hd_history nights_open(const char *path) {
 
 static inline void nights_fill(size_t night, size_t series, size_t step, hd_record *record) {
     bool cuda = series / 2 % 2;
+    size_t computation = series / 4 * 2 + series % 2; /* experiment and mode: cpu and cuda have its numbers */
     double seconds = 0.1 * (double)(1 + series) * (1 + 0.02 * nights_noise(night, series, step));
     snprintf(record->experiment, sizeof record->experiment, "synthetic-%zu", series / 4);
     snprintf(record->device, sizeof record->device, "%s", cuda ? "cuda" : "cpu");
     snprintf(record->experiment_sha256, HD_DIGEST, "%064zx", series / 4 + 1);
     record->mode = series % 2 ? HD_REVERSE : HD_FORWARD;
     record->step = step;
+    record->hyper[0].value = 0;
+    record->hyper[0].hypergradient = (double)11.980854f;
     record->hyper[1].value = (double)(0.01f + 0.001f * (float)step);
-    record->hyper[1].hypergradient = (double)(-39.794144f - 10 * (float)series - (float)step);
+    record->hyper[1].hypergradient = (double)(-39.794144f - 10 * (float)computation - (float)step);
     record->operations = 0.1 * (double)(1 + series) * 120e9;
     record->sgemm_rate = 150;
     record->seconds = (hd_timing){.total = seconds,
