@@ -21,7 +21,7 @@ static hd_status in_context(const hd_history *from, int64_t run, hd_status statu
     hd_error cause = *error;
     if (status != HD_INVALID) return status;
     return hd_fail(error, status,
-                   "%.150s: run %lld cannot be copied: %.250s (try: hyperdrift history list --verify %.150s)",
+                   "%.150s: run %lld cannot be copied: %.250s (try: hyperdrift history verify %.150s)",
                    from->path, (long long)run, cause.message, from->path);
 }
 
@@ -52,19 +52,25 @@ hd_status hd_history_merge(hd_history *into, const hd_history *from, size_t *cop
 
 /* Copies the rows of a table as far as they can be read in that order. Rows that do not fit (damaged, or
  * there already) are left out. */
-static void salvage_rows(sqlite3 *from, const char *table, const char *order, sqlite3 *into) {
-    char text[256];
+static void salvage_rows(sqlite3 *from, const char *select, const char *order, const char *table,
+                         sqlite3 *into) {
+    char text[1024];
     sqlite3_stmt *read = NULL, *insert = NULL;
-    snprintf(text, sizeof text, "SELECT * FROM %s ORDER BY %s", table, order);
+    snprintf(text, sizeof text, "SELECT %s FROM %s ORDER BY %s", select, table, order);
     if (sqlite3_prepare_v2(from, text, -1, &read, NULL) != SQLITE_OK) return;
-    int columns = sqlite3_column_count(read);
-    int length = snprintf(text, sizeof text, "INSERT OR IGNORE INTO %s VALUES (?1", table);
-    for (int c = 2; c <= columns; c++)
-        length += snprintf(text + length, sizeof text - (size_t)length, ", ?%d", c);
-    snprintf(text + length, sizeof text - (size_t)length, ")");
+    const char *comma = "";
+    size_t used = (size_t)snprintf(text, sizeof text, "INSERT OR IGNORE INTO %s (", table);
+    for (int c = 0; c < sqlite3_column_count(read); c++, comma = ", ")
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%s", comma, sqlite3_column_name(read, c));
+    comma = ") VALUES (?";
+    for (int c = 0; c < sqlite3_column_count(read); c++, comma = ", ?")
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s", comma);
+    snprintf(text + used, sizeof text - used, ")");
     sqlite3_prepare_v2(into, text, -1, &insert, NULL);
     while (sqlite3_step(read) == SQLITE_ROW) {
-        for (int c = 0; c < columns; c++) sqlite3_bind_value(insert, c + 1, sqlite3_column_value(read, c));
+        for (int c = 0; c < sqlite3_column_count(read); c++)
+            sqlite3_bind_value(insert, c + 1, sqlite3_column_value(read, c));
         sqlite3_step(insert);
         sqlite3_reset(insert);
     }
@@ -75,14 +81,18 @@ static void salvage_rows(sqlite3 *from, const char *table, const char *order, sq
 /* Copies every table from either end, so that of one broken page only its own rows are lost, and no index is
  * needed. */
 static void salvage(hd_sql *sql, sqlite3 *from) {
-    sqlite3_stmt *table = hd_sql_prepare(sql, "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' "
-                                              "AND type = 'table' AND name NOT LIKE 'sqlite%'");
+    sqlite3 *into = sql->history->database;
+    sqlite3_stmt *table = hd_sql_prepare(sql, "SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"
+                                              " AND type = 'table' AND name NOT LIKE 'sqlite%'");
     while (hd_sql_row(sql, table)) {
-        bool by_key =
-            sqlite3_column_int(table, 1); /* a table without rowids: its key are the first two columns */
         const char *name = hd_sql_text(table, 0);
-        salvage_rows(from, name, by_key ? "1, 2" : "rowid", sql->history->database);
-        salvage_rows(from, name, by_key ? "1 DESC, 2 DESC" : "rowid DESC", sql->history->database);
+        if (sqlite3_column_int(table, 1)) { /* without rowids: the first two columns are its key */
+            salvage_rows(from, "*", "1, 2", name, into);
+            salvage_rows(from, "*", "1 DESC, 2 DESC", name, into);
+        } else {
+            salvage_rows(from, "rowid AS rowid, *", "rowid", name, into);
+            salvage_rows(from, "rowid AS rowid, *", "rowid DESC", name, into);
+        }
     }
     sqlite3_finalize(table);
 }

@@ -99,7 +99,8 @@ void hd_entry_conclude(hd_entry *entry, hd_status status, size_t passed, size_t 
 hd_status hd_history_append(hd_history *history, const hd_entry *entry, hd_kept *kept, hd_error *error);
 
 /* Reads a run that is kept. *entry is the caller's to free; NULL after a failure. HD_INVALID: there is none
- * of that id. Of its judgements error, relative, resolution and ulps are not known (NaN). */
+ * of that id. Of its judgements resolution and ulps are not known (NaN), and relative is of |expected| in
+ * each. */
 hd_status hd_history_load(const hd_history *history, int64_t run, hd_entry **entry, hd_error *error);
 
 /* Says of each experiment of the run that had another hash, or other data, under its name before, and never

@@ -72,6 +72,15 @@ void hd_output_write(hd_output *output, const void *data, size_t size) {
     }
 }
 
+static ssize_t write_stream(void *output, const char *data, size_t size) {
+    hd_output_write(output, data, size);
+    return (ssize_t)size; /* a failure is kept for the commit */
+}
+
+FILE *hd_output_stream(hd_output *output) {
+    return fopencookie(output, "w", (cookie_io_functions_t){.write = write_stream});
+}
+
 /* Makes a rename in path's directory durable. Gives 0 or errno. */
 static int sync_directory(const char *path) {
     const size_t length = directory_length(path);

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* A file being written: the bytes go to a hidden temporary file beside the final path, which commit puts in
  * its place in one step. A reader sees the old file or the new one, never a part.
@@ -29,6 +30,9 @@ hd_status hd_output_open(hd_output *output, const char *path, hd_error *error);
 
 /* Appends size bytes. A failure (a full disk) is kept for commit to report; later writes then do nothing. */
 void hd_output_write(hd_output *output, const void *data, size_t size);
+
+/* A stream whose text goes to the output; fclose it before the commit. NULL: no memory. */
+FILE *hd_output_stream(hd_output *output);
 
 /* Flushes to the disk and renames to the final path, replacing what is there. HD_UNAVAILABLE when that or any
  * write before it failed: the temporary file is then gone, and no part of it at the final path. */

@@ -174,13 +174,15 @@ static hd_outcome outcome_at(sqlite3_stmt *query, int column) {
 }
 
 static void load_judgement(sqlite3_stmt *q, hd_judgement *j) {
-    *j = (hd_judgement){.error = NAN, .relative = NAN, .resolution = NAN, .ulps = NAN};
+    *j = (hd_judgement){.resolution = NAN, .ulps = NAN};
     copy_at(q, 0, j->name, sizeof j->name);
     j->measure = strcmp(hd_sql_text(q, 1), hd_measure_name(HD_RELATIVE)) ? HD_ABSOLUTE : HD_RELATIVE;
     j->expected = hd_sql_number(q, 2);
     j->tolerance = hd_sql_number(q, 3);
     copy_at(q, 4, j->element, sizeof j->element);
     j->value = hd_sql_number(q, 5);
+    j->error = fabs(j->value - j->expected);
+    j->relative = j->error == 0 ? 0 : j->error / fabs(j->expected);
     j->budget_used = hd_sql_number(q, 6);
     j->outcome = outcome_at(q, 7);
     copy_at(q, 8, j->note, sizeof j->note);

@@ -13,7 +13,7 @@ static const char *const command_names[HD_COMMANDS] = {
     [HD_COMMAND_RUN] = "run",       [HD_COMMAND_CHECK] = "check",         [HD_COMMAND_DIFF] = "diff",
     [HD_COMMAND_BLESS] = "bless",   [HD_COMMAND_DEVICES] = "devices",     [HD_COMMAND_BENCH] = "bench",
     [HD_COMMAND_DRIFT] = "drift",   [HD_COMMAND_CAPTURE] = "capture",     [HD_COMMAND_EXPLAIN] = "explain",
-    [HD_COMMAND_REPORT] = "report", [HD_COMMAND_CALIBRATE] = "calibrate",
+    [HD_COMMAND_REPORT] = "report", [HD_COMMAND_CALIBRATE] = "calibrate", [HD_COMMAND_HISTORY] = "history",
 };
 static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
 
@@ -36,6 +36,9 @@ static const char doc[] =
     "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
     "                        keep a run's tensors, to be compared on another machine or night\n"
     "  explain trace-2017    what made the records of 2017 differ, found by running variants\n"
+    "  history list|show|verify|export|prune|recover FILE\n"
+    "                        what check --history has kept: list FILE; show FILE RUN; verify FILE;\n"
+    "                        export FILE --csv|--json; prune FILE --keep-nights N; recover FILE --out NEW\n"
     "  report FILE.json... --out FILE.html\n"
     "                        one page of what drift, check and run gave with --json, and of records\n"
     "\n"
@@ -66,7 +69,10 @@ enum {
     KEY_PAIRING,
     KEY_AGAINST,
     KEY_NO_BITS,
-    KEY_HISTORY
+    KEY_HISTORY,
+    KEY_CSV,
+    KEY_KEEP_NIGHTS,
+    KEY_DRY_RUN
 };
 
 static const struct argp_option option_list[] = {
@@ -111,6 +117,10 @@ static const struct argp_option option_list[] = {
      0},
     {"against", KEY_AGAINST, "CAPTURE", 0, "drift: the other side is this capture", 0},
     {"full", KEY_FULL, NULL, 0, "capture: keep whole tensors, not digests of them", 0},
+    {"csv", KEY_CSV, NULL, 0, "history export: a table, a row for each repetition of each record", 0},
+    {"keep-nights", KEY_KEEP_NIGHTS, "N", 0,
+     "history prune: forget runs older than the newest N nights, but for those at which a number changed", 0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0, "history prune: say what would go, and change nothing", 0},
     {"quiet", 'q', NULL, 0, "verdicts only", 0},
     {"verbose", 'v', NULL, 0, "every quantity, passed ones too", 0},
     {0},
@@ -223,6 +233,8 @@ static void refuse_strays(const hd_options *options, struct argp_state *state) {
     if (options->repeat && !check && options->command != HD_COMMAND_BENCH)
         argp_error(state, "--repeat: goes with check and bench");
     if (options->history && !check) argp_error(state, "--history: goes with check");
+    if ((options->csv || options->keep_nights || options->dry_run) && options->command != HD_COMMAND_HISTORY)
+        argp_error(state, "--csv, --keep-nights and --dry-run: go with history");
 }
 
 static void check_words(const hd_options *options, struct argp_state *state) {
@@ -265,6 +277,9 @@ static void check_words(const hd_options *options, struct argp_state *state) {
     case HD_COMMAND_REPORT:
         if (count == 0) argp_error(state, "report: name at least one JSON document");
         if (!options->out) argp_error(state, "report: --out FILE is missing");
+        break;
+    case HD_COMMAND_HISTORY:
+        if (count < 2) argp_error(state, "history: say what (list, show, ...) and name a history");
         break;
     case HD_COMMAND_CHECK:
         break;
@@ -327,6 +342,15 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_LOOSEN:
         options->loosen = true;
+        break;
+    case KEY_CSV:
+        options->csv = true;
+        break;
+    case KEY_KEEP_NIGHTS:
+        options->keep_nights = whole("keep-nights", argument, 1000000, state);
+        break;
+    case KEY_DRY_RUN:
+        options->dry_run = true;
         break;
     case KEY_HISTORY:
         options->history = file_name("history", argument, state);

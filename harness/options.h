@@ -19,6 +19,7 @@ typedef enum hd_command {
     HD_COMMAND_EXPLAIN,
     HD_COMMAND_REPORT,
     HD_COMMAND_CALIBRATE,
+    HD_COMMAND_HISTORY,
     HD_COMMANDS
 } hd_command;
 
@@ -38,7 +39,9 @@ typedef struct hd_options {
     size_t side_count[2];
     const char *out, *junit, *reason; /* NULL: not given */
     const char *against;              /* drift's capture; NULL: not given */
-    const char *history;              /* the file; NULL: not given */
+    const char *history;              /* check's file; NULL: not given */
+    size_t keep_nights;               /* history prune; 0: not given */
+    bool csv, dry_run;                /* history export, history prune */
     char **arguments;                 /* [argument_count], owned: the command line as it was given */
     int argument_count;
     size_t replicas, verify, repeat;

@@ -136,3 +136,37 @@ const char *hd_sql_text(sqlite3_stmt *query, int column) {
     const unsigned char *text = sqlite3_column_text(query, column);
     return text ? (const char *)text : "";
 }
+
+/* --- JSON --- */
+
+static json_t *column_json(sqlite3_stmt *query, int column) {
+    switch (sqlite3_column_type(query, column)) {
+    case SQLITE_INTEGER:
+        return json_integer(sqlite3_column_int64(query, column));
+    case SQLITE_FLOAT:
+        return json_real(sqlite3_column_double(query, column));
+    case SQLITE_TEXT:
+        return json_string(hd_sql_text(query, column));
+    default:
+        return json_null();
+    }
+}
+
+json_t *hd_sql_object(sqlite3_stmt *query) {
+    json_t *object = json_object();
+    int failed = 0;
+    for (int c = 0; c < sqlite3_column_count(query); c++)
+        failed |= json_object_set_new(object, sqlite3_column_name(query, c), column_json(query, c));
+    if (!failed) return object;
+    json_decref(object);
+    return NULL;
+}
+
+json_t *hd_sql_array(hd_sql *sql, sqlite3_stmt *query) {
+    json_t *array = json_array();
+    while (hd_sql_row(sql, query))
+        if (json_array_append_new(array, hd_sql_object(query)) && sql->status == HD_OK)
+            sql->status = hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: no memory for its JSON",
+                                  sql->history->path, sql->doing);
+    return array;
+}

@@ -5,6 +5,8 @@
 
 #include "history.h"
 
+#include <jansson.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,5 +58,11 @@ int64_t hd_sql_whole(hd_sql *sql, const char *text);
  * lives until the next row. */
 double hd_sql_number(sqlite3_stmt *query, int column);
 const char *hd_sql_text(sqlite3_stmt *query, int column);
+
+/* The row at hand as an object, its keys the columns' names; the caller's to json_decref, NULL: no memory. */
+json_t *hd_sql_object(sqlite3_stmt *query);
+
+/* All rows that are left, as an array of objects; the caller's. */
+json_t *hd_sql_array(hd_sql *sql, sqlite3_stmt *query);
 
 #endif

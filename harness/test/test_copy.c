@@ -150,6 +150,23 @@ Test(copy, verification_finds_what_was_changed_in_any_table) {
     hd_history_close(&a);
 }
 
+Test(copy, of_a_file_that_is_whole_every_run_is_saved) {
+    hd_history a = made("a", "alpha", 5), saved = opened("saved", HD_HISTORY_WRITE);
+    hd_entry *entry = nights_entry("alpha", 50, 1, NULL);
+    hd_kept kept;
+    for (int i = 0; i < 2; i++) cr_assert_eq(hd_entry_add_failure(entry, "said twice", &error), HD_OK);
+    cr_assert_eq(hd_history_append(&a, entry, &kept, &error), HD_OK, "%s", error.message);
+    nights_add(&a, "alpha", 51, 1, 1, NULL);
+    size_t count_saved, found;
+    cr_assert_eq(hd_history_recover(&a, &saved, &count_saved, &found, &error), HD_OK, "%s", error.message);
+    cr_expect_eq(found, 9);
+    cr_expect_eq(count_saved, 9);
+    expect_same_runs(&a, &saved);
+    hd_entry_free(entry);
+    hd_history_close(&a);
+    hd_history_close(&saved);
+}
+
 /* Fills `size` bytes from `at` on with noise. */
 static void damage(const char *name, long at, size_t size) {
     FILE *file = fopen(sample_path(name), "r+b");

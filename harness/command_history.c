@@ -1,0 +1,156 @@
+/* hyperdrift history: what check --history has kept. */
+#include "commands.h"
+#include "export.h"
+#include "file.h"
+#include "history_report.h"
+#include "prune.h"
+#include "subject.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void print_json(json_t *json) {
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    putchar('\n');
+    json_decref(json);
+}
+
+/* --- list, show, verify --- */
+
+static hd_status list(const hd_options *options, hd_history *history, hd_error *error) {
+    hd_sql sql = {.history = history, .doing = "could not be listed", .error = error};
+    if (!options->json) {
+        size_t count = hd_history_print_runs(stdout, &sql);
+        if (!count && sql.status == HD_OK) printf("%s: has no runs\n", history->path);
+        return sql.status;
+    }
+    sqlite3_stmt *query = hd_history_runs(&sql);
+    json_t *runs = hd_sql_array(&sql, query);
+    sqlite3_finalize(query);
+    print_json(json_pack("{ssso}", "format", "hyperdrift-history-list/1", "runs", runs));
+    return sql.status;
+}
+
+static hd_status show(const hd_options *options, hd_history *history, hd_error *error) {
+    char *end;
+    const char *word = options->words[2];
+    hd_entry *entry;
+    errno = 0;
+    int64_t run = strtoll(word, &end, 10);
+    if (errno || *end || word[0] < '1' || word[0] > '9')
+        return hd_fail(error, HD_INVALID, "history show: %s: is not the number of a run", word);
+    if (options->json) return hd_export_json(history, run, stdout, error);
+    hd_status status = hd_history_load(history, run, &entry, error);
+    if (status == HD_OK) hd_history_print_run(stdout, run, entry, options->verbose);
+    hd_entry_free(entry);
+    return status;
+}
+
+static hd_status verify(const hd_options *options, hd_history *history, hd_error *error) {
+    (void)options;
+    hd_sql sql = {.history = history, .doing = "was verified", .error = error};
+    sql.status = hd_history_verify(history, error);
+    int64_t runs = hd_sql_whole(&sql, "SELECT count(*) FROM run");
+    if (sql.status == HD_OK) printf("%s: %lld runs, all whole\n", history->path, (long long)runs);
+    return sql.status;
+}
+
+/* --- export --- */
+
+static hd_status write_export(const hd_options *options, hd_history *history, FILE *to, hd_error *error) {
+    if (!to) return hd_fail(error, HD_UNAVAILABLE, "no memory to write an export");
+    return options->csv ? hd_export_csv(history, to, error) : hd_export_json(history, 0, to, error);
+}
+
+static hd_status export(const hd_options *options, hd_history *history, hd_error *error) {
+    hd_output output;
+    if (options->csv == options->json)
+        return hd_fail(error, HD_INVALID, "history export: say either --csv or --json");
+    if (!options->out) return write_export(options, history, stdout, error);
+    hd_status status = hd_output_open(&output, options->out, error);
+    if (status != HD_OK) return status;
+    FILE *to = hd_output_stream(&output);
+    status = write_export(options, history, to, error);
+    if (to) fclose(to);
+    if (status == HD_OK) return hd_output_commit(&output, error);
+    hd_output_abandon(&output);
+    return status;
+}
+
+/* --- prune, recover --- */
+
+static void print_pruned(const hd_options *options, const hd_pruned *pruned) {
+    printf("%s %zu of %zu runs", options->dry_run ? "would forget" : "forgot", pruned->runs, pruned->of);
+    if (pruned->runs) printf(", started from %s to %s", pruned->first, pruned->last);
+    printf("; %zu older than %zu nights stay: a number changed there\n", pruned->old_kept,
+           options->keep_nights);
+    if (options->dry_run || !pruned->runs) return;
+    if (pruned->vacuumed)
+        printf("the file is %zu bytes smaller, of %zu\n", pruned->freed, pruned->bytes);
+    else
+        puts("the file keeps its size: the disk has no room for a copy; later nights use the room in it");
+}
+
+static hd_status prune(const hd_options *options, hd_history *history, hd_error *error) {
+    hd_pruned pruned;
+    if (!options->keep_nights) return hd_fail(error, HD_INVALID, "history prune: --keep-nights N is missing");
+    hd_status status = hd_history_prune(history, options->keep_nights, options->dry_run, &pruned, error);
+    if (status == HD_OK) print_pruned(options, &pruned);
+    return status;
+}
+
+static hd_status recover(const hd_options *options, hd_history *history, hd_error *error) {
+    hd_history into;
+    size_t saved, found;
+    if (!options->out) return hd_fail(error, HD_INVALID, "history recover: --out NEW is missing");
+    if (access(options->out, F_OK) == 0)
+        return hd_fail(error, HD_INVALID, "%s: is there already", options->out);
+    hd_status status = hd_history_open(options->out, HD_HISTORY_WRITE, &into, error);
+    if (status != HD_OK) return status;
+    status = hd_history_recover(history, &into, &saved, &found, error);
+    hd_history_close(&into);
+    if (status != HD_OK) return status;
+    printf("%zu of %zu runs saved in %s\n", saved, found, options->out);
+    if (saved == found && found) return HD_OK;
+    return hd_fail(error, HD_INVALID, "%s: %zu runs cannot be read whole and are lost", history->path,
+                   found - saved);
+}
+
+/* --- the command --- */
+
+static const struct {
+    const char *name;
+    size_t words; /* the history's name and what follows it */
+    hd_history_access access;
+    hd_status (*run)(const hd_options *options, hd_history *history, hd_error *error);
+} parts[] = {
+    {"list", 1, HD_HISTORY_READ, list},     {"show", 2, HD_HISTORY_READ, show},
+    {"verify", 1, HD_HISTORY_READ, verify}, {"export", 1, HD_HISTORY_READ, export},
+    {"prune", 1, HD_HISTORY_WRITE, prune},  {"recover", 1, HD_HISTORY_READ, recover},
+};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+static hd_status run_part(const hd_options *options, hd_error *error) {
+    hd_history history;
+    size_t p = 0;
+    while (p < PARTS && strcmp(parts[p].name, options->words[0]) != 0) p++;
+    if (p == PARTS)
+        return hd_fail(error, HD_INVALID,
+                       "history %s: not known; allowed: list, show, verify, export, prune, recover",
+                       options->words[0]);
+    if (options->word_count != 1 + parts[p].words)
+        return hd_fail(error, HD_INVALID, "history %s: name a history%s", parts[p].name,
+                       parts[p].words > 1 ? " and the number of a run" : ", nothing else");
+    hd_status status = hd_history_open(options->words[1], parts[p].access, &history, error);
+    if (status == HD_OK) status = parts[p].run(options, &history, error);
+    hd_history_close(&history);
+    return status;
+}
+
+hd_status hd_command_history(const hd_options *options) {
+    hd_error error;
+    hd_status status = run_part(options, &error);
+    return status == HD_OK ? HD_OK : hd_complain(HD_OK, &error);
+}
