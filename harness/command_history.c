@@ -126,9 +126,13 @@ static const struct {
     hd_history_access access;
     hd_status (*run)(const hd_options *options, hd_history *history, hd_error *error);
 } parts[] = {
-    {"list", 1, HD_HISTORY_READ, list},     {"show", 2, HD_HISTORY_READ, show},
-    {"verify", 1, HD_HISTORY_READ, verify}, {"export", 1, HD_HISTORY_READ, export},
-    {"prune", 1, HD_HISTORY_WRITE, prune},  {"recover", 1, HD_HISTORY_READ, recover},
+    {"changes", 1, HD_HISTORY_READ, hd_history_changes},
+    {"list", 1, HD_HISTORY_READ, list},
+    {"show", 2, HD_HISTORY_READ, show},
+    {"verify", 1, HD_HISTORY_READ, verify},
+    {"export", 1, HD_HISTORY_READ, export},
+    {"prune", 1, HD_HISTORY_WRITE, prune},
+    {"recover", 1, HD_HISTORY_READ, recover},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
@@ -138,7 +142,7 @@ static hd_status run_part(const hd_options *options, hd_error *error) {
     while (p < PARTS && strcmp(parts[p].name, options->words[0]) != 0) p++;
     if (p == PARTS)
         return hd_fail(error, HD_INVALID,
-                       "history %s: not known; allowed: list, show, verify, export, prune, recover",
+                       "history %s: not known; allowed: changes, list, show, verify, export, prune, recover",
                        options->words[0]);
     if (options->word_count != 1 + parts[p].words)
         return hd_fail(error, HD_INVALID, "history %s: name a history%s", parts[p].name,

@@ -3,6 +3,7 @@
 #ifndef HD_COMMANDS_H
 #define HD_COMMANDS_H
 
+#include "history.h"
 #include "options.h"
 
 hd_status hd_command_run(const hd_options *options);
@@ -17,5 +18,8 @@ hd_status hd_command_capture(const hd_options *options);
 hd_status hd_command_explain(const hd_options *options);
 hd_status hd_command_report(const hd_options *options);
 hd_status hd_command_history(const hd_options *options);
+
+/* The part of it that tells what changed over the nights. HD_DIFFERENT: there is something new to look at. */
+hd_status hd_history_changes(const hd_options *options, hd_history *history, hd_error *error);
 
 #endif

@@ -36,8 +36,9 @@ static const char doc[] =
     "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
     "                        keep a run's tensors, to be compared on another machine or night\n"
     "  explain trace-2017    what made the records of 2017 differ, found by running variants\n"
-    "  history list|show|verify|export|prune|recover FILE\n"
-    "                        what check --history has kept: list FILE; show FILE RUN; verify FILE;\n"
+    "  history changes|list|show|verify|export|prune|recover FILE\n"
+    "                        what check --history has kept: changes FILE (slower, larger, other numbers);\n"
+    "                        list FILE; show FILE RUN; verify FILE;\n"
     "                        export FILE --csv|--json; prune FILE --keep-nights N; recover FILE --out NEW\n"
     "  report FILE.json... --out FILE.html\n"
     "                        one page of what drift, check and run gave with --json, and of records\n"
@@ -72,7 +73,9 @@ enum {
     KEY_HISTORY,
     KEY_CSV,
     KEY_KEEP_NIGHTS,
-    KEY_DRY_RUN
+    KEY_DRY_RUN,
+    KEY_SINCE,
+    KEY_LAST
 };
 
 static const struct argp_option option_list[] = {
@@ -120,6 +123,8 @@ static const struct argp_option option_list[] = {
     {"csv", KEY_CSV, NULL, 0, "history export: a table, a row for each repetition of each record", 0},
     {"keep-nights", KEY_KEEP_NIGHTS, "N", 0,
      "history prune: forget runs older than the newest N nights, but for those at which a number changed", 0},
+    {"since", KEY_SINCE, "RUN", 0, "history changes: only what was found on that run or later", 0},
+    {"last", KEY_LAST, NULL, 0, "history changes: only what is new on the newest night", 0},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "history prune: say what would go, and change nothing", 0},
     {"quiet", 'q', NULL, 0, "verdicts only", 0},
     {"verbose", 'v', NULL, 0, "every quantity, passed ones too", 0},
@@ -235,6 +240,8 @@ static void refuse_strays(const hd_options *options, struct argp_state *state) {
     if (options->history && !check) argp_error(state, "--history: goes with check");
     if ((options->csv || options->keep_nights || options->dry_run) && options->command != HD_COMMAND_HISTORY)
         argp_error(state, "--csv, --keep-nights and --dry-run: go with history");
+    if ((options->since || options->last) && options->command != HD_COMMAND_HISTORY)
+        argp_error(state, "--since and --last: go with history");
 }
 
 static void check_words(const hd_options *options, struct argp_state *state) {
@@ -348,6 +355,12 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_KEEP_NIGHTS:
         options->keep_nights = whole("keep-nights", argument, 1000000, state);
+        break;
+    case KEY_SINCE:
+        options->since = whole("since", argument, 1000000000, state);
+        break;
+    case KEY_LAST:
+        options->last = true;
         break;
     case KEY_DRY_RUN:
         options->dry_run = true;

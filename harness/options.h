@@ -42,6 +42,8 @@ typedef struct hd_options {
     const char *history;              /* check's file; NULL: not given */
     size_t keep_nights;               /* history prune; 0: not given */
     bool csv, dry_run;                /* history export, history prune */
+    size_t since;                     /* history changes: a run; 0: not given */
+    bool last;                        /* history changes */
     char **arguments;                 /* [argument_count], owned: the command line as it was given */
     int argument_count;
     size_t replicas, verify, repeat;
