@@ -4,6 +4,7 @@
 #                      CFLAGS=... live beside each other and no object is ever of the wrong flags
 #   build/hyperdrift, build/test-engines, build/test-harness   links into the folder built last
 #   build/hyperdrift-faults   the program with faults to plant (`make faults`)
+#   build/simulate-nights     what finds changes in a history, on simulated ones (`make nightly-sim`)
 #
 # Variables to set:  CC CFLAGS CPPFLAGS LDFLAGS  as everywhere   WERROR=1  warnings are errors   V=1  show commands
 #   SANITIZE=address|undefined   BUILD=folder   PREFIX DESTDIR   BLIS_CFLAGS BLIS_LIBS   JOBS
@@ -114,7 +115,8 @@ harness_tests := $(sort $(wildcard harness/test/*.c))
 # Planted faults are linked over the program's own objects: a function that has a __real_ there is wrapped by the linker.
 faults := $(sort $(wildcard engines/faults/*.c harness/faults/*.c))
 wrapped := $(sort $(patsubst __real_%,%,$(shell grep -oh '__real_hd_[a-z0-9_]*' $(faults))))
-sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests) $(faults)
+simulation := $(sort $(wildcard harness/simulation/*.c))
+sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests) $(faults) $(simulation)
 headers := $(sort $(wildcard engines/*.h harness/*.h engines/*/*.h harness/*/*.h))
 
 loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/cpu_loops_%.o))
@@ -126,14 +128,17 @@ engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
 ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/engines/test/device_cuda.ptx $(out)/engines/test/device_cuda_contracted.ptx)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
 fault_objects := $(faults:%.c=$(out)/%.o)
-objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects) $(fault_objects)
+simulation_objects := $(simulation:%.c=$(out)/%.o)
+objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects) $(fault_objects) $(simulation_objects)
 
-programs := hyperdrift hyperdrift-faults test-engines test-harness
+programs := hyperdrift hyperdrift-faults simulate-nights test-engines test-harness
 hyperdrift_objects := $(engine_objects) $(harness_objects)
 hyperdrift-faults_objects := $(hyperdrift_objects) $(fault_objects)
 hyperdrift-faults_libs := $(wrapped:%=-Wl,--wrap=%)
 test-engines_objects := $(engine_objects) $(engine_test_objects)
-test-harness_objects := $(filter-out $(out)/harness/main.o,$(hyperdrift_objects)) $(harness_test_objects)
+without_main := $(filter-out $(out)/harness/main.o,$(hyperdrift_objects))
+simulate-nights_objects := $(without_main) $(simulation_objects)
+test-harness_objects := $(without_main) $(harness_test_objects)
 test-engines_libs := $(test_libs)
 test-harness_libs := $(test_libs)
 
@@ -222,7 +227,7 @@ run: ## the main job: recompute the 22 records of 2017 from the seeds up, and ju
 
 check: ## all tests: units, small experiments, the main job; ends with "N passed, N failed, N skipped"
 	@scripts/setup run check
-	$(again) hyperdrift hyperdrift-faults test-harness
+	$(again) hyperdrift hyperdrift-faults simulate-nights test-harness
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
 	$(quiet)BUILD='$(BUILD)' scripts/check
 
@@ -230,6 +235,11 @@ faults: ## plant one fault after another: which check sees it, and where drift s
 	@scripts/setup run
 	$(again) hyperdrift-faults
 	$(quiet)OMP_WAIT_POLICY=passive $(BUILD)/hyperdrift-faults faults
+
+nightly-sim: ## how changes of time and memory are found in simulated histories, proved
+	@scripts/setup run
+	$(again) simulate-nights
+	$(quiet)$(BUILD)/simulate-nights
 
 bench: ## time and memory of both modes, against PyTorch where python3-torch is installed
 	@scripts/setup run
@@ -277,9 +287,9 @@ lint: $(out)/build_info.h ## clang-format, clang-tidy and shellcheck over the so
 	$(quiet)FLAGS='$(filter-out -Werror,$(flags)) -I$(out) -DHD_LOOPS=baseline' scripts/lint $(sources) $(headers)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z ]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 FORCE:
-.PHONY: build tests libraries $(programs) run check faults bench bless asan ubsan sanitized-tests setup install uninstall \
+.PHONY: build tests libraries $(programs) run check faults nightly-sim bench bless asan ubsan sanitized-tests setup install uninstall \
     clean format lint help FORCE
 .DELETE_ON_ERROR:

@@ -145,8 +145,8 @@ static bool find(series *s, size_t n, hd_change *change) {
 hd_status hd_changes_find(const double *value, size_t count, hd_change **changes, size_t *change_count,
                           hd_error *error) {
     series s = {.windows = {{.nights = SOON, .level = 4e-5},
-                            {.nights = 10, .level = 3e-5},
-                            {.nights = 20, .level = 3e-5}}};
+                            {.nights = 10, .level = 1e-5},
+                            {.nights = 20, .level = 1e-5}}};
     hd_status status = HD_OK;
     *changes = NULL;
     *change_count = 0;

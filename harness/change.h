@@ -4,20 +4,21 @@
  * compared with its reference, the first 60 of those before them, by the exact Mann-Whitney test in both
  * directions (rank_sum.h). A change is found where
  *     P(U <= u) <= level_k / 2   and   the medians differ by HD_CHANGE_LEAST or more.
- * The levels are 4e-5, 3e-5 and 3e-5: together at most 1e-4 for a night of a series, so that 50 series raise
- * less than one false alarm in 200 nights, whatever the distribution of their noise, as long as the nights of
- * a level are exchangeable; noise that is correlated from night to night costs more. Each k is tested as soon
- * as the reference can reach its level at all: with 20 nights for k = 5, 9 for k = 10, 6 for k = 20. One or
- * two outliers never make a change: nearly all of five nights' pairs must go one way.
+ * The levels are 4e-5, 1e-5 and 1e-5: together 6e-5 for a night of a series at most, 0.6 false alarms for 50
+ * series in 200 nights, whatever the distribution of their noise, as long as the nights of a level are
+ * exchangeable. (A false change may be followed by another, back. Noise that is correlated from night to
+ * night costs more: with a correlation of 0.3, some 10.) Each k is tested as soon as the reference can reach
+ * its level at all: with 20 nights for k = 5, 11 for k = 10, 6 for k = 20. An outlier, or two, make no change
+ * by themselves, for nearly all of five nights' pairs must go one way.
  *
  * The reference stays where the level began, and does not move on with the nights: so a slow drift adds up
- * until it is found. (One of 0.02 % a night in noise of 2 % was found after 107 nights; by a reference of the
- * newest 60 nights it was not found within 600 in most series.)
+ * until it is found. (One of 0.02 % a night in noise of 2 % was found after 115 nights; with a reference of
+ * the newest 60 nights most were not found in 600.)
  *
  * The change is placed where two medians, of the nights before and after, leave the least sum of absolute
- * deviations, among the level's newest 80 nights and with 3 or more on either side. There a
- * new level begins. (Of steps of 10 % in noise of 2 %, 97 % were placed on the very night; by the greatest
- * standardized U, 66 %.)
+ * deviations, among the level's newest 80 nights and with 3 or more on either side. There a new level begins.
+ * (Of steps of 10 % in noise of 2 %, 97 % were placed on the very night; where the standardized U is
+ * greatest, 66 %.)
  *
  * A level that is younger than a test's reference must be would be blind to what happens in it, as when a
  * regression is reverted after a week. So it is lent the noise of the levels before it: their newest 60
