@@ -8,8 +8,12 @@
  * series in 200 nights, whatever the distribution of their noise, as long as the nights of a level are
  * exchangeable. (A false change may be followed by another, back. Noise that is correlated from night to
  * night costs more: with a correlation of 0.3, some 10.) Each k is tested as soon as the reference can reach
- * its level at all: with 20 nights for k = 5, 11 for k = 10, 6 for k = 20. An outlier, or two, make no change
- * by themselves, for nearly all of five nights' pairs must go one way.
+ * its level at all: with 20 nights for k = 5, 11 for k = 10, 6 for k = 20. One outlier or two make no change
+ * by themselves, for nearly all of five nights' pairs must go one way. (With the help of ordinary nights 0.1
+ * % of single ones did in normal noise, and 0.7 % of two in a row.)
+ *
+ * In noise of 2 % (normal) a step of 20 or 10 % is found by the fifth night, one of 5 % in half of the series
+ * by then and in 95 % of them by the tenth, one of 3 % in half of them by the fifteenth.
  *
  * The reference stays where the level began, and does not move on with the nights: so a slow drift adds up
  * until it is found. (One of 0.02 % a night in noise of 2 % was found after 115 nights; with a reference of
