@@ -58,8 +58,7 @@ typedef struct hd_series {
     size_t count;
     hd_change *changes[HD_COSTS]; /* [change_count], owned: `at` and `found` index points */
     size_t change_count[HD_COSTS];
-    size_t
-        learning[HD_COSTS]; /* hd_change_learning: nights that lack; 0 too where the cost is never measured */
+    size_t learning[HD_COSTS]; /* hd_change_learning; 0 too where the cost is never measured */
 } hd_series;
 
 /* A number that is not what it was on the series' night before. */
@@ -69,8 +68,8 @@ typedef struct hd_shift {
                              new one */
     size_t changed, of;   /* how many figures' bits changed (-0 is not +0), one that came or went included; of
                              how many */
-    char quantity[HD_QUANTITY];  /* the one that moved most: one that came or went, then by tolerances where
-                                    one  is known, then relatively; "weights" where no other changed */
+    char quantity[HD_QUANTITY];  /* the one that moved most: one that came or went, else by tolerances where
+                                   they  are known, else relatively; "weights" where no other changed */
     double old_value, new_value; /* NaN: one that came or went, and of the weights */
     double tolerances; /* |new - old| over its tolerance by the newer record's golden (of hypergradients
                           relatively, as compare.h has it); Inf: one that came or went; NaN: none is known */
