@@ -1,5 +1,7 @@
 #include "html.h"
 
+#include "escape.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -21,55 +23,10 @@ hd_status hd_html_close(hd_html *html, hd_error *error) {
     return hd_fail(error, HD_UNAVAILABLE, "no memory for a page");
 }
 
-static void escape(FILE *to, const char *text) {
-    static const char reserved[] = "<>&\"'";
-    static const char *const entities[] = {"&lt;", "&gt;", "&amp;", "&quot;", "&#39;"};
-    for (; *text; text++) {
-        const char *found = strchr(reserved, *text);
-        unsigned char c = (unsigned char)*text;
-        if (found)
-            fputs(entities[found - reserved], to);
-        else
-            fputc(c < ' ' || c == 0x7f ? ' ' : c, to);
-    }
-}
-
-/* Puts the argument of the directive at `at`, which follows its %, and returns its last character. */
-static const char *put_argument(FILE *to, const char *at, va_list *arguments) {
-    char directive[16];
-    size_t length = strcspn(at, "%sducefg") + 1;
-    snprintf(directive, sizeof directive, "%%%.*s", (int)length, at);
-    switch (at[length - 1]) {
-    case '%':
-        fputc('%', to);
-        break;
-    case 's':
-        escape(to, va_arg(*arguments, const char *));
-        break;
-    case 'c':
-    case 'd':
-        fprintf(to, directive, va_arg(*arguments, int));
-        break;
-    case 'u':
-        if (length > 1 && at[length - 2] == 'z')
-            fprintf(to, directive, va_arg(*arguments, size_t));
-        else
-            fprintf(to, directive, va_arg(*arguments, unsigned));
-        break;
-    default:
-        fprintf(to, directive, va_arg(*arguments, double));
-    }
-    return at + length - 1;
-}
-
 void hd_html_add(hd_html *html, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    for (; *format; format++)
-        if (*format == '%')
-            format = put_argument(html->to, format + 1, &arguments);
-        else
-            fputc(*format, html->to);
+    hd_escape_print(html->to, hd_escape_markup, format, arguments);
     va_end(arguments);
 }
 

@@ -17,9 +17,8 @@ typedef struct hd_html {
 /* Begins an empty text. HD_UNAVAILABLE: no memory. End with hd_html_close. */
 hd_status hd_html_open(hd_html *html, hd_error *error);
 
-/* Appends the format, which is markup, with its arguments as printf puts them; but of every text (%s) the
- * characters < > & " ' are escaped, and control characters become spaces. Conversions: %s (plain), %d, %u,
- * %zu, %c, %e, %f, %g with flags, width and precision (not by *), and %%. */
+/* Appends the format, which is markup, with its arguments; every text (%s) is escaped, see hd_escape_print.
+ */
 void hd_html_add(hd_html *html, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A number for people, in text, which is returned: "0.0123", "1.2e-7", "∞", "−∞", and "–" for NaN. */
