@@ -160,21 +160,28 @@ void hd_report_summary(FILE *to, const hd_verdict *verdict) {
     fputc('\n', to);
 }
 
+void hd_report_judgement(const hd_judgement *j, char text[HD_REPORT_LINE]) {
+    char difference[128] = "", ulps[32] = "", allowed[48] = "";
+    if (j->error > 0 || isnan(j->error)) {
+        if (!isnan(j->ulps)) snprintf(ulps, sizeof ulps, ", %.3g ulp", j->ulps);
+        snprintf(difference, sizeof difference, "; off by %.3g, relative %.3g%s", j->error, j->relative,
+                 ulps);
+    }
+    if (!isnan(j->tolerance))
+        snprintf(allowed, sizeof allowed, "; allowed %s %.3g", hd_measure_name(j->measure), j->tolerance);
+    snprintf(text, HD_REPORT_LINE, "%s%s%s: %.9g, expected %.9g%s%s%s%s", j->name, j->element[0] ? " " : "",
+             j->element, j->value, j->expected, difference, allowed, j->note[0] ? "; " : "", j->note);
+}
+
 void hd_report_details(FILE *to, const hd_verdict *verdict, bool all) {
     for (size_t i = 0; i < verdict->count; i++) {
         const hd_judgement *j = &verdict->judgements[i];
         if (!all && j->outcome == HD_PASS) continue;
         const char *colour = j->outcome == HD_FAIL ? "red" : j->outcome == HD_KNOWN ? "yellow" : "green";
-        fprintf(to, "    %s%s%s %s%s%s: %.9g, expected %.9g", hd_report_colour(to, colour),
-                hd_outcome_name(j->outcome), hd_report_plain(to), j->name, j->element[0] ? " " : "",
-                j->element, j->value, j->expected);
-        if (j->error > 0 || isnan(j->error)) {
-            fprintf(to, "; off by %.3g, relative %.3g", j->error, j->relative);
-            if (!isnan(j->ulps)) fprintf(to, ", %.3g ulp", j->ulps);
-        }
-        if (!isnan(j->tolerance)) fprintf(to, "; allowed %s %.3g", hd_measure_name(j->measure), j->tolerance);
-        if (j->note[0]) fprintf(to, "; %s", j->note);
-        fputc('\n', to);
+        char text[HD_REPORT_LINE];
+        hd_report_judgement(j, text);
+        fprintf(to, "    %s%s%s %s\n", hd_report_colour(to, colour), hd_outcome_name(j->outcome),
+                hd_report_plain(to), text);
     }
 }
 

@@ -19,8 +19,11 @@ void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *re
 /* One line: how many figures passed, and the one that used most of its tolerance. */
 void hd_report_summary(FILE *to, const hd_verdict *verdict);
 
-/* Every judgement that failed or is known, or (all) every one: name, element, value, expected, error in three
- * measures, tolerance, note. */
+/* A judgement in one line: name, element, value, expected, error in three measures, tolerance, note. */
+enum { HD_REPORT_LINE = 640 };
+void hd_report_judgement(const hd_judgement *judgement, char text[HD_REPORT_LINE]);
+
+/* Every judgement that failed or is known, or (all) every one, a line each. */
 void hd_report_details(FILE *to, const hd_verdict *verdict, bool all);
 
 /* Times by phase, rate of the products against what they reach alone, memory by formula and as held. Of a

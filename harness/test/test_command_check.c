@@ -71,7 +71,7 @@ Test(command_check, writes_a_junit_report_of_a_check) {
     cr_assert_eq(program.status, 0, "%s", program.err);
     static char xml[1 << 16];
     xml[get_bytes(path_of("report.xml"), xml, sizeof xml - 1)] = '\0';
-    expect_has(xml, "<testsuites name=\"hyperdrift\"");
+    expect_has(xml, "<testsuite name=\"blobs-logistic.cpu.forward.step-0\"");
     expect_has(xml, "name=\"hypergradient eta\"");
     expect_has(xml, "</testsuites>");
 }

@@ -1,12 +1,10 @@
 #include "junit.h"
 
 #include "compare.h"
-#include "folder.h"
+#include "sample.h"
 
 #include <ctype.h>
 #include <math.h>
-
-TestSuite(junit, .init = folder_make, .fini = folder_remove);
 
 static char xml[1 << 16];
 
@@ -19,7 +17,7 @@ static size_t count(const char *element) {
 }
 
 static void expect_entity(const char *at) {
-    static const char *const entities[] = {"&lt;", "&gt;", "&amp;", "&quot;", "&apos;"};
+    static const char *const entities[] = {"&lt;", "&gt;", "&amp;", "&quot;", "&#39;"};
     for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
         if (!strncmp(at, entities[i], strlen(entities[i]))) return;
     cr_expect_fail("not an entity: %.20s", at);
@@ -42,13 +40,14 @@ static const char *expect_tag(const char *at, const char *open[], size_t *depth)
     return end + 1;
 }
 
-/* One root, every element closed in order, no stray text or control character. */
+/* One root, every element closed in order, no text outside of it, no control character. */
 static void expect_well_formed(void) {
     const char *open[8], *at = xml;
     size_t depth = 0, roots = 0;
     cr_assert(!strncmp(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>", 38));
     while (*at) {
-        cr_assert(isspace((unsigned char)*at) || *at == '<', "text between elements: %.40s", at);
+        cr_assert(depth || isspace((unsigned char)*at) || *at == '<', "text outside: %.40s", at);
+        if (*at == '&') expect_entity(at);
         if (*at != '<') {
             at++;
             continue;
@@ -61,87 +60,176 @@ static void expect_well_formed(void) {
     for (at = xml; *at; at++) cr_assert((unsigned char)*at >= ' ' || *at == '\n');
 }
 
-static void write_report(const hd_verdict *verdicts, size_t verdict_count, const hd_skip *skips,
-                         size_t skip_count, size_t failed_runs) {
-    hd_error error;
-    char *path = folder_path("report.xml");
-    cr_assert_eq(hd_junit_write(path, verdicts, verdict_count, skips, skip_count, failed_runs, &error), HD_OK,
-                 "%s", error.message);
-    xml[get_bytes(path, xml, sizeof xml - 1)] = '\0';
-    free(path);
-    expect_well_formed();
+static bool there_is_xmllint(void) {
+    return system("xmllint --version >/dev/null 2>&1") == 0;
 }
 
-static hd_verdict judged(const char *name) {
-    hd_verdict verdict = {.step = 2, .mode = HD_REVERSE};
-    strcpy(verdict.experiment, "small");
-    strcpy(verdict.device, "cpu");
-    snprintf(verdict.against, sizeof verdict.against, "%s", name);
-    hd_compare_number(&verdict, "validation_error", 1, 1, HD_ABSOLUTE, 0, true);
-    hd_compare_number(&verdict, "hypergradient eta", 2, 1, HD_RELATIVE, 0.5, true);
-    hd_compare_failed(&verdict, "weights", "missing");
-    return verdict;
+static char *report_path;
+static hd_findings findings;
+
+static void begin(void) {
+    folder_make();
+    hd_findings_begin(&findings);
+    report_path = folder_path("report.xml");
+}
+
+static void end(void) {
+    hd_findings_free(&findings);
+    free(report_path);
+    folder_remove();
+}
+
+TestSuite(junit, .init = begin, .fini = end);
+
+/* Writes what was found and reads it back: well-formed, and valid where there is an xmllint. */
+static void write_report(void) {
+    hd_error error;
+    char command[256];
+    cr_assert_eq(hd_junit_write(report_path, &findings, &error), HD_OK, "%s", error.message);
+    xml[get_bytes(report_path, xml, sizeof xml - 1)] = '\0';
+    expect_well_formed();
+    snprintf(command, sizeof command, "xmllint --noout --nonet --schema harness/test/junit.xsd %s 2>&1",
+             report_path);
+    FILE *lint = there_is_xmllint() ? popen(command, "r") : NULL;
+    char said[1024] = "";
+    if (!lint) return;
+    said[fread(said, 1, sizeof said - 1, lint)] = '\0';
+    cr_expect_eq(pclose(lint), 0, "%s\n%s", said, xml);
+}
+
+/* Adds a record and the verdicts on it: of three figures each, the second and third of which failed. */
+static hd_verdict *add(const char *const *against, size_t count) {
+    hd_finding finding = {.record = sample_record()};
+    for (size_t i = 0; i < count; i++) {
+        hd_verdict *verdict = hd_finding_judge(&finding);
+        hd_verdict_head(verdict, &finding.record, against[i]);
+        hd_compare_number(verdict, "validation_error", 1, 1, HD_ABSOLUTE, 0, true);
+        hd_compare_number(verdict, "hypergradient eta", 2, 1, HD_RELATIVE, 0.5, true);
+        hd_compare_failed(verdict, "weights", "missing");
+    }
+    hd_findings_add(&findings, &finding);
+    return findings.records[findings.record_count - 1].verdicts;
+}
+
+static hd_verdict *add_one(const char *against) {
+    return add(&against, 1);
 }
 
 static void expect_has(const char *part) {
     cr_expect(strstr(xml, part), "no '%s' in: %s", part, xml);
 }
 
-Test(junit, makes_a_suite_of_a_verdict_and_a_case_of_a_figure) {
-    hd_verdict verdicts[] = {judged("golden"), judged("trace")};
-    write_report(verdicts, 2, NULL, 0, 0);
-    expect_has("<testsuites name=\"hyperdrift\" tests=\"6\" failures=\"4\" errors=\"0\"");
+Test(junit, is_told_by_its_schema_what_is_not_valid) {
+    if (!there_is_xmllint()) {
+        end();
+        cr_skip_test("xmllint is not installed (libxml2-utils)");
+    }
+    static const char *const spoiled[][2] = {{" time=\"1.5", " time=\"1.5e0"},
+                                             {" hostname=\"", " host=\""},
+                                             {" time=\"0\"", ""},
+                                             {"<system-err/>", ""},
+                                             {" type=\"failure\"", " kind=\"\""},
+                                             {" id=\"0\"", ""},
+                                             {"<testsuites>", "<testsuites a=\"\">"}};
+    add_one("golden");
+    write_report();
+    for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++) {
+        char command[512], *path = folder_path("spoiled.xml");
+        const char *at = strstr(xml, spoiled[i][0]);
+        cr_assert_not_null(at, "%s", spoiled[i][0]);
+        FILE *file = fopen(path, "w");
+        fprintf(file, "%.*s%s%s", (int)(at - xml), xml, spoiled[i][1], at + strlen(spoiled[i][0]));
+        fclose(file);
+        snprintf(command, sizeof command,
+                 "xmllint --noout --nonet --schema harness/test/junit.xsd %s 2>/dev/null", path);
+        cr_expect_neq(system(command), 0, "valid with '%s' for '%s'", spoiled[i][1], spoiled[i][0]);
+        free(path);
+    }
+}
+
+Test(junit, makes_a_suite_of_a_record_and_a_case_of_a_figure) {
+    add((const char *const[]){"golden", "trace"}, 2);
+    add_one("golden");
+    write_report();
+    expect_has("<testsuite name=\"small.cpu.forward.step-1\" package=\"small\" id=\"0\" timestamp=\"20");
+    expect_has(" tests=\"6\" failures=\"4\" errors=\"0\" skipped=\"0\" time=\"1.500000\">");
     expect_has(
-        "<testsuite name=\"small.cpu.reverse.step-2 by golden\" tests=\"3\" failures=\"2\" errors=\"0\"");
+        "<testcase classname=\"small.cpu.forward.step-1 by trace\" name=\"hypergradient eta\" time=\"0\">");
     cr_expect_eq(count("testsuite"), 2);
-    cr_expect_eq(count("testcase"), 6);
-    cr_expect_eq(count("failure"), 4);
-    expect_has("name=\"hypergradient eta\"");
-    expect_has("2, expected 1, tolerance 0.5");
-    for (size_t i = 0; i < 2; i++) hd_verdict_free(&verdicts[i]);
+    cr_expect_eq(count("testcase"), 9);
+    cr_expect_eq(count("failure"), 6);
+    expect_has("message=\"hypergradient eta: 2, expected 1; off by 1, relative 1");
+    expect_has("allowed relative 0.5\">hypergradient eta: 2, expected 1;");
+}
+
+Test(junit, tells_where_a_record_comes_from) {
+    hd_finding finding = {.record = sample_record()};
+    hd_verdict_head(hd_finding_judge(&finding), &finding.record, "golden");
+    json_object_set_new(finding.record.provenance, "commit", json_string("a\n<b>"));
+    json_object_set_new(finding.record.provenance, "threads", json_integer(2));
+    hd_findings_add(&findings, &finding);
+    strcpy(findings.host, "host.example");
+    findings.started = 1795399200;
+    write_report();
+    expect_has("timestamp=\"2026-11-23T02:00:00\" hostname=\"host.example\"");
+    expect_has("<property name=\"device\" value=\"cpu\"/>");
+    expect_has("<property name=\"commit\" value=\"a &lt;b&gt;\"/>");
+    expect_has("<property name=\"threads\" value=\"2\"/>");
+    expect_has("<property name=\"state_bytes\" value=\"336\"/>");
 }
 
 Test(junit, escapes_what_xml_reserves) {
-    hd_verdict verdict = judged("a<b> & \"c\" 'd'\n\t\001e");
-    hd_compare_failed(&verdict, "x<y", "&amp; is no <tag/>");
-    write_report(&verdict, 1, NULL, 0, 0);
-    expect_has("by a&lt;b&gt; &amp; &quot;c&quot; 'd'   e\"");
+    hd_verdict *verdict = add_one("a<b> & \"c\" 'd'\n\t\001e\xff");
+    hd_compare_failed(verdict, "x<y", "&amp; is no <tag/>");
+    write_report();
+    expect_has("by a&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;   e\ufffd\"");
     expect_has("name=\"x&lt;y\"");
     expect_has("&amp;amp; is no &lt;tag/&gt;");
-    hd_verdict_free(&verdict);
 }
 
 Test(junit, reports_what_was_skipped_and_what_gave_no_record) {
-    hd_skip skips[2] = {{"small on cuda", "no <driver>"}, {"large on cuda", "no driver"}};
-    write_report(NULL, 0, skips, 2, 3);
-    expect_has("tests=\"5\" failures=\"0\" errors=\"3\"");
-    expect_has("skipped=\"2\"");
-    expect_has("name=\"small on cuda\"><skipped message=\"no &lt;driver&gt;\"/>");
+    hd_findings_skip(&findings, "small on cuda", "no <driver>");
+    hd_findings_skip(&findings, "large on cuda", "no driver");
+    for (size_t i = 0; i < 3; i++) hd_findings_fail(&findings, "large: no memory & more");
+    write_report();
+    expect_has("tests=\"5\" failures=\"0\" errors=\"3\" skipped=\"2\"");
+    expect_has("name=\"small on cuda\" time=\"0\"><skipped message=\"no &lt;driver&gt;\"/>");
+    expect_has(
+        "<error type=\"error\" message=\"large: no memory &amp; more\">large: no memory &amp; more</error>");
     cr_expect_eq(count("error"), 3);
     cr_expect_eq(count("skipped"), 2);
     cr_expect_eq(count("testcase"), 5);
 }
 
-Test(junit, counts_a_known_difference_as_passed) {
-    hd_verdict verdict = judged("trace");
-    hd_verdict_allow(&verdict, "hypergradient eta", 2, "an open question");
-    write_report(&verdict, 1, NULL, 0, 0);
+Test(junit, fails_a_verdict_that_compared_nothing) {
+    hd_finding finding = {.record = sample_record()};
+    hd_verdict_head(hd_finding_judge(&finding), &finding.record, "golden");
+    hd_findings_add(&findings, &finding);
+    write_report();
+    expect_has("tests=\"1\" failures=\"1\"");
+    expect_has("message=\"nothing was compared\"");
+}
+
+Test(junit, counts_a_known_difference_as_passed_and_tells_it) {
+    hd_verdict_allow(add_one("trace"), "hypergradient eta", 2, "an open question");
+    write_report();
     cr_expect_eq(count("failure"), 1);
-    hd_verdict_free(&verdict);
+    expect_has("<system-out>known by trace: hypergradient eta: 2, expected 1;");
+    expect_has("an open question\n</system-out>");
 }
 
 Test(junit, writes_numbers_that_are_none) {
-    hd_verdict verdict = {0};
-    hd_compare_number(&verdict, "x", NAN, INFINITY, HD_RELATIVE, NAN, true);
-    write_report(&verdict, 1, NULL, 0, 0);
-    cr_expect_eq(count("failure"), 1);
-    hd_verdict_free(&verdict);
+    hd_verdict *verdict = add_one("golden");
+    hd_compare_number(verdict, "x", NAN, INFINITY, HD_RELATIVE, NAN, true);
+    write_report();
+    cr_expect_eq(count("failure"), 3);
+    expect_has("x: nan, expected inf");
 }
 
 Test(junit, leaves_nothing_where_it_cannot_write) {
     hd_error error;
     char *path = folder_path("nowhere/report.xml");
-    cr_expect_eq(hd_junit_write(path, NULL, 0, NULL, 0, 0, &error), HD_UNAVAILABLE);
+    cr_expect_eq(hd_junit_write(path, &findings, &error), HD_UNAVAILABLE);
     cr_expect(strstr(error.message, "nowhere/report.xml"), "%s", error.message);
     cr_expect_eq(folder_entries(), 0);
     free(path);
