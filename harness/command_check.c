@@ -1,8 +1,10 @@
 /* hyperdrift check: experiments judged by golden/. */
+#include "annotations.h"
 #include "commands.h"
 #include "golden.h"
 #include "junit.h"
 #include "keeping.h"
+#include "markdown.h"
 #include "report.h"
 #include "rounds.h"
 #include "trace.h"
@@ -309,12 +311,15 @@ static void conclude(hd_checking *checking) {
     hd_error error;
     if (options->junit && hd_junit_write(options->junit, findings, &error) != HD_OK)
         complain(checking, &error);
+    if (options->markdown && hd_markdown_append(options->markdown, findings, &error) != HD_OK)
+        complain(checking, &error);
     if (sum.failed) worsen(checking, HD_DIFFERENT);
     if (!sum.failed && !sum.passed && checking->status == HD_OK) {
         hd_fail(&error, HD_DIFFERENT, "check: nothing was compared");
         complain(checking, &error);
     }
     append_to_history(checking);
+    if (options->annotations) hd_annotations_print(options->json ? stderr : stdout, findings);
     if (options->json)
         print_json(checking);
     else

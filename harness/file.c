@@ -127,6 +127,20 @@ hd_status hd_file_write(const char *path, const void *data, size_t size, hd_erro
     return hd_output_commit(&output, error);
 }
 
+hd_status hd_file_append(const char *path, const void *data, size_t size, hd_error *error) {
+    hd_output output = {.descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+    struct stat before = {0};
+    if (output.descriptor < 0 || fstat(output.descriptor, &before) != 0) output.failure = errno;
+    hd_output_write(&output, data, size);
+    if (!output.failure && fsync(output.descriptor) != 0 && errno != EINVAL) output.failure = errno;
+    const bool partial =
+        output.failure && output.descriptor >= 0 && ftruncate(output.descriptor, before.st_size) != 0;
+    if (output.descriptor >= 0) close(output.descriptor);
+    if (!output.failure) return HD_OK;
+    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: %s%s", path, strerror(output.failure),
+                   partial ? "; a part of it may be there" : "");
+}
+
 /* Reads until the end, or until there is more than limit, into a buffer that grows: the size a file states
  * may change, or be zero for what is made as it is read. */
 static hd_status read_to_end(int descriptor, const char *path, size_t limit, char **text, size_t *size,

@@ -44,6 +44,10 @@ void hd_output_abandon(hd_output *output);
 /* Writes the whole file path: open, write, commit. Errors as there. */
 hd_status hd_file_write(const char *path, const void *data, size_t size, hd_error *error);
 
+/* Appends to the file path, which is made where there is none. HD_UNAVAILABLE: not writable, disk full; then
+ * it is as long as it was (or the message says that it could not be cut). */
+hd_status hd_file_append(const char *path, const void *data, size_t size, hd_error *error);
+
 /* Reads the whole text file path into *text, of *size bytes and a terminating zero; the caller frees *text
  * with free(). HD_INVALID: missing, unreadable, larger than limit bytes, or not text (a zero byte in it);
  * HD_UNAVAILABLE: no memory. On failure *text is NULL. */

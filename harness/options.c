@@ -60,6 +60,8 @@ enum {
     KEY_JSON,
     KEY_THREADS,
     KEY_JUNIT,
+    KEY_MARKDOWN,
+    KEY_ANNOTATIONS,
     KEY_REASON,
     KEY_REPLICAS,
     KEY_VERIFY,
@@ -93,6 +95,10 @@ static const struct argp_option option_list[] = {
     {"no-bits", KEY_NO_BITS, NULL, 0,
      "check: judge by the reference, its measured tolerances and the trace alone, not by the exact bits", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "check: also write a JUnit XML report", 0},
+    {"markdown", KEY_MARKDOWN, "FILE", 0, "check: also append a summary in Markdown, at most 1 MiB in all",
+     0},
+    {"annotations", KEY_ANNOTATIONS, NULL, 0,
+     "check: also print GitHub's log commands for what failed (with --json: on standard error)", 0},
     {"reason", KEY_REASON, "TEXT", 0, "bless: why the golden changes", 0},
     {"replicas", KEY_REPLICAS, "N", 0,
      "bless, calibrate: replicas a mode that tolerances are measured from (default: 32); explain: replicas "
@@ -337,6 +343,12 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_JUNIT:
         options->junit = file_name("junit", argument, state);
+        break;
+    case KEY_MARKDOWN:
+        options->markdown = file_name("markdown", argument, state);
+        break;
+    case KEY_ANNOTATIONS:
+        options->annotations = true;
         break;
     case KEY_REASON:
         options->reason = argument;

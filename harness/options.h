@@ -37,7 +37,7 @@ typedef struct hd_options {
     size_t set_count;
     const char **side[2]; /* [side_count], owned: drift's --a and --b, KEY=VALUE each */
     size_t side_count[2];
-    const char *out, *junit, *reason; /* NULL: not given */
+    const char *out, *junit, *markdown, *reason; /* NULL: not given */
     const char *against;              /* drift's capture; NULL: not given */
     const char *history;              /* check's file; NULL: not given */
     size_t keep_nights;               /* history prune; 0: not given */
@@ -50,6 +50,7 @@ typedef struct hd_options {
     double tolerance;
     bool json, quiet, verbose, loosen, full, pairing;
     bool no_bits;             /* check: leave the goldens' bits aside */
+    bool annotations;         /* check: GitHub's log commands for what failed */
     hd_device_options device; /* threads; kernels and loops from the environment */
 } hd_options;
 

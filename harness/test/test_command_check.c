@@ -76,6 +76,25 @@ Test(command_check, writes_a_junit_report_of_a_check) {
     expect_has(xml, "</testsuites>");
 }
 
+Test(command_check, writes_a_summary_and_annotations_for_a_ci_job) {
+    static char text[1 << 16];
+    program_own_root();
+    cr_assert_eq(
+        system("cd $HYPERDRIFT_ROOT && mv golden/blobs-logistic/step-1.json golden/blobs-logistic/gone"), 0);
+    hyperdrift("check", "blobs-logistic", "--mode", "forward", "--markdown", path_of("summary.md"),
+               "--annotations");
+    program_expect_failure(2, "golden/blobs-logistic/step-1.json");
+    expect_has(program.out, "\n::error title=no verdict::");
+    expect_has(program.out, " passed, 1 failed, 0 skipped\n");
+    text[get_bytes(path_of("summary.md"), text, sizeof text - 1)] = '\0';
+    expect_has(text, "## hyperdrift: fail, ");
+    expect_has(text, "| blobs-logistic | cpu | forward | 2 |");
+    cr_expect_null(strstr(text, "| blobs-logistic | cpu | forward | 1 |"));
+    hyperdrift("check", "blobs-logistic", "--mode", "forward", "--annotations", "--json");
+    expect_has(program.err, "::error title=no verdict::");
+    json_decref(program_json());
+}
+
 Test(command_check, skips_devices_that_have_not_the_experiment_s_arithmetic) {
     hyperdrift("check", "blobs-logistic", "--device", "all", "--set", "device.arithmetic=cublas");
     expect_has(program.out,

@@ -317,3 +317,20 @@ Test(file, capacity_bounds_what_gzip_can_hold) {
         free(path);
     }
 }
+
+Test(file, is_appended_to_or_left_as_it_was) {
+    static const char large[8192];
+    hd_error error;
+    char *path = folder_path("log");
+    cr_assert_eq(hd_file_append(path, "one\n", 4, &error), HD_OK);
+    cr_assert_eq(hd_file_append(path, "two\n", 4, &error), HD_OK);
+    expect_content(path, "one\ntwo\n");
+    signal(SIGXFSZ, SIG_IGN);
+    const struct rlimit limit = {4096, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const hd_status status = hd_file_append(path, large, sizeof large, &error);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    expect_error(status, HD_UNAVAILABLE, &error, path, "File too large");
+    expect_content(path, "one\ntwo\n");
+    free(path);
+}

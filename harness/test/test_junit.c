@@ -1,7 +1,6 @@
 #include "junit.h"
 
-#include "compare.h"
-#include "sample.h"
+#include "found.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -65,18 +64,15 @@ static bool there_is_xmllint(void) {
 }
 
 static char *report_path;
-static hd_findings findings;
 
 static void begin(void) {
-    folder_make();
-    hd_findings_begin(&findings);
+    found_begin();
     report_path = folder_path("report.xml");
 }
 
 static void end(void) {
-    hd_findings_free(&findings);
     free(report_path);
-    folder_remove();
+    found_end();
 }
 
 TestSuite(junit, .init = begin, .fini = end);
@@ -97,24 +93,6 @@ static void write_report(void) {
     cr_expect_eq(pclose(lint), 0, "%s\n%s", said, xml);
 }
 
-/* Adds a record and the verdicts on it: of three figures each, the second and third of which failed. */
-static hd_verdict *add(const char *const *against, size_t count) {
-    hd_finding finding = {.record = sample_record()};
-    for (size_t i = 0; i < count; i++) {
-        hd_verdict *verdict = hd_finding_judge(&finding);
-        hd_verdict_head(verdict, &finding.record, against[i]);
-        hd_compare_number(verdict, "validation_error", 1, 1, HD_ABSOLUTE, 0, true);
-        hd_compare_number(verdict, "hypergradient eta", 2, 1, HD_RELATIVE, 0.5, true);
-        hd_compare_failed(verdict, "weights", "missing");
-    }
-    hd_findings_add(&findings, &finding);
-    return findings.records[findings.record_count - 1].verdicts;
-}
-
-static hd_verdict *add_one(const char *against) {
-    return add(&against, 1);
-}
-
 static void expect_has(const char *part) {
     cr_expect(strstr(xml, part), "no '%s' in: %s", part, xml);
 }
@@ -131,7 +109,7 @@ Test(junit, is_told_by_its_schema_what_is_not_valid) {
                                              {" type=\"failure\"", " kind=\"\""},
                                              {" id=\"0\"", ""},
                                              {"<testsuites>", "<testsuites a=\"\">"}};
-    add_one("golden");
+    found_add_one("golden");
     write_report();
     for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++) {
         char command[512], *path = folder_path("spoiled.xml");
@@ -148,8 +126,8 @@ Test(junit, is_told_by_its_schema_what_is_not_valid) {
 }
 
 Test(junit, makes_a_suite_of_a_record_and_a_case_of_a_figure) {
-    add((const char *const[]){"golden", "trace"}, 2);
-    add_one("golden");
+    found_add((const char *const[]){"golden", "trace"}, 2);
+    found_add_one("golden");
     write_report();
     expect_has("<testsuite name=\"small.cpu.forward.step-1\" package=\"small\" id=\"0\" timestamp=\"20");
     expect_has(" tests=\"6\" failures=\"4\" errors=\"0\" skipped=\"0\" time=\"1.500000\">");
@@ -163,7 +141,7 @@ Test(junit, makes_a_suite_of_a_record_and_a_case_of_a_figure) {
 }
 
 Test(junit, tells_where_a_record_comes_from) {
-    hd_finding finding = {.record = sample_record()};
+    hd_finding finding = {.record = sample_record(), .repetition = 1};
     hd_verdict_head(hd_finding_judge(&finding), &finding.record, "golden");
     json_object_set_new(finding.record.provenance, "commit", json_string("a\n<b>"));
     json_object_set_new(finding.record.provenance, "threads", json_integer(2));
@@ -179,7 +157,7 @@ Test(junit, tells_where_a_record_comes_from) {
 }
 
 Test(junit, escapes_what_xml_reserves) {
-    hd_verdict *verdict = add_one("a<b> & \"c\" 'd'\n\t\001e\xff");
+    hd_verdict *verdict = found_add_one("a<b> & \"c\" 'd'\n\t\001e\xff");
     hd_compare_failed(verdict, "x<y", "&amp; is no <tag/>");
     write_report();
     expect_has("by a&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;   e\ufffd\"");
@@ -201,17 +179,24 @@ Test(junit, reports_what_was_skipped_and_what_gave_no_record) {
     cr_expect_eq(count("testcase"), 5);
 }
 
+Test(junit, tells_repetitions_apart) {
+    found_add_one("golden");
+    found_add_one("repetition 1");
+    findings.records[1].repetition = 2;
+    write_report();
+    expect_has("<testsuite name=\"small.cpu.forward.step-1\"");
+    expect_has("<testsuite name=\"small.cpu.forward.step-1.repetition-2\"");
+}
+
 Test(junit, fails_a_verdict_that_compared_nothing) {
-    hd_finding finding = {.record = sample_record()};
-    hd_verdict_head(hd_finding_judge(&finding), &finding.record, "golden");
-    hd_findings_add(&findings, &finding);
+    found_add_empty();
     write_report();
     expect_has("tests=\"1\" failures=\"1\"");
     expect_has("message=\"nothing was compared\"");
 }
 
 Test(junit, counts_a_known_difference_as_passed_and_tells_it) {
-    hd_verdict_allow(add_one("trace"), "hypergradient eta", 2, "an open question");
+    hd_verdict_allow(found_add_one("trace"), "hypergradient eta", 2, "an open question");
     write_report();
     cr_expect_eq(count("failure"), 1);
     expect_has("<system-out>known by trace: hypergradient eta: 2, expected 1;");
@@ -219,7 +204,7 @@ Test(junit, counts_a_known_difference_as_passed_and_tells_it) {
 }
 
 Test(junit, writes_numbers_that_are_none) {
-    hd_verdict *verdict = add_one("golden");
+    hd_verdict *verdict = found_add_one("golden");
     hd_compare_number(verdict, "x", NAN, INFINITY, HD_RELATIVE, NAN, true);
     write_report();
     cr_expect_eq(count("failure"), 3);
