@@ -61,6 +61,7 @@ enum {
     KEY_THREADS,
     KEY_JUNIT,
     KEY_MARKDOWN,
+    KEY_RESUME,
     KEY_ANNOTATIONS,
     KEY_REASON,
     KEY_REPLICAS,
@@ -90,6 +91,9 @@ static const struct argp_option option_list[] = {
     {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "override one setting of the experiments; may be repeated", 0},
     {"out", 'o', "DIR", 0,
      "keep records and weights in DIR/<experiment>/<device>/<mode>/; capture, report: the file", 0},
+    {"resume", KEY_RESUME, NULL, 0,
+     "run, check: do not run again what --out DIR has whole records of, made by this program on this machine",
+     0},
     {"threads", KEY_THREADS, "N", 0, "threads (default: one a core); changes no bit", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output, nothing else there", 0},
     {"no-bits", KEY_NO_BITS, NULL, 0,
@@ -347,6 +351,9 @@ static error_t take(int key, char *argument, struct argp_state *state) {
     case KEY_MARKDOWN:
         options->markdown = file_name("markdown", argument, state);
         break;
+    case KEY_RESUME:
+        options->resume = true;
+        break;
     case KEY_ANNOTATIONS:
         options->annotations = true;
         break;
@@ -400,6 +407,7 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         refuse_strays(options, state);
         if (options->required && !options->all_devices)
             argp_error(state, "--require %s: goes with --device all", options->required);
+        if (options->resume && !options->out) argp_error(state, "--resume: goes with --out DIR");
         break;
     default:
         return ARGP_ERR_UNKNOWN;

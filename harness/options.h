@@ -50,6 +50,7 @@ typedef struct hd_options {
     double tolerance;
     bool json, quiet, verbose, loosen, full, pairing;
     bool no_bits;             /* check: leave the goldens' bits aside */
+    bool resume;              /* run, check: what `out` has already is not run again */
     bool annotations;         /* check: GitHub's log commands for what failed */
     hd_device_options device; /* threads; kernels and loops from the environment */
 } hd_options;

@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include "document.h"
 #include "file.h"
 #include "hyperopt.h"
 #include "machine.h"
@@ -146,6 +147,43 @@ typedef struct hd_running {
     const hd_job *job;
     const char *folder;
 } hd_running;
+
+/* HD_OK: the record of hyper-iteration `step` is there, with this provenance. */
+static hd_status find_record(const hd_running *running, size_t step, const json_t *provenance,
+                             hd_error *error) {
+    char path[PATH_MAX];
+    hd_record record;
+    hd_status status = hd_run_record(running->folder, step, path, error);
+    if (status == HD_OK) status = hd_record_load(path, true, &record, error);
+    if (status != HD_OK) return status;
+    bool same =
+        record.step == step && record.mode == running->job->mode && json_equal(record.provenance, provenance);
+    hd_record_free(&record);
+    return same ? HD_OK : hd_fail(error, HD_DIFFERENT, "%s: made otherwise", path);
+}
+
+static hd_status find_records(void *context, hd_error *error) {
+    const hd_running *running = context;
+    const hd_job *job = running->job;
+    hd_device *device = NULL;
+    hd_builder builder = {HD_OK, error};
+    json_t *provenance = json_object();
+    hd_status status = hd_run_device(job->experiment, job->device, &job->options, &device, error);
+    if (status == HD_OK) status = hd_machine_describe(device, provenance, error);
+    hd_build_text(&builder, provenance, "experiment_sha256", job->experiment->sha256);
+    hd_build_text(&builder, provenance, "data_sha256", job->dataset->sha256);
+    for (size_t k = 0; status == HD_OK && k < job->experiment->hyper_iterations; k++)
+        status = find_record(running, k, provenance, error);
+    json_decref(provenance);
+    hd_device_close(device);
+    return status;
+}
+
+bool hd_run_kept(const hd_job *job, const char *folder) {
+    hd_error error;
+    hd_running running = {job, folder};
+    return hd_process_run(folder, find_records, &running, &error) == HD_OK;
+}
 
 static hd_status run_here(void *context, hd_error *error) {
     const hd_running *running = context;

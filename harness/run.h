@@ -47,6 +47,11 @@ hd_status hd_run_record(const char *folder, size_t step, char path[PATH_MAX], hd
  * have used OpenMP or BLIS. */
 hd_status hd_run(const hd_job *job, const char *folder, hd_error *error);
 
+/* Whether folder has the records of all the job's hyper-iterations already, whole, and with the provenance
+ * that this program on this machine would give them now: then it need not be run again. Like hd_run it does
+ * its work in a process of its own. */
+bool hd_run_kept(const hd_job *job, const char *folder);
+
 /* The body of hd_run, in the calling process, for one that was made for it (hd_process_start); folder NULL:
  * no records are kept. */
 hd_status hd_run_here(const hd_job *job, const char *folder, hd_error *error);

@@ -28,7 +28,8 @@ hd_status hd_subject_run(const hd_subject *subject, const hd_options *options, c
                   .options = options->device,
                   .progress = !options->quiet && isatty(STDERR_FILENO)};
     hd_status status = hd_run_folder(&job, out, folder, error);
-    return status == HD_OK ? hd_run(&job, folder, error) : status;
+    if (status != HD_OK || (options->resume && hd_run_kept(&job, folder))) return status;
+    return hd_run(&job, folder, error);
 }
 
 typedef struct hd_trial {

@@ -17,8 +17,8 @@ typedef struct hd_subject {
 hd_status hd_subject_open(const char *word, const hd_options *options, hd_subject *subject, hd_error *error);
 void hd_subject_close(hd_subject *subject);
 
-/* Runs it in one mode on a device, its records going to a folder under `out`, whose path is written. Errors
- * as hd_run's. */
+/* Runs it in one mode on a device, its records going to a folder under `out`, whose path is written; under
+ * --resume not again where hd_run_kept finds them there. Errors as hd_run's. */
 hd_status hd_subject_run(const hd_subject *subject, const hd_options *options, const char *device,
                          hd_mode mode, const char *out, char folder[PATH_MAX], hd_error *error);
 

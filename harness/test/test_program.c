@@ -162,6 +162,49 @@ Test(program, keeps_the_records_from_before_a_value_that_is_not_finite) {
     cr_expect_neq(access(path_of("out/blobs-logistic/cpu/forward/step-1.json"), F_OK), 0);
 }
 
+/* --- resume --- */
+
+static const char *const kept_record = "out/blobs-logistic/cpu/forward/step-0.json";
+
+/* Whether the record is another than it was at the last call. */
+static bool written_anew(void) {
+    static struct timespec last;
+    struct stat is;
+    cr_assert_eq(stat(path_of(kept_record), &is), 0);
+    bool anew = is.st_mtim.tv_sec != last.tv_sec || is.st_mtim.tv_nsec != last.tv_nsec;
+    last = is.st_mtim;
+    return anew;
+}
+
+Test(program, runs_again_only_what_is_not_done) {
+    hyperdrift("check", "blobs-logistic", "--resume", "--out", path_of("out"), "--mode", "forward");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    cr_expect(written_anew());
+    hyperdrift("check", "blobs-logistic", "--resume", "--out", path_of("out"));
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    cr_expect(!written_anew(), "what is done was run again");
+    cr_expect_eq(access(path_of("out/blobs-logistic/cpu/reverse/step-2.json"), F_OK), 0);
+    cr_assert_eq(truncate(path_of("out/blobs-logistic/cpu/forward/step-2.json"), 100), 0);
+    hyperdrift("check", "blobs-logistic", "--resume", "--out", path_of("out"));
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    cr_expect(written_anew(), "a broken record was taken");
+    hyperdrift("check", "blobs-logistic", "--out", path_of("out"), "--mode", "forward");
+    cr_expect(written_anew(), "taken though not asked");
+}
+
+Test(program, runs_again_what_was_made_otherwise) {
+    static const char *const otherwise[][2] = {
+        {"--threads", "1"}, {"--set", "training.steps=5"}, {"--threads", "2"}};
+    for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++) {
+        hyperdrift("run", "blobs-logistic", "--resume", "--out", path_of("out"), "--mode", "forward",
+                   otherwise[i][0], otherwise[i][1]);
+        cr_assert_eq(program.status, 0, "%s", program.err);
+        cr_expect(written_anew(), "%s %s", otherwise[i][0], otherwise[i][1]);
+    }
+    hyperdrift("check", "blobs-logistic", "--resume");
+    expect_usage_error("--resume: goes with --out");
+}
+
 /* --- bless --- */
 
 static void load_golden(hd_golden *golden) {
