@@ -38,13 +38,13 @@ typedef struct hd_options {
     const char **side[2]; /* [side_count], owned: drift's --a and --b, KEY=VALUE each */
     size_t side_count[2];
     const char *out, *junit, *markdown, *reason; /* NULL: not given */
-    const char *against;              /* drift's capture; NULL: not given */
-    const char *history;              /* check's file; NULL: not given */
-    size_t keep_nights;               /* history prune; 0: not given */
-    bool csv, dry_run;                /* history export, history prune */
-    size_t since;                     /* history changes: a run; 0: not given */
-    bool last;                        /* history changes */
-    char **arguments;                 /* [argument_count], owned: the command line as it was given */
+    const char *against;                         /* drift's capture; NULL: not given */
+    const char *history;                         /* check's file; NULL: not given */
+    size_t keep_nights;                          /* history prune; 0: not given */
+    bool csv, dry_run;                           /* history export, history prune */
+    size_t since;                                /* history changes: a run; 0: not given */
+    bool last;                                   /* history changes */
+    char **arguments; /* [argument_count], owned: the command line as it was given */
     int argument_count;
     size_t replicas, verify, repeat;
     double tolerance;
