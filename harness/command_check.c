@@ -277,31 +277,28 @@ static void print_json(hd_checking *checking) {
     json_decref(document);
 }
 
-/* All that was found, as a run for the history. */
-static hd_status fill_entry(hd_entry *entry, const hd_findings *findings, hd_error *error) {
-    hd_status status = HD_OK;
-    for (size_t i = 0; status == HD_OK && i < findings->record_count; i++) {
-        const hd_finding *finding = &findings->records[i];
-        status = hd_entry_add_record(entry, &finding->record, error);
-        for (size_t v = 0; status == HD_OK && v < finding->count; v++)
-            status = hd_entry_add_verdict(entry, &finding->verdicts[v], error);
-    }
-    for (size_t i = 0; status == HD_OK && i < findings->skip_count; i++)
-        status = hd_entry_add_skip(entry, findings->skips[i].what, findings->skips[i].why, error);
-    for (size_t i = 0; status == HD_OK && i < findings->failure_count; i++)
-        status = hd_entry_add_failure(entry, findings->failures[i].why, error);
-    return status;
-}
-
 static void append_to_history(hd_checking *checking) {
     hd_error error;
-    hd_entry *entry = checking->keeping.entry;
-    hd_totals sum = hd_findings_totals(&checking->findings);
-    if (fill_entry(entry, &checking->findings, &error) != HD_OK) complain(checking, &error);
-    hd_entry_conclude(entry, checking->status, sum.passed, sum.failed, sum.known,
-                      checking->findings.skip_count);
-    if (hd_keeping_end(&checking->keeping, &error) != HD_OK) complain(checking, &error);
+    if (hd_keeping_end(&checking->keeping, &checking->findings, checking->status, &error) != HD_OK)
+        complain(checking, &error);
     if (checking->keeping.kept.clock_back) worsen(checking, HD_UNAVAILABLE);
+}
+
+/* The job summary, with what is new in the history that the run is in. */
+static void append_summary(hd_checking *checking) {
+    hd_error error;
+    hd_history history = {0};
+    hd_trend trend = {0};
+    bool kept = checking->keeping.kept.run != 0;
+    hd_status status =
+        kept ? hd_history_open(checking->keeping.path, HD_HISTORY_READ, &history, &error) : HD_OK;
+    if (status == HD_OK && kept) status = hd_trend_load(&history, &trend, &error);
+    if (status == HD_OK)
+        status = hd_markdown_append(checking->options->markdown, &checking->findings, kept ? &trend : NULL,
+                                    &error);
+    if (status != HD_OK) complain(checking, &error);
+    hd_trend_free(&trend);
+    hd_history_close(&history);
 }
 
 static void conclude(hd_checking *checking) {
@@ -311,14 +308,13 @@ static void conclude(hd_checking *checking) {
     hd_error error;
     if (options->junit && hd_junit_write(options->junit, findings, &error) != HD_OK)
         complain(checking, &error);
-    if (options->markdown && hd_markdown_append(options->markdown, findings, &error) != HD_OK)
-        complain(checking, &error);
     if (sum.failed) worsen(checking, HD_DIFFERENT);
     if (!sum.failed && !sum.passed && checking->status == HD_OK) {
         hd_fail(&error, HD_DIFFERENT, "check: nothing was compared");
         complain(checking, &error);
     }
     append_to_history(checking);
+    if (options->markdown) append_summary(checking);
     if (options->annotations) hd_annotations_print(options->json ? stderr : stdout, findings);
     if (options->json)
         print_json(checking);

@@ -21,11 +21,23 @@ static void note(void *context, const char *line) {
     json_array_append_new(context, json_string(line));
 }
 
-hd_status hd_keeping_end(hd_keeping *keeping, hd_error *error) {
+static hd_status fill(hd_entry *entry, const hd_findings *findings, hd_error *error) {
+    hd_status status = HD_OK;
+    for (size_t i = 0; status == HD_OK && i < findings->record_count; i++) {
+        const hd_finding *finding = &findings->records[i];
+        status = hd_entry_add_record(entry, &finding->record, error);
+        for (size_t v = 0; status == HD_OK && v < finding->count; v++)
+            status = hd_entry_add_verdict(entry, &finding->verdicts[v], error);
+    }
+    for (size_t i = 0; status == HD_OK && i < findings->skip_count; i++)
+        status = hd_entry_add_skip(entry, findings->skips[i].what, findings->skips[i].why, error);
+    for (size_t i = 0; status == HD_OK && i < findings->failure_count; i++)
+        status = hd_entry_add_failure(entry, findings->failures[i].why, error);
+    return status;
+}
+
+static hd_status append(hd_keeping *keeping, hd_error *error) {
     hd_history history;
-    if (!keeping->entry) return HD_OK;
-    if (hd_process_interrupted())
-        return hd_fail(error, HD_UNAVAILABLE, "%s: the run is not kept: it was interrupted", keeping->path);
     hd_status status = hd_history_open(keeping->path, HD_HISTORY_WRITE, &history, error);
     if (status != HD_OK) return status;
     status = hd_history_append(&history, keeping->entry, &keeping->kept, error);
@@ -37,6 +49,18 @@ hd_status hd_keeping_end(hd_keeping *keeping, hd_error *error) {
              "after it");
     hd_history_close(&history);
     return status;
+}
+
+hd_status hd_keeping_end(hd_keeping *keeping, const hd_findings *findings, hd_status status,
+                         hd_error *error) {
+    if (!keeping->entry) return HD_OK;
+    if (hd_process_interrupted())
+        return hd_fail(error, HD_UNAVAILABLE, "%s: the run is not kept: it was interrupted", keeping->path);
+    hd_totals sum = hd_findings_totals(findings);
+    hd_status filled = fill(keeping->entry, findings, error);
+    if (filled != HD_OK) return filled;
+    hd_entry_conclude(keeping->entry, status, sum.passed, sum.failed, sum.known, findings->skip_count);
+    return append(keeping, error);
 }
 
 void hd_keeping_print(FILE *to, const hd_keeping *keeping) {

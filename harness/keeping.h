@@ -1,9 +1,10 @@
 /* What `check --history FILE` does with its history: the file is tried before anything runs, so that nobody
- * computes for nothing; what the run gives is gathered in an entry; at the end that is appended. */
+ * computes for nothing; at the end what the run found is appended as an entry. */
 #ifndef HD_KEEPING_H
 #define HD_KEEPING_H
 
 #include "entry.h"
+#include "findings.h"
 #include "options.h"
 
 typedef struct hd_keeping {
@@ -18,9 +19,9 @@ typedef struct hd_keeping {
  */
 hd_status hd_keeping_begin(hd_keeping *keeping, const hd_options *options, hd_error *error);
 
-/* Appends the entry, which was concluded, and notes what is unusual of it. HD_UNAVAILABLE also for a run that
- * was interrupted: it is not kept. */
-hd_status hd_keeping_end(hd_keeping *keeping, hd_error *error);
+/* Appends all that was found, with the exit status so far, and notes what is unusual of it. HD_UNAVAILABLE
+ * also for a run that was interrupted: it is not kept. */
+hd_status hd_keeping_end(hd_keeping *keeping, const hd_findings *findings, hd_status status, hd_error *error);
 
 /* "kept as run 12 in FILE" and the notes, a line each; nothing where it was not kept. */
 void hd_keeping_print(FILE *to, const hd_keeping *keeping);

@@ -163,7 +163,43 @@ static void add_skips(hd_markdown *markdown) {
     end_table(markdown);
 }
 
-static void add_all(hd_markdown *markdown) {
+/* A row of what is new: in a word and in a sentence. */
+static hd_status add_item(hd_markdown *markdown, const hd_trend *trend, const hd_news *item,
+                          hd_error *error) {
+    char *sentence = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&sentence, &size);
+    if (to) hd_news_say(to, trend, item);
+    if (!to || fclose(to)) {
+        free(sentence);
+        return hd_fail(error, HD_UNAVAILABLE, "no memory for what is new");
+    }
+    add(markdown, "| %s | %s |", hd_news_word(item), sentence);
+    end_row(markdown);
+    free(sentence);
+    return HD_OK;
+}
+
+static hd_status add_news(hd_markdown *markdown, const hd_trend *trend, hd_error *error) {
+    hd_news *news;
+    size_t count, fresh = 0;
+    hd_status status = hd_news_gather(trend, &news, &count, error);
+    if (status != HD_OK) return status;
+    for (size_t i = 0; i < count; i++) fresh += news[i].fresh;
+    add(markdown, "### Since the night before\n\n");
+    if (fresh) begin_table(markdown, "| what | |\n| --- | --- |\n");
+    for (size_t i = 0; status == HD_OK && i < count; i++)
+        if (news[i].fresh) status = add_item(markdown, trend, &news[i], error);
+    if (fresh)
+        end_table(markdown);
+    else
+        add(markdown, "Nothing changed.\n\n");
+    free(news);
+    return status;
+}
+
+static hd_status add_all(hd_markdown *markdown, const hd_trend *trend, hd_error *error) {
+    hd_status status = HD_OK;
     const hd_findings *findings = markdown->findings;
     hd_totals sum = hd_findings_totals(findings);
     char moment[32];
@@ -176,12 +212,15 @@ static void add_all(hd_markdown *markdown) {
         findings->no_memory ? " There was no memory for all of it." : "");
     if (findings->failure_count) add_failures(markdown);
     if (sum.failed > findings->failure_count) add_judgements(markdown, "Figures that failed", HD_FAIL);
+    if (trend) status = add_news(markdown, trend, error);
     if (findings->record_count) add_records(markdown);
     if (sum.known) add_judgements(markdown, "Within a stated allowance", HD_KNOWN);
     if (findings->skip_count) add_skips(markdown);
+    return status;
 }
 
-hd_status hd_markdown_append(const char *path, const hd_findings *findings, hd_error *error) {
+hd_status hd_markdown_append(const char *path, const hd_findings *findings, const hd_trend *trend,
+                             hd_error *error) {
     struct stat there;
     hd_markdown markdown = {.findings = findings, .room = HD_MARKDOWN_MOST - RESERVE};
     if (stat(path, &there) == 0) markdown.room -= there.st_size;
@@ -192,8 +231,9 @@ hd_status hd_markdown_append(const char *path, const hd_findings *findings, hd_e
     size_t size = 0;
     markdown.to = open_memstream(&text, &size);
     if (!markdown.to) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory", path);
-    add_all(&markdown);
-    hd_status status = fclose(markdown.to) ? hd_fail(error, HD_UNAVAILABLE, "%s: no memory", path) : HD_OK;
+    hd_status status = add_all(&markdown, trend, error);
+    if (fclose(markdown.to) && status == HD_OK)
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory", path);
     if (status == HD_OK) status = hd_file_append(path, text, size, error);
     free(text);
     return status;

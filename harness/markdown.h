@@ -4,6 +4,7 @@
 #define HD_MARKDOWN_H
 
 #include "findings.h"
+#include "news.h"
 
 /* GitHub shows no summary that is longer, in bytes. */
 enum { HD_MARKDOWN_MOST = 1 << 20 };
@@ -12,6 +13,7 @@ enum { HD_MARKDOWN_MOST = 1 << 20 };
  * Where it would become longer than HD_MARKDOWN_MOST the last rows of the longest tables are left out, and it
  * says how many. HD_UNAVAILABLE where it cannot be written, has no room left, or no memory: then it is as it
  * was. */
-hd_status hd_markdown_append(const char *path, const hd_findings *findings, hd_error *error);
+hd_status hd_markdown_append(const char *path, const hd_findings *findings, const hd_trend *trend,
+                             hd_error *error);
 
 #endif

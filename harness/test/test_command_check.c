@@ -95,6 +95,25 @@ Test(command_check, writes_a_summary_and_annotations_for_a_ci_job) {
     json_decref(program_json());
 }
 
+Test(command_check, tells_in_its_summary_what_changed_since_the_night_before) {
+    static char text[1 << 16];
+    const char *const nights[] = {"Nothing changed.", "Nothing changed.", "| numbers | "};
+    char history[128], summary[128];
+    snprintf(history, sizeof history, "%s", path_of("history.sqlite"));
+    program_own_root();
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(summary, sizeof summary, "%s", path_of("summary.md"));
+        remove(summary);
+        if (i == 2) setenv("HYPERDRIFT_FAULT", "label-flipped", 1);
+        program_run((const char *const[]){HD_PROGRAM "-faults", "check", "blobs-logistic", "--markdown",
+                                          summary, "--history", history, NULL});
+        cr_expect_eq(program.status, i == 2, "%s", program.err);
+        text[get_bytes(summary, text, sizeof text - 1)] = '\0';
+        expect_has(text, "### Since the night before\n\n");
+        expect_has(text, nights[i]);
+    }
+}
+
 Test(command_check, skips_devices_that_have_not_the_experiment_s_arithmetic) {
     hyperdrift("check", "blobs-logistic", "--device", "all", "--set", "device.arithmetic=cublas");
     expect_has(program.out,

@@ -52,7 +52,7 @@ static size_t expect_tables(void) {
 
 static void append(void) {
     hd_error error;
-    cr_assert_eq(hd_markdown_append(path, &findings, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_markdown_append(path, &findings, NULL, &error), HD_OK, "%s", error.message);
     size_t size = get_bytes(path, text, sizeof text);
     cr_assert_leq(size, HD_MARKDOWN_MOST);
     text[size] = '\0';
@@ -179,14 +179,14 @@ Test(markdown, leaves_a_file_without_room_as_it_is) {
     hd_error error;
     memset(text, 'x', HD_MARKDOWN_MOST - 100);
     put_bytes(path, text, HD_MARKDOWN_MOST - 100);
-    cr_expect_eq(hd_markdown_append(path, &findings, &error), HD_UNAVAILABLE);
+    cr_expect_eq(hd_markdown_append(path, &findings, NULL, &error), HD_UNAVAILABLE);
     cr_expect(strstr(error.message, "summary.md: has 1048476 bytes already"), "%s", error.message);
     cr_expect_eq(get_bytes(path, text, sizeof text), HD_MARKDOWN_MOST - 100);
 }
 
 Test(markdown, says_where_it_cannot_write) {
     hd_error error;
-    cr_expect_eq(hd_markdown_append("/nowhere/summary.md", &findings, &error), HD_UNAVAILABLE);
+    cr_expect_eq(hd_markdown_append("/nowhere/summary.md", &findings, NULL, &error), HD_UNAVAILABLE);
     cr_expect(strstr(error.message, "/nowhere/summary.md: cannot be written: No such file"), "%s",
               error.message);
 }
