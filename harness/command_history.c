@@ -132,7 +132,7 @@ static const struct {
     {"verify", 1, HD_HISTORY_READ, verify},
     {"export", 1, HD_HISTORY_READ, export},
     {"prune", 1, HD_HISTORY_WRITE, prune},
-    {"recover", 1, HD_HISTORY_READ, recover},
+    {"recover", 1, HD_HISTORY_RECOVER, recover},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
@@ -148,6 +148,11 @@ static hd_status run_part(const hd_options *options, hd_error *error) {
         return hd_fail(error, HD_INVALID, "history %s: name a history%s", parts[p].name,
                        parts[p].words > 1 ? " and the number of a run" : ", nothing else");
     hd_status status = hd_history_open(options->words[1], parts[p].access, &history, error);
+    if (status == HD_INVALID && parts[p].run == recover) {
+        hd_error cause = *error;
+        hd_fail(error, status, "%.*s: nothing can be saved of it", (int)strcspn(cause.message, ";"),
+                cause.message);
+    }
     if (status == HD_OK) status = parts[p].run(options, &history, error);
     hd_history_close(&history);
     return status;

@@ -141,6 +141,7 @@ hd_status hd_history_open(const char *path, hd_history_access access, hd_history
     } else {
         sqlite3_extended_result_codes(history->database, 1);
         sqlite3_busy_timeout(history->database, HD_HISTORY_PATIENCE * 1000);
+        if (access == HD_HISTORY_RECOVER) hd_sql_run(&sql, "PRAGMA writable_schema = ON"); /* is lenient */
         recognise(&sql);
         if (access == HD_HISTORY_WRITE)
             prepare_writing(&sql);
@@ -170,8 +171,10 @@ void hd_history_close(hd_history *history) {
 hd_status hd_history_inspect(const hd_history *history, hd_error *error) {
     hd_sql sql = {.history = history, .doing = "was inspected", .error = error};
     sqlite3_stmt *query = hd_sql_prepare(&sql, "PRAGMA integrity_check(1)");
-    if (hd_sql_row(&sql, query) && strcmp(hd_sql_text(query, 0), "ok") != 0)
-        sql.status = corrupt(history, error, sql.doing, hd_sql_text(query, 0));
+    if (hd_sql_row(&sql, query) && strcmp(hd_sql_text(query, 0), "ok") != 0) {
+        const char *text = hd_sql_text(query, 0), *line = strrchr(text, '\n'); /* after a heading */
+        sql.status = corrupt(history, error, sql.doing, line ? line + 1 : text);
+    }
     sqlite3_finalize(query);
     query = hd_sql_prepare(&sql, "PRAGMA foreign_key_check");
     if (hd_sql_row(&sql, query)) sql.status = corrupt(history, error, sql.doing, "a reference leads nowhere");

@@ -24,7 +24,12 @@
 
 enum { HD_HISTORY_PATIENCE = 10 /* seconds */ };
 
-typedef enum hd_history_access { HD_HISTORY_READ, HD_HISTORY_WRITE } hd_history_access;
+typedef enum hd_history_access {
+    HD_HISTORY_READ,
+    HD_HISTORY_WRITE,
+    HD_HISTORY_RECOVER /* as READ, but of a file that is corrupt: what can be read is not refused for the rest
+                        */
+} hd_history_access;
 
 /* A history that is open. A process that forks must not have one. */
 typedef struct hd_history {
