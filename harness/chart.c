@@ -1,5 +1,7 @@
 #include "chart.h"
 
+#include "axis.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,16 +26,6 @@ void hd_chart_range_extend(hd_chart_range *range, const hd_chart_point *points, 
         }
 }
 
-/* From values to places: value `from` at `low`, `to` at `high`. */
-typedef struct hd_scale {
-    double from, to, low, high;
-} hd_scale;
-
-static double place(hd_scale s, double value) {
-    double share = (value - s.from) / (s.to - s.from);
-    return s.low + fmin(fmax(share, 0), 1) * (s.high - s.low);
-}
-
 static hd_scale x_scale(const hd_chart_range *range, double left, double right) {
     return (hd_scale){range->x_from, range->x_to, left, right};
 }
@@ -52,34 +44,17 @@ static hd_scale y_scale(const hd_chart_range *range) {
 
 static double y_place(const hd_chart_range *range, hd_scale s, double y) {
     if (range->logarithmic) y = y > 0 ? log10(y) : -INFINITY;
-    return place(s, y);
-}
-
-/* 1, 2 or 5 times a power of ten, so that no more than `most` of them fit in the length. */
-static double tick_distance(double length, int most) {
-    double power = pow(10, floor(log10(length / most)));
-    for (int i = 0; i < 4; i++) {
-        static const double steps[] = {1, 2, 5, 10};
-        if (length / (power * steps[i]) <= most) return power * steps[i];
-    }
-    return power * 10;
+    return hd_scale_place(s, y);
 }
 
 /* --- axes --- */
 
-static void begin(hd_html *html, const char *title, const char *description, double width, double height) {
-    hd_html_add(html,
-                "<figure><figcaption>%s</figcaption><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\">"
-                "<title>%s</title><desc>%s</desc>\n",
-                title, width, height, title, description);
-}
-
 static void x_axis(hd_html *html, const hd_chart_range *range, hd_scale s, double y, const char *label) {
-    double apart = fmax(1, tick_distance(range->x_to - range->x_from, 8));
+    double apart = fmax(1, hd_tick_distance(range->x_to - range->x_from, 8));
     hd_html_add(html, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>", s.low, y, s.high);
     int first = (int)ceil(range->x_from / apart), last = (int)floor(range->x_to / apart);
     for (int n = first; n <= last; n++) {
-        double at = place(s, n * apart);
+        double at = hd_scale_place(s, n * apart);
         hd_html_add(
             html,
             "<path class=\"axis\" d=\"M%.1f %.1fv4\"/><text x=\"%.1f\" y=\"%.1f\" class=\"m\">%.0f</text>",
@@ -97,26 +72,26 @@ static void y_tick(hd_html *html, double y) {
 static void decades(hd_html *html, const hd_chart_range *range, hd_scale s) {
     int from = (int)s.from, to = (int)s.to, apart = (to - from + 6) / 7;
     for (int power = to; power >= from + range->zeros; power -= apart) {
-        y_tick(html, place(s, power));
+        y_tick(html, hd_scale_place(s, power));
         if (abs(power) <= 2)
             hd_html_add(html, "%g</text>", pow(10, power));
         else
             hd_html_add(html, "10<tspan dy=\"-4\" class=\"power\">%d</tspan></text>", power);
     }
     if (!range->zeros) return;
-    y_tick(html, place(s, s.from));
+    y_tick(html, hd_scale_place(s, s.from));
     hd_html_add(html, "0</text>");
 }
 
 static void y_axis(hd_html *html, const hd_chart_range *range, hd_scale s) {
     char text[HD_HTML_NUMBER];
-    double apart = tick_distance(s.to - s.from, 5);
+    double apart = hd_tick_distance(s.to - s.from, 5);
     if (range->logarithmic) {
         decades(html, range, s);
         return;
     }
     for (int n = (int)ceil(s.from / apart); n * apart <= s.to; n++) {
-        y_tick(html, place(s, n * apart));
+        y_tick(html, hd_scale_place(s, n * apart));
         hd_html_add(html, "%s</text>", hd_html_number(n * apart, 3, text));
     }
 }
@@ -134,7 +109,7 @@ typedef struct hd_pen {
 static void draw(hd_pen *pen, double x, double y) {
     double at = y_place(pen->range, pen->y, y);
     bool lifted = !(x - pen->last_x <= pen->apart);
-    hd_html_add(pen->html, "%c%.1f %.1f", lifted ? 'M' : 'L', place(pen->x, x), at);
+    hd_html_add(pen->html, "%c%.1f %.1f", lifted ? 'M' : 'L', hd_scale_place(pen->x, x), at);
     if (lifted) hd_html_add(pen->html, "h0"); /* with its round end a point that stands alone is seen, too */
     pen->last_x = x;
     pen->last_y = at;
@@ -198,7 +173,7 @@ static void label_lines(hd_html *html, const hd_chart *chart, const double end[H
 static void draw_mark(hd_html *html, const hd_chart *chart, const hd_chart_range *range) {
     hd_scale s = x_scale(range, LEFT, WIDTH - RIGHT);
     if (isnan(chart->mark)) return;
-    double from = place(s, chart->mark), to = place(s, chart->mark + 1);
+    double from = hd_scale_place(s, chart->mark), to = hd_scale_place(s, chart->mark + 1);
     hd_html_add(html,
                 "<rect class=\"mark\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>"
                 "<text x=\"%.1f\" y=\"%d\" class=\"%c soft\">%s</text>",
@@ -211,7 +186,7 @@ void hd_chart_lines(hd_html *html, const hd_chart *chart, const hd_chart_range *
     double end[HD_CHART_LINES] = {NAN, NAN, NAN};
     bool thinned = chart->count > 2 * STRETCHES;
     double stretch = thinned ? ceil((range->x_to - range->x_from) / STRETCHES) : 0;
-    begin(html, chart->title, chart->description, WIDTH, HEIGHT);
+    hd_figure_begin(html, "img", chart->title, chart->description, WIDTH, HEIGHT);
     y_axis(html, range, y_scale(range));
     x_axis(html, range, x_scale(range, LEFT, WIDTH - RIGHT), HEIGHT - BOTTOM, chart->x_label);
     draw_mark(html, chart, range);
@@ -234,7 +209,7 @@ void hd_chart_dots(hd_html *html, const char *title, const char *description, co
     double bottom = TOP + ROW * (double)rows, most = 1;
     hd_scale s = x_scale(range, NAMES + 10, WIDTH - EDGE);
     for (size_t i = 0; i < count; i++) most = fmax(most, dots[i].count);
-    begin(html, title, description, WIDTH, bottom + BOTTOM);
+    hd_figure_begin(html, "img", title, description, WIDTH, bottom + BOTTOM);
     for (size_t r = 0; r < rows; r++) {
         double y = TOP + ROW * ((double)r + 0.5);
         hd_html_add(
@@ -246,7 +221,7 @@ void hd_chart_dots(hd_html *html, const char *title, const char *description, co
         hd_html_add(html,
                     "<circle class=\"d%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>%s: %.0f at %.0f"
                     "</title></circle>\n",
-                    dots[i].kind, place(s, dots[i].x), TOP + ROW * ((double)dots[i].row + 0.5),
+                    dots[i].kind, hd_scale_place(s, dots[i].x), TOP + ROW * ((double)dots[i].row + 0.5),
                     1.5 + 7 * sqrt(log1p(dots[i].count) / log1p(fmax(most, 10))), names[dots[i].row],
                     dots[i].count, dots[i].x);
     hd_html_add(html, "</svg></figure>\n");
@@ -318,7 +293,7 @@ void hd_chart_heat(hd_html *html, const char *title, const char *description, si
     for (size_t i = 0; i < rows * columns; i++)
         if (isfinite(values[i])) s.greatest = fmax(s.greatest, values[i]);
     double side = SIDE / (double)s.columns, high = rows == 1 ? 28 : side, bottom = high * (double)s.rows;
-    begin(html, title, description, SIDE, bottom + 30);
+    hd_figure_begin(html, "img", title, description, SIDE, bottom + 30);
     hd_html_add(html, "<rect class=\"blank\" width=\"%d\" height=\"%.4g\"/>", SIDE, bottom);
     for (size_t i = 0; i < s.rows * s.columns; i++) levels[i] = heat_level(&s, i / s.columns, i % s.columns);
     for (int l = 1; l <= HD_HEAT_LEVELS; l++) draw_level(html, &s, levels, l, side, high);
