@@ -60,11 +60,11 @@ const char *hd_dates_text(double from, double to, char text[HD_DATES]) {
 /* Ticks each so many days, on Mondays where those are weeks; 0: there would be too many. */
 static size_t day_ticks(double from, double to, int apart, hd_date_tick *ticks) {
     double offset = apart % WEEK ? 0 : MONDAY, first = ceil((from - offset) / apart) * apart + offset;
-    if (floor((to - first) / apart) + 1 > HD_DATE_TICKS) return 0;
-    size_t count = 0;
-    for (double day = first; day <= to; day += apart) {
-        ticks[count].day = day;
-        hd_date_text(day, 0, ticks[count++].label);
+    size_t count = first <= to ? (size_t)((to - first) / apart) + 1 : 0;
+    if (count > HD_DATE_TICKS) return 0;
+    for (size_t i = 0; i < count; i++) {
+        ticks[i].day = first + (double)i * apart;
+        hd_date_text(ticks[i].day, 0, ticks[i].label);
     }
     return count;
 }
@@ -87,7 +87,7 @@ static size_t month_ticks(double from, double to, int apart, hd_date_tick *ticks
 }
 
 size_t hd_date_ticks(double from, double to, hd_date_tick ticks[HD_DATE_TICKS]) {
-    static const int days[] = {1, 2, WEEK, 2 * WEEK}, months[] = {1, 2, 3, 6, 12, 24, 60, 120};
+    static const int days[] = {1, 2, WEEK, 2 * WEEK}, months[] = {1, 2, 3, 6, 12, 24, 60, 120, 240, 600};
     size_t count = 0;
     for (size_t i = 0; !count && i < sizeof days / sizeof *days; i++)
         count = day_ticks(from, to, days[i], ticks);

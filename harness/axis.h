@@ -1,4 +1,4 @@
-/* What all charts have in common (chart.h): the figure around them, from values to places, and
+/* What all charts have in common (chart.h, timeline.h): the figure around them, from values to places, and
  * where ticks stand. */
 #ifndef HD_AXIS_H
 #define HD_AXIS_H
