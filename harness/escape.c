@@ -1,6 +1,8 @@
 #include "escape.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *hd_escape_markup(char character) {
@@ -24,9 +26,10 @@ static size_t character_length(const unsigned char *at) {
     return there ? length : 0;
 }
 
-void hd_escape_text(FILE *to, hd_escape escape, const char *text) {
-    const unsigned char *at = (const unsigned char *)text;
-    while (*at) {
+/* At most so many bytes of the text, and no part of a character. */
+static void put_text(FILE *to, hd_escape escape, const char *text, size_t most) {
+    const unsigned char *at = (const unsigned char *)text, *end = at + strnlen(text, most);
+    while (at < end) {
         if (*at < 0x80) {
             const char *instead = escape((char)*at);
             if (instead)
@@ -37,12 +40,17 @@ void hd_escape_text(FILE *to, hd_escape escape, const char *text) {
             continue;
         }
         size_t length = character_length(at);
+        if (length > (size_t)(end - at)) return;
         if (length)
             fwrite(at, 1, length, to);
         else
             fputs("\xef\xbf\xbd", to);
         at += length ? length : 1;
     }
+}
+
+void hd_escape_text(FILE *to, hd_escape escape, const char *text) {
+    put_text(to, escape, text, SIZE_MAX);
 }
 
 /* Puts the argument of the directive at `at`, which follows its %, and returns its last character. */
@@ -55,7 +63,8 @@ static const char *put_argument(FILE *to, hd_escape escape, const char *at, va_l
         fputc('%', to);
         break;
     case 's':
-        hd_escape_text(to, escape, va_arg(*arguments, const char *));
+        put_text(to, escape, va_arg(*arguments, const char *),
+                 at[0] == '.' ? strtoul(at + 1, NULL, 10) : SIZE_MAX);
         break;
     case 'c':
     case 'd':

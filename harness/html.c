@@ -75,15 +75,18 @@ void hd_html_text_cell(hd_html *html, const char *text) {
     hd_html_add(html, "<td class=\"t\">%s</td>", text);
 }
 
+void hd_html_bar(hd_html *html, double share) {
+    if (!isnan(share))
+        hd_html_add(html, "<span class=\"bar\"><i style=\"width:%.1f%%\"></i></span> ",
+                    100 * fmin(fmax(share, 0), 1));
+}
+
 void hd_html_share_cell(hd_html *html, double share) {
-    if (isnan(share)) {
-        hd_html_add(html, "<td class=\"t\">–</td>");
-        return;
-    }
-    double width = 100 * fmin(fmax(share, 0), 1);
-    hd_html_add(html, "<td class=\"t\"><span class=\"bar\"><i style=\"width:%.1f%%\"></i></span> ", width);
-    if (isinf(share))
-        hd_html_add(html, "∞</td>");
-    else
+    char text[HD_HTML_NUMBER];
+    hd_html_add(html, "<td class=\"t\">");
+    hd_html_bar(html, share);
+    if (isfinite(share))
         hd_html_add(html, "%.3g %%</td>", 100 * share);
+    else
+        hd_html_add(html, "%s</td>", hd_html_number(share, 1, text));
 }

@@ -35,8 +35,10 @@ void hd_html_table_end(hd_html *html);
 void hd_html_cell(hd_html *html, double value, int digits);
 void hd_html_text_cell(hd_html *html, const char *text);
 
-/* A cell with a bar, full at 1 (NaN: none, and longer than full is cut), and the share beside it in per cent.
- */
+/* A bar, full at 1, for a text to follow; longer than full is cut, and NaN has none. */
+void hd_html_bar(hd_html *html, double share);
+
+/* A cell with a bar and the share in per cent. */
 void hd_html_share_cell(hd_html *html, double share);
 
 /* Ends the writing: html->text is whole, the caller's to free. HD_UNAVAILABLE: no memory; html->text is NULL.

@@ -33,6 +33,12 @@ Test(html, escapes_every_text) {
                      "&#39;y&#39;   é</p>");
 }
 
+Test(html, cuts_a_text_between_characters) {
+    hd_html_add(&html, "%.3s|%.4s|%.3s|%.0s|%.9s", "a<bc", "aéé", "a→", "x", "a<");
+    finish();
+    cr_expect_str_eq(html.text, "a&lt;b|aé|a||a&lt;");
+}
+
 Test(html, puts_numbers_as_printf_does) {
     hd_html_add(&html, "%d|%u|%zu|%5.2f|%.3g|%e|%c|%%|%04d|", -3, 4U, (size_t)5, 1.256, 1e-9, 2.0, 'x', 7);
     finish();
