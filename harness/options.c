@@ -40,8 +40,9 @@ static const char doc[] =
     "                        what check --history has kept: changes FILE (slower, larger, other numbers);\n"
     "                        list FILE; show FILE RUN; verify FILE;\n"
     "                        export FILE --csv|--json; prune FILE --keep-nights N; recover FILE --out NEW\n"
-    "  report FILE.json... --out FILE.html\n"
-    "                        one page of what drift, check and run gave with --json, and of records\n"
+    "  report FILE... --out FILE.html\n"
+    "                        one page of what drift, check and run gave with --json, of records, and of\n"
+    "                        a history\n"
     "\n"
     "EXPERIMENT is the path of an INI file, or the name of one in fixtures/.\n"
     "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
@@ -292,7 +293,7 @@ static void check_words(const hd_options *options, struct argp_state *state) {
         if (!options->out) argp_error(state, "capture: --out FILE is missing");
         break;
     case HD_COMMAND_REPORT:
-        if (count == 0) argp_error(state, "report: name at least one JSON document");
+        if (count == 0) argp_error(state, "report: name at least one JSON document or history");
         if (!options->out) argp_error(state, "report: --out FILE is missing");
         break;
     case HD_COMMAND_HISTORY:
