@@ -4,6 +4,7 @@
 #                      CFLAGS=... live beside each other and no object is ever of the wrong flags
 #   build/hyperdrift, build/test-engines, build/test-harness   links into the folder built last
 #   build/hyperdrift-faults   the program with faults to plant (`make faults`)
+#   build/bench-history       what a history costs (`make bench`); leaves one of two years where it is told to
 #   build/simulate-nights     what finds changes in a history, on simulated ones (`make nightly-sim`)
 #
 # Variables to set:  CC CFLAGS CPPFLAGS LDFLAGS  as everywhere   WERROR=1  warnings are errors   V=1  show commands
@@ -116,7 +117,8 @@ harness_tests := $(sort $(wildcard harness/test/*.c))
 faults := $(sort $(wildcard engines/faults/*.c harness/faults/*.c))
 wrapped := $(sort $(patsubst __real_%,%,$(shell grep -oh '__real_hd_[a-z0-9_]*' $(faults))))
 simulation := $(sort $(wildcard harness/simulation/*.c))
-sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests) $(faults) $(simulation)
+benches := $(sort $(wildcard harness/bench/*.c))
+sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests) $(faults) $(simulation) $(benches)
 headers := $(sort $(wildcard engines/*.h harness/*.h engines/*/*.h harness/*/*.h))
 
 loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/cpu_loops_%.o))
@@ -129,15 +131,17 @@ ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/e
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
 fault_objects := $(faults:%.c=$(out)/%.o)
 simulation_objects := $(simulation:%.c=$(out)/%.o)
-objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects) $(fault_objects) $(simulation_objects)
+bench_objects := $(benches:%.c=$(out)/%.o)
+objects := $(engine_objects) $(harness_objects) $(engine_test_objects) $(harness_test_objects) $(fault_objects) $(simulation_objects) $(bench_objects)
 
-programs := hyperdrift hyperdrift-faults simulate-nights test-engines test-harness
+programs := hyperdrift hyperdrift-faults simulate-nights bench-history test-engines test-harness
 hyperdrift_objects := $(engine_objects) $(harness_objects)
 hyperdrift-faults_objects := $(hyperdrift_objects) $(fault_objects)
 hyperdrift-faults_libs := $(wrapped:%=-Wl,--wrap=%)
 test-engines_objects := $(engine_objects) $(engine_test_objects)
 without_main := $(filter-out $(out)/harness/main.o,$(hyperdrift_objects))
 simulate-nights_objects := $(without_main) $(simulation_objects)
+bench-history_objects := $(without_main) $(bench_objects)
 test-harness_objects := $(without_main) $(harness_test_objects)
 test-engines_libs := $(test_libs)
 test-harness_libs := $(test_libs)
@@ -241,9 +245,9 @@ nightly-sim: ## how changes of time and memory are found in simulated histories,
 	$(again) simulate-nights
 	$(quiet)$(BUILD)/simulate-nights
 
-bench: ## time and memory of both modes, against PyTorch where python3-torch is installed
+bench: ## time and memory of both modes, against PyTorch where python3-torch is installed; what a history costs
 	@scripts/setup run
-	$(again) build
+	$(again) hyperdrift bench-history
 	$(quiet)BUILD='$(BUILD)' scripts/bench
 
 bless: hyperdrift hyperdrift-faults ## accept new results as golden: make bless EXPERIMENT=name REASON="why they changed" [LOOSEN=1]
