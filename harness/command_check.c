@@ -1,5 +1,6 @@
 /* hyperdrift check: experiments judged by golden/. */
 #include "annotations.h"
+#include "cells.h"
 #include "commands.h"
 #include "golden.h"
 #include "junit.h"
@@ -7,6 +8,7 @@
 #include "markdown.h"
 #include "report.h"
 #include "rounds.h"
+#include "seeded.h"
 #include "trace.h"
 
 #include <stdlib.h>
@@ -60,16 +62,23 @@ static void judge_by_trace(hd_checking *checking, hd_finding *finding) {
     }
 }
 
-static void judge_by_golden(hd_checking *checking, hd_finding *finding) {
+/* Loads the golden of the record's experiment, or what stands for one under another seed; path is written. */
+static hd_status load_golden(const hd_round *round, const hd_record *record, char path[PATH_MAX],
+                             hd_golden *golden, hd_error *error) {
+    int length = snprintf(path, PATH_MAX, "%s/golden/%s/step-%zu.json", hd_data_root(),
+                          round->subject->own.name, record->step);
+    if (length >= PATH_MAX) return hd_fail(error, HD_INVALID, "%.200s: too long a path", hd_data_root());
+    if (hd_subject_seeded(round->subject))
+        return hd_seeded_golden(round, record->mode, record->step, path, golden, error);
+    return hd_golden_load(path, golden, error);
+}
+
+static void judge_by_golden(hd_checking *checking, const hd_round *round, hd_finding *finding) {
     char path[PATH_MAX];
     hd_golden golden = {0};
     hd_error error;
     const hd_record *record = &finding->record;
-    int length = snprintf(path, sizeof path, "%s/golden/%s/step-%zu.json", hd_data_root(), record->experiment,
-                          record->step);
-    hd_status status = length < (int)sizeof path
-                           ? hd_golden_load(path, &golden, &error)
-                           : hd_fail(&error, HD_INVALID, "%.200s: too long a path", hd_data_root());
+    hd_status status = load_golden(round, record, path, &golden, &error);
     hd_verdict *verdict = status == HD_OK ? new_verdict(checking, finding) : NULL;
     if (checking->options->no_bits) hd_golden_forget_bits(&golden);
     if (verdict && (status = hd_golden_judge(&golden, record, verdict, &error)) != HD_OK) {
@@ -77,6 +86,9 @@ static void judge_by_golden(hd_checking *checking, hd_finding *finding) {
         hd_fail(&error, status, "%.200s: %.300s", path, cause.message);
         hd_verdict_free(verdict);
         finding->count--;
+    } else if (verdict && hd_subject_seeded(round->subject)) {
+        snprintf(verdict->against, sizeof verdict->against, "reference (seed %u)",
+                 round->subject->experiment.seed);
     }
     if (status != HD_OK) fail(checking, &error);
     hd_golden_free(&golden);
@@ -90,12 +102,12 @@ typedef struct hd_judged {
     size_t by_trace;
 } hd_judged;
 
-static void judge(hd_checking *checking, hd_record *record, hd_judged *judged) {
+static void judge(hd_checking *checking, const hd_round *round, hd_record *record, hd_judged *judged) {
     judged->finding.record = *record;
     *record = (hd_record){0};
     judge_by_trace(checking, &judged->finding);
     judged->by_trace = judged->finding.count;
-    judge_by_golden(checking, &judged->finding);
+    judge_by_golden(checking, round, &judged->finding);
 }
 
 /* A repetition's record is judged by the first one's bits, where the arithmetic promises them. */
@@ -129,12 +141,16 @@ static bool in_trace(const hd_checking *checking, const char *experiment) {
     return false;
 }
 
-static void print_step(const hd_checking *checking, const hd_judged judged[2]) {
+static void print_step(const hd_checking *checking, const hd_subject *subject, const hd_judged judged[2]) {
     const hd_verdict *figures[2] = {shown_verdict(&judged[0]), shown_verdict(&judged[1])};
     const hd_record *any = &judged[judged[0].finding.record.hyper ? 0 : 1].finding.record;
     printf("%s%s, hyper-iteration %zu, %s (%s)%s\n", hd_report_colour(stdout, "bold"), any->experiment,
            any->step, any->device, any->arithmetic, hd_report_plain(stdout));
     if (figures[0] || figures[1]) hd_report_figures(stdout, figures[0], figures[1]);
+    if (hd_subject_seeded(subject))
+        printf("        seed %u has no golden: judged by the float64 reference in the other mode, with the "
+               "tolerances measured under seed %u\n",
+               subject->experiment.seed, subject->own.seed);
     for (size_t m = 0; m < 2; m++) {
         const hd_finding *finding = &judged[m].finding;
         if (!finding->record.hyper) continue;
@@ -167,9 +183,9 @@ static void judge_step(hd_checking *checking, const hd_round *round, size_t step
     hd_judged judged[2] = {0};
     worsen(checking, hd_round_load(round, step, true, records));
     for (size_t m = 0; m < 2; m++)
-        if (records[m].hyper) judge(checking, &records[m], &judged[m]);
+        if (records[m].hyper) judge(checking, round, &records[m], &judged[m]);
     bool some = judged[0].finding.record.hyper || judged[1].finding.record.hyper;
-    if (some && !options->json && !options->quiet) print_step(checking, judged);
+    if (some && !options->json && !options->quiet) print_step(checking, round->subject, judged);
     for (size_t m = 0; m < 2; m++) {
         hd_finding *finding = &judged[m].finding;
         if (!finding->record.hyper) continue;
@@ -309,7 +325,7 @@ static void conclude(hd_checking *checking) {
     if (options->junit && hd_junit_write(options->junit, findings, &error) != HD_OK)
         complain(checking, &error);
     if (sum.failed) worsen(checking, HD_DIFFERENT);
-    if (!sum.failed && !sum.passed && checking->status == HD_OK) {
+    if (!sum.failed && !hd_findings_pass(findings) && checking->status == HD_OK) {
         hd_fail(&error, HD_DIFFERENT, "check: nothing was compared");
         complain(checking, &error);
     }
@@ -333,34 +349,37 @@ static void load_trace(hd_checking *checking) {
     if (!checking->seen || !checking->missed) hd_trace_free(&checking->trace);
 }
 
-static void run_all(hd_checking *checking) {
-    const hd_options *options = checking->options;
-    hd_listener listener = {judge_round, note_skip, note_failure, checking};
-    hd_error error;
-    char **names = NULL;
-    size_t count = options->word_count;
-    load_trace(checking);
-    if (count == 0 && hd_experiment_list(&names, &count, &error) != HD_OK)
-        complain(checking, &error);
-    else
-        worsen(checking, hd_rounds(options, names ? names : options->words, count, &listener));
-    conclude(checking);
-    free(names);
-}
-
-hd_status hd_command_check(const hd_options *options) {
+static hd_status check(const hd_options *options, char *const *words, size_t count) {
     hd_checking checking = {.options = options};
+    hd_listener listener = {judge_round, note_skip, note_failure, &checking};
     hd_error error;
     hd_findings_begin(&checking.findings);
     checking.findings.no_bits = options->no_bits;
-    if (hd_keeping_begin(&checking.keeping, options, &error) == HD_OK)
-        run_all(&checking);
-    else
+    checking.findings.shard = options->shards > 0;
+    if (hd_keeping_begin(&checking.keeping, options, &error) == HD_OK) {
+        load_trace(&checking);
+        worsen(&checking, hd_rounds(options, words, count, &listener));
+        conclude(&checking);
+    } else {
         complain(&checking, &error);
+    }
     hd_findings_free(&checking.findings);
     hd_trace_free(&checking.trace);
     free(checking.seen);
     free(checking.missed);
     hd_keeping_free(&checking.keeping);
     return checking.status;
+}
+
+hd_status hd_command_check(const hd_options *options) {
+    char **names = NULL, *const *words = options->words;
+    size_t count = options->word_count;
+    hd_error error;
+    if (count == 0) {
+        if (hd_experiment_list(&names, &count, &error) != HD_OK) return hd_complain(HD_OK, &error);
+        words = names;
+    }
+    hd_status status = (options->list ? hd_cells_list : check)(options, words, count);
+    free(names);
+    return status;
 }

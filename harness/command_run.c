@@ -1,4 +1,5 @@
 /* hyperdrift run: experiments to records. */
+#include "cells.h"
 #include "commands.h"
 #include "report.h"
 #include "rounds.h"
@@ -53,6 +54,7 @@ static void already_said(void *context, const char *message) {
 }
 
 hd_status hd_command_run(const hd_options *options) {
+    if (options->list) return hd_cells_list(options, options->words, options->word_count);
     hd_running running = {.options = options, .records = options->json ? json_array() : NULL};
     hd_listener listener = {show_round, say_skipped, already_said, &running};
     hd_status status = hd_rounds(options, options->words, options->word_count, &listener);

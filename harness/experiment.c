@@ -312,6 +312,17 @@ hd_status hd_experiment_load(const char *path, const char *const *overrides, siz
     return status == HD_OK ? identify(out, error) : status;
 }
 
+hd_status hd_experiment_reseed(hd_experiment *experiment, uint32_t seed, hd_error *error) {
+    const size_t used = strlen(experiment->name), room = sizeof experiment->name - used;
+    if ((size_t)snprintf(experiment->name + used, room, "-seed-%u", seed) >= room) {
+        experiment->name[used] = '\0';
+        return hd_fail(error, HD_INVALID, "%s: no room in its name for seed %u; allowed: %zu letters in all",
+                       experiment->name, seed, sizeof experiment->name - 1);
+    }
+    experiment->seed = seed;
+    return identify(experiment, error);
+}
+
 bool hd_experiment_race(const hd_experiment *experiment, size_t iteration) {
     return iteration < experiment->hyper_iterations && experiment->race[iteration / 64] >> iteration % 64 & 1;
 }

@@ -63,6 +63,11 @@ typedef struct hd_experiment {
 hd_status hd_experiment_load(const char *path, const char *const *overrides, size_t override_count,
                              hd_experiment *out, hd_error *error);
 
+/* Gives the experiment another seed than its own: its data, visiting scheme and initial weights are then
+ * drawn from that, its hash is another, and it is called NAME-seed-SEED. HD_INVALID where that is too long a
+ * name; HD_UNAVAILABLE: no memory. */
+hd_status hd_experiment_reseed(hd_experiment *experiment, uint32_t seed, hd_error *error);
+
 /* Whether thread 0 won the fill's race in this hyper-iteration (0, 1, ...). */
 bool hd_experiment_race(const hd_experiment *experiment, size_t iteration);
 

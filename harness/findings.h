@@ -29,6 +29,7 @@ typedef struct hd_findings {
     time_t started;
     char host[HD_LABEL];
     bool no_bits;        /* the goldens' bits were left aside */
+    bool shard;          /* of a matrix: alone it may have nothing to compare */
     hd_finding *records; /* [record_count], owned */
     size_t record_count;
     hd_failure *failures; /* [failure_count], owned */
@@ -60,7 +61,7 @@ typedef struct hd_totals {
 hd_totals hd_finding_totals(const hd_finding *finding);
 hd_totals hd_findings_totals(const hd_findings *findings);
 
-/* Whether something was compared and nothing failed. */
+/* Whether something was compared, or need not be in a shard alone, and nothing failed. */
 bool hd_findings_pass(const hd_findings *findings);
 
 /* How long the record's run took: of all its repetitions the median; NaN: no memory. */

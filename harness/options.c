@@ -79,7 +79,10 @@ enum {
     KEY_KEEP_NIGHTS,
     KEY_DRY_RUN,
     KEY_SINCE,
-    KEY_LAST
+    KEY_LAST,
+    KEY_SHARD,
+    KEY_SEEDS,
+    KEY_LIST
 };
 
 static const struct argp_option option_list[] = {
@@ -96,6 +99,17 @@ static const struct argp_option option_list[] = {
      "run, check: do not run again what --out DIR has whole records of, made by this program on this machine",
      0},
     {"threads", KEY_THREADS, "N", 0, "threads (default: one a core); changes no bit", 0},
+    {"seeds", KEY_SEEDS, "LIST", 0,
+     "run, check: each experiment under these seeds, as 1,2,5-9 (default: its own); where there is no golden "
+     "the "
+     "float64 reference judges",
+     0},
+    {"shard", KEY_SHARD, "I/N", 0,
+     "run, check: of all experiments, seeds, devices and modes those of shard I of N; a shard keeps its "
+     "cells when "
+     "others are added",
+     0},
+    {"list", KEY_LIST, NULL, 0, "run, check: say what would be run, and run nothing", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output, nothing else there", 0},
     {"no-bits", KEY_NO_BITS, NULL, 0,
      "check: judge by the reference, its measured tolerances and the trace alone, not by the exact bits", 0},
@@ -189,6 +203,27 @@ static size_t whole(const char *name, const char *text, size_t most, struct argp
     return value;
 }
 
+static void set_shard(hd_options *options, const char *text, struct argp_state *state) {
+    size_t *const numbers[2] = {&options->shard, &options->shards};
+    const char *next = text;
+    bool right = true;
+    for (size_t i = 0; i < 2 && right; i++) {
+        char *end;
+        errno = 0;
+        *numbers[i] = strtoul(next, &end, 10);
+        right = !errno && *next >= '0' && *next <= '9' && *end == (i ? '\0' : '/');
+        next = end + 1;
+    }
+    if (!right || options->shard < 1 || options->shard > options->shards || options->shards > HD_MAX_SHARDS)
+        argp_error(state, "--shard %s: allowed: I/N, 1 <= I <= N <= %d", text, HD_MAX_SHARDS);
+}
+
+static void set_seeds(hd_options *options, const char *text, struct argp_state *state) {
+    hd_error error;
+    free(options->seeds.of);
+    if (hd_seeds_read(text, &options->seeds, &error) != HD_OK) argp_error(state, "%s", error.message);
+}
+
 static double tolerance(const char *text, struct argp_state *state) {
     char *end;
     double value = strtod(text, &end);
@@ -246,6 +281,9 @@ static void expect_no_settings(const hd_options *options, struct argp_state *sta
 /* Options that would be ignored. */
 static void refuse_strays(const hd_options *options, struct argp_state *state) {
     bool check = options->command == HD_COMMAND_CHECK;
+    if ((options->shards || options->seeds.count || options->list) && !check &&
+        options->command != HD_COMMAND_RUN)
+        argp_error(state, "--shard, --seeds and --list go with run and check");
     if (options->repeat && !check && options->command != HD_COMMAND_BENCH)
         argp_error(state, "--repeat: goes with check and bench");
     if (options->history && !check) argp_error(state, "--history: goes with check");
@@ -339,6 +377,15 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_THREADS:
         options->device.threads = whole("threads", argument, 65536, state);
+        break;
+    case KEY_SHARD:
+        set_shard(options, argument, state);
+        break;
+    case KEY_SEEDS:
+        set_seeds(options, argument, state);
+        break;
+    case KEY_LIST:
+        options->list = true;
         break;
     case KEY_JSON:
         options->json = true;
@@ -451,6 +498,7 @@ void hd_options_free(hd_options *options) {
     free(options->arguments);
     free(options->words);
     free(options->sets);
+    free(options->seeds.of);
     free(options->side[0]);
     free(options->side[1]);
     *options = (hd_options){0};

@@ -3,6 +3,7 @@
 #define HD_OPTIONS_H
 
 #include "device.h"
+#include "seeds.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +24,10 @@ typedef enum hd_command {
     HD_COMMANDS
 } hd_command;
 
-enum { HD_MAX_DEVICES = 3 }; /* of --device all; extended is there only by name */
+enum {
+    HD_MAX_DEVICES = 3, /* of --device all; extended is there only by name */
+    HD_MAX_SHARDS = 10000
+};
 
 typedef struct hd_options {
     hd_command command;
@@ -46,6 +50,9 @@ typedef struct hd_options {
     bool last;                                   /* history changes */
     char **arguments; /* [argument_count], owned: the command line as it was given */
     int argument_count;
+    size_t shard, shards; /* run, check: the cells of shard 1 .. shards; 0: all */
+    hd_seeds seeds;       /* run, check: none: each experiment's own */
+    bool list;            /* run, check: print the cells and run none */
     size_t replicas, verify, repeat;
     double tolerance;
     bool json, quiet, verbose, loosen, full, pairing;

@@ -1,10 +1,17 @@
 #include "rounds.h"
 
+#include "cells.h"
 #include "file.h"
 #include "scratch.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* Consecutive cells of one experiment under one seed, and of them those on one device. */
+typedef struct hd_span {
+    const hd_cell *cells;
+    size_t count;
+} hd_span;
 
 /* Where the records of a repetition go. */
 static hd_status folder_of(const hd_round *round, const char *out, char path[PATH_MAX], hd_error *error) {
@@ -13,17 +20,18 @@ static hd_status folder_of(const hd_round *round, const char *out, char path[PAT
     return length < PATH_MAX ? HD_OK : hd_fail(error, HD_INVALID, "%.200s: too long a path", out);
 }
 
-static hd_status run_once(const hd_options *options, hd_round *round, const char *out,
+static hd_status run_once(const hd_options *options, hd_round *round, hd_span on, const char *out,
                           const hd_listener *listener) {
     hd_status worst = HD_OK;
     hd_error error;
     char path[PATH_MAX];
-    for (size_t m = 0; m < 2; m++) {
-        if (!options->mode[m] || (round->first && !round->first->folder[m][0])) continue;
+    for (size_t i = 0; i < on.count; i++) {
+        hd_mode m = on.cells[i].mode;
+        if (round->first && !round->first->folder[m][0]) continue;
         hd_status status = folder_of(round, out, path, &error);
         if (status == HD_OK)
-            status = hd_subject_run(round->subject, options, round->device, (hd_mode)m, path,
-                                    round->folder[m], &error);
+            status =
+                hd_subject_run(round->subject, options, round->device, m, path, round->folder[m], &error);
         if (status == HD_OK) continue;
         round->folder[m][0] = '\0';
         worst = hd_complain(worst, &error);
@@ -34,14 +42,36 @@ static hd_status run_once(const hd_options *options, hd_round *round, const char
     return worst;
 }
 
-static hd_status run_round(const hd_options *options, const hd_subject *subject, const char *device,
-                           const char *out, const hd_listener *listener) {
-    hd_round first = {.subject = subject, .device = device, .repetition = 1};
-    hd_status worst = run_once(options, &first, out, listener);
+static hd_status run_round(const hd_options *options, const hd_subject *subject, hd_span on, const char *out,
+                           char reference[2][PATH_MAX], const hd_listener *listener) {
+    hd_round first = {.subject = subject, .device = on.cells->device, .repetition = 1};
+    for (size_t m = 0; m < 2; m++)
+        if (reference[m][0]) first.reference[m] = reference[m];
+    hd_status worst = run_once(options, &first, on, out, listener);
     for (size_t i = 2; i <= options->repeat; i++) {
-        hd_round again = {.subject = subject, .device = device, .repetition = i, .first = &first};
-        hd_status status = run_once(options, &again, out, listener);
+        hd_round again = {.subject = subject, .device = first.device, .repetition = i, .first = &first};
+        hd_status status = run_once(options, &again, on, out, listener);
         if (status > worst) worst = status;
+    }
+    return worst;
+}
+
+/* A seed that has no golden is judged by the float64 reference; by the other mode's, which shares less with
+ * the record. */
+static hd_status run_references(const hd_options *options, const hd_subject *subject, hd_span under,
+                                const char *out, char reference[2][PATH_MAX], const hd_listener *listener) {
+    hd_status worst = HD_OK;
+    hd_error error;
+    bool wanted[2] = {false, false};
+    for (size_t i = 0; i < under.count; i++) wanted[under.cells[i].mode] = true;
+    for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+        hd_mode other = mode == HD_FORWARD ? HD_REVERSE : HD_FORWARD;
+        if (!wanted[mode] ||
+            hd_subject_run(subject, options, "reference", other, out, reference[mode], &error) == HD_OK)
+            continue;
+        reference[mode][0] = '\0';
+        worst = hd_complain(worst, &error);
+        listener->failed(listener->context, error.message);
     }
     return worst;
 }
@@ -68,28 +98,40 @@ static hd_status look_for(const hd_options *options, const hd_subject *subject, 
     return hd_complain(HD_OK, &error);
 }
 
-static hd_status run_word(const hd_options *options, const char *word, const char *out,
-                          const hd_listener *listener) {
-    hd_subject subject;
+/* The devices of one experiment under one seed. */
+static hd_status run_devices(const hd_options *options, const hd_subject *subject, hd_span under,
+                             const char *out, const hd_listener *listener) {
+    char reference[2][PATH_MAX] = {"", ""};
+    hd_status worst = HD_OK;
     hd_error error;
-    hd_status worst = hd_subject_open(word, options, &subject, &error);
-    if (worst == HD_OK) worst = hd_directory_make(out, &error); /* or every run would say that it cannot be */
-    if (worst != HD_OK) {
-        hd_subject_close(&subject);
-        listener->failed(listener->context, error.message);
-        return hd_complain(HD_OK, &error);
-    }
-    bool some = false;
-    for (const char *const *device = options->devices; *device; device++) {
+    bool some = options->shards > 0;
+    if (options->command == HD_COMMAND_CHECK && hd_subject_seeded(subject))
+        worst = run_references(options, subject, under, out, reference, listener);
+    for (size_t i = 0; i < under.count;) {
+        hd_span on = {under.cells + i, 0};
+        while (i < under.count && under.cells[i].device == on.cells->device) i++, on.count++;
         bool skip;
-        hd_status status = look_for(options, &subject, *device, &skip, listener);
-        if (!skip && status == HD_OK) status = run_round(options, &subject, *device, out, listener);
+        hd_status status = look_for(options, subject, on.cells->device, &skip, listener);
+        if (!skip && status == HD_OK) status = run_round(options, subject, on, out, reference, listener);
         if (status > worst) worst = status;
         some |= !skip;
     }
-    if (!some) {
-        hd_fail(&error, HD_UNAVAILABLE, "%s: every device is skipped", subject.experiment.name);
-        worst = hd_complain(worst, &error);
+    if (some) return worst;
+    hd_fail(&error, HD_UNAVAILABLE, "%s: every device is skipped", subject->experiment.name);
+    return hd_complain(worst, &error);
+}
+
+static hd_status run_experiment(const hd_options *options, const char *word, hd_span under, const char *out,
+                                const hd_listener *listener) {
+    hd_subject subject;
+    hd_error error;
+    hd_status worst = hd_subject_open_seed(word, options, under.cells->seed, &subject, &error);
+    if (worst == HD_OK) worst = hd_directory_make(out, &error); /* or every run would say that it cannot be */
+    if (worst == HD_OK) {
+        worst = run_devices(options, &subject, under, out, listener);
+    } else {
+        listener->failed(listener->context, error.message);
+        hd_complain(HD_OK, &error);
     }
     hd_subject_close(&subject);
     return worst;
@@ -99,12 +141,23 @@ hd_status hd_rounds(const hd_options *options, char *const *words, size_t count,
                     const hd_listener *listener) {
     char scratch[PATH_MAX] = "";
     hd_error error;
+    hd_cells cells;
     if (!options->out && hd_scratch_create(scratch, &error) != HD_OK) return hd_complain(HD_OK, &error);
-    hd_status worst = HD_OK;
-    for (size_t i = 0; i < count; i++) {
-        hd_status status = run_word(options, words[i], options->out ? options->out : scratch, listener);
+    hd_status worst = hd_cells_of(options, words, count, &cells, &error);
+    if (worst != HD_OK) hd_complain(HD_OK, &error);
+    if (options->shards && worst == HD_OK && !cells.count)
+        fprintf(stderr, "shard %zu/%zu has none of the %zu cells\n", options->shard, options->shards,
+                cells.matrix);
+    for (size_t i = 0; i < cells.count;) {
+        hd_span under = {cells.cells + i, 0};
+        const hd_cell *first = under.cells;
+        while (i < cells.count && cells.cells[i].word == first->word && cells.cells[i].seed == first->seed)
+            i++, under.count++;
+        hd_status status = run_experiment(options, words[first->word], under,
+                                          options->out ? options->out : scratch, listener);
         if (status > worst) worst = status;
     }
+    hd_cells_free(&cells);
     hd_scratch_remove(scratch);
     return worst;
 }

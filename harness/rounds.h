@@ -1,5 +1,6 @@
-/* Rounds: each experiment on each device that the user named, run in the modes asked for. `run` and `check`
- * differ only in what they do with a round's records. */
+/* Rounds: each experiment, under each seed, on each device that the user named, run in the modes asked for;
+ * of a matrix split over machines the cells of one shard. `run` and `check` differ only in what they do with
+ * a round's records. */
 #ifndef HD_ROUNDS_H
 #define HD_ROUNDS_H
 
@@ -11,6 +12,8 @@ typedef struct hd_round {
     char folder[2][PATH_MAX];     /* by mode: where the records are; "" if it was not asked for or failed */
     size_t repetition;            /* from 1 to options->repeat */
     const struct hd_round *first; /* repetition 1 of it; NULL: this is it */
+    const char *reference[2]; /* by mode, of check and a seed without a golden: where the float64 reference's
+                                 records in the other mode are; NULL: not needed, or failed */
 } hd_round;
 
 typedef struct hd_listener {
@@ -22,9 +25,9 @@ typedef struct hd_listener {
 } hd_listener;
 
 /* Runs them, calling the listener, and returns the worst status of what failed (HD_UNAVAILABLE for an
- * experiment that no device ran). Each round is repeated as options->repeat says, its modes taking turns.
- * Records are kept under options->out (those of repetition N > 1 in its folder repetition-N), or else until
- * the end of this call. */
+ * experiment that no device ran, but in a shard: the others' devices may). A shard that has no cell says so.
+ * Each round is repeated as options->repeat says, its modes taking turns. Records are kept under options->out
+ * (those of repetition N > 1 in its folder repetition-N), or else until the end of this call. */
 hd_status hd_rounds(const hd_options *options, char *const *words, size_t count, const hd_listener *listener);
 
 /* Loads hyper-iteration `step`'s records of a round, by mode; where there is none the record stays zeroed

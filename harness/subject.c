@@ -5,14 +5,35 @@
 #include <stdio.h>
 #include <unistd.h>
 
-hd_status hd_subject_open(const char *word, const hd_options *options, hd_subject *subject, hd_error *error) {
+hd_status hd_subject_experiment(const char *word, const hd_options *options, hd_experiment *experiment,
+                                hd_error *error) {
     char path[PATH_MAX];
-    *subject = (hd_subject){0};
     hd_status status = hd_experiment_find(word, path, error);
-    if (status == HD_OK)
-        status = hd_experiment_load(path, options->sets, options->set_count, &subject->experiment, error);
-    if (status == HD_OK) status = hd_problem_data(&subject->experiment, &subject->dataset, error);
-    return status;
+    if (status != HD_OK) return status;
+    return hd_experiment_load(path, options->sets, options->set_count, experiment, error);
+}
+
+static hd_status open_under(const char *word, const hd_options *options, const uint32_t *seed,
+                            hd_subject *subject, hd_error *error) {
+    *subject = (hd_subject){0};
+    hd_status status = hd_subject_experiment(word, options, &subject->own, error);
+    subject->experiment = subject->own;
+    if (status == HD_OK && seed && *seed != subject->own.seed)
+        status = hd_experiment_reseed(&subject->experiment, *seed, error);
+    return status == HD_OK ? hd_problem_data(&subject->experiment, &subject->dataset, error) : status;
+}
+
+hd_status hd_subject_open(const char *word, const hd_options *options, hd_subject *subject, hd_error *error) {
+    return open_under(word, options, NULL, subject, error);
+}
+
+hd_status hd_subject_open_seed(const char *word, const hd_options *options, uint32_t seed,
+                               hd_subject *subject, hd_error *error) {
+    return open_under(word, options, &seed, subject, error);
+}
+
+bool hd_subject_seeded(const hd_subject *subject) {
+    return subject->experiment.seed != subject->own.seed;
 }
 
 void hd_subject_close(hd_subject *subject) {

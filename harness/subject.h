@@ -9,12 +9,23 @@
 
 typedef struct hd_subject {
     hd_experiment experiment;
+    hd_experiment own; /* the same with its own seed, whose golden there is */
     hd_dataset dataset;
 } hd_subject;
 
-/* Finds and loads the experiment that the user calls `word`, with the --set overrides, and its data. Errors
- * as hd_experiment_find's, hd_experiment_load's and hd_problem_data's. End with hd_subject_close. */
+/* Finds and loads the experiment that the user calls `word`, with the --set overrides. Errors as
+ * hd_experiment_find's and hd_experiment_load's. */
+hd_status hd_subject_experiment(const char *word, const hd_options *options, hd_experiment *experiment,
+                                hd_error *error);
+
+/* As that, with its data. Errors also as hd_problem_data's. End with hd_subject_close. */
 hd_status hd_subject_open(const char *word, const hd_options *options, hd_subject *subject, hd_error *error);
+
+/* The same under a seed; under another than its own the experiment is hd_experiment_reseed's. Errors also as
+ * there. */
+hd_status hd_subject_open_seed(const char *word, const hd_options *options, uint32_t seed,
+                               hd_subject *subject, hd_error *error);
+bool hd_subject_seeded(const hd_subject *subject); /* whether it is another than its own */
 void hd_subject_close(hd_subject *subject);
 
 /* Runs it in one mode on a device, its records going to a folder under `out`, whose path is written; under
