@@ -16,6 +16,7 @@ hd_status hd_command_drift(const hd_options *options);
 hd_status hd_command_calibrate(const hd_options *options);
 hd_status hd_command_capture(const hd_options *options);
 hd_status hd_command_explain(const hd_options *options);
+hd_status hd_command_merge(const hd_options *options);
 hd_status hd_command_report(const hd_options *options);
 hd_status hd_command_history(const hd_options *options);
 

@@ -13,8 +13,10 @@ hd_status hd_keeping_begin(hd_keeping *keeping, const hd_options *options, hd_er
     if (status != HD_OK) return status;
     keeping->entry = hd_entry_new(options->argument_count, options->arguments);
     keeping->notes = json_array();
-    if (keeping->entry && keeping->notes) return HD_OK;
-    return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a run's entry", keeping->path);
+    if (!keeping->entry || !keeping->notes)
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a run's entry", keeping->path);
+    if (!options->matrix) return HD_OK;
+    return hd_entry_set_shard(keeping->entry, options->matrix, options->shard, options->shards, error);
 }
 
 static void note(void *context, const char *line) {

@@ -18,6 +18,7 @@ int main(int argc, char **argv) {
         [HD_COMMAND_REPORT] = hd_command_report,
         [HD_COMMAND_CALIBRATE] = hd_command_calibrate,
         [HD_COMMAND_HISTORY] = hd_command_history,
+        [HD_COMMAND_MERGE] = hd_command_merge,
     };
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is to be an error like a full disk, */
     signal(SIGPIPE, SIG_IGN); /* and so is a reader that has gone */

@@ -14,6 +14,7 @@ static const char *const command_names[HD_COMMANDS] = {
     [HD_COMMAND_BLESS] = "bless",   [HD_COMMAND_DEVICES] = "devices",     [HD_COMMAND_BENCH] = "bench",
     [HD_COMMAND_DRIFT] = "drift",   [HD_COMMAND_CAPTURE] = "capture",     [HD_COMMAND_EXPLAIN] = "explain",
     [HD_COMMAND_REPORT] = "report", [HD_COMMAND_CALIBRATE] = "calibrate", [HD_COMMAND_HISTORY] = "history",
+    [HD_COMMAND_MERGE] = "merge",
 };
 static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
 
@@ -40,6 +41,7 @@ static const char doc[] =
     "                        what check --history has kept: changes FILE (slower, larger, other numbers);\n"
     "                        list FILE; show FILE RUN; verify FILE;\n"
     "                        export FILE --csv|--json; prune FILE --keep-nights N; recover FILE --out NEW\n"
+    "  merge INTO FROM...    join histories, and judge the matrices that were split into shards\n"
     "  report FILE... --out FILE.html\n"
     "                        one page of what drift, check and run gave with --json, of records, and of\n"
     "                        a history\n"
@@ -81,6 +83,8 @@ enum {
     KEY_SINCE,
     KEY_LAST,
     KEY_SHARD,
+    KEY_SHARDS,
+    KEY_MATRIX,
     KEY_SEEDS,
     KEY_LIST
 };
@@ -109,6 +113,12 @@ static const struct argp_option option_list[] = {
      "cells when "
      "others are added",
      0},
+    {"matrix", KEY_MATRIX, "NAME", 0,
+     "check: the name that all shards of a matrix have in their histories; merge: judge that one alone "
+     "(default: every "
+     "one that comes)",
+     0},
+    {"shards", KEY_SHARDS, "N", 0, "merge: how many shards the matrix has (default: as they say)", 0},
     {"list", KEY_LIST, NULL, 0, "run, check: say what would be run, and run nothing", 0},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output, nothing else there", 0},
     {"no-bits", KEY_NO_BITS, NULL, 0,
@@ -278,12 +288,18 @@ static void expect_no_settings(const hd_options *options, struct argp_state *sta
                    : ": say mode=, device=, threads= or section.key= as KEY=VALUE");
 }
 
-/* Options that would be ignored. */
+/* Options that would be ignored, or lack another. */
 static void refuse_strays(const hd_options *options, struct argp_state *state) {
-    bool check = options->command == HD_COMMAND_CHECK;
-    if ((options->shards || options->seeds.count || options->list) && !check &&
-        options->command != HD_COMMAND_RUN)
+    bool check = options->command == HD_COMMAND_CHECK, merge = options->command == HD_COMMAND_MERGE;
+    bool runs = check || options->command == HD_COMMAND_RUN;
+    if ((options->shard || options->seeds.count || options->list) && !runs)
         argp_error(state, "--shard, --seeds and --list go with run and check");
+    if (options->shards && !options->shard && !(merge && options->matrix))
+        argp_error(state, "--shards: goes with merge and --matrix");
+    if (options->matrix && !merge && !(check && options->shard))
+        argp_error(state, "--matrix: goes with merge, and with check and --shard");
+    if (options->history && options->shard && !options->matrix)
+        argp_error(state, "--history with --shard: say --matrix NAME, the same for all shards");
     if (options->repeat && !check && options->command != HD_COMMAND_BENCH)
         argp_error(state, "--repeat: goes with check and bench");
     if (options->history && !check) argp_error(state, "--history: goes with check");
@@ -329,6 +345,9 @@ static void check_words(const hd_options *options, struct argp_state *state) {
         expect_no_settings(options, state);
         if (count == 0) argp_error(state, "capture: name an experiment");
         if (!options->out) argp_error(state, "capture: --out FILE is missing");
+        break;
+    case HD_COMMAND_MERGE:
+        if (count == 0) argp_error(state, "merge: name a history, and those that go into it");
         break;
     case HD_COMMAND_REPORT:
         if (count == 0) argp_error(state, "report: name at least one JSON document or history");
@@ -380,6 +399,12 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         break;
     case KEY_SHARD:
         set_shard(options, argument, state);
+        break;
+    case KEY_SHARDS:
+        options->shards = whole("shards", argument, HD_MAX_SHARDS, state);
+        break;
+    case KEY_MATRIX:
+        options->matrix = file_name("matrix", argument, state);
         break;
     case KEY_SEEDS:
         set_seeds(options, argument, state);

@@ -21,6 +21,7 @@ typedef enum hd_command {
     HD_COMMAND_REPORT,
     HD_COMMAND_CALIBRATE,
     HD_COMMAND_HISTORY,
+    HD_COMMAND_MERGE,
     HD_COMMANDS
 } hd_command;
 
@@ -50,9 +51,11 @@ typedef struct hd_options {
     bool last;                                   /* history changes */
     char **arguments; /* [argument_count], owned: the command line as it was given */
     int argument_count;
-    size_t shard, shards; /* run, check: the cells of shard 1 .. shards; 0: all */
-    hd_seeds seeds;       /* run, check: none: each experiment's own */
-    bool list;            /* run, check: print the cells and run none */
+    size_t shard;       /* run, check: 1 .. shards */
+    size_t shards;      /* how many shards the matrix has; 0: run and check take all of it */
+    const char *matrix; /* whose shards they are; NULL: not given */
+    hd_seeds seeds;     /* run, check: none: each experiment's own */
+    bool list;          /* run, check: print the cells and run none */
     size_t replicas, verify, repeat;
     double tolerance;
     bool json, quiet, verbose, loosen, full, pairing;

@@ -1,0 +1,55 @@
+/* A matrix that many machines ran, as their runs lie in a history: which shards there are and which are
+ * missing, what they came to together, and whether what should have the same bits everywhere has.
+ *
+ * Of the runs of one shard (it may have been started twice) the last one counts. Runs that belong to no
+ * matrix can be looked at together likewise: then the last one of each host counts. */
+#ifndef HD_ASSEMBLY_H
+#define HD_ASSEMBLY_H
+
+#include "history.h"
+#include "verdict.h"
+
+#include <stdio.h>
+
+/* A run of the matrix. */
+typedef struct hd_part {
+    int64_t run;
+    size_t shard, shards; /* 0: of no matrix */
+    char host[HD_LABEL * 4], commit[HD_LABEL], started[HD_LABEL / 2];
+    hd_status status;
+    size_t passed, failed, known, skipped;
+    bool counts; /* no later run took its place */
+} hd_part;
+
+typedef struct hd_assembly {
+    const char *name; /* the caller's; NULL: runs by themselves */
+    size_t shards;    /* how many there should be; 0: of no matrix */
+    hd_part *parts;   /* [part_count], owned, in order of time */
+    size_t part_count, missing;
+    size_t records;          /* in the exact arithmetic */
+    size_t compared;         /* of them those that another machine or device, or another shard, made too */
+    hd_verdict *differences; /* [difference_count], owned: records whose bits are not the first one's */
+    size_t difference_count;
+    size_t passed, failed, known,
+        skipped;      /* all together; shards that are missing and differences count as failed */
+    hd_status status; /* the worst: of the parts, HD_DIFFERENT where a shard is missing, bits differ or
+                         nothing was compared */
+} hd_assembly;
+
+/* Reads the runs of the matrix `name`, which must outlive *assembly; shards: how many there should be, 0: as
+ * many as the last run says. The connection must have a temporary table `arrived` (uid TEXT): with name NULL
+ * and shards 0 the runs of no matrix whose uid is in it are read. Errors as history.h's; HD_INVALID for a
+ * result that cannot be read. End with hd_assembly_free, also after a failure. */
+hd_status hd_assembly_load(const hd_history *history, const char *name, size_t shards, hd_assembly *assembly,
+                           hd_error *error);
+void hd_assembly_free(hd_assembly *assembly);
+
+/* What it came to, for people; with `quiet` what is wrong alone. */
+void hd_assembly_print(FILE *to, const hd_assembly *assembly, bool quiet);
+
+/* {"matrix": name or null, "shards", "missing": [..], "runs": [{"run", "shard", "host", "commit", "started",
+ * "status", "passed", "failed", "known", "skipped", "counts"}], "records", "compared", "differences":
+ * [verdicts]}. The caller's; NULL: no memory. */
+json_t *hd_assembly_json(const hd_assembly *assembly);
+
+#endif

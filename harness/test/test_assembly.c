@@ -1,0 +1,214 @@
+/* Matrices put together from the runs of their shards: what is there, what counts, what must have the same
+ * bits. */
+#include "assembly.h"
+#include "nights.h"
+#include "sql.h"
+
+TestSuite(assembly, .init = folder_make, .fini = folder_remove);
+
+static hd_history history;
+static hd_assembly assembly;
+static hd_error error;
+
+static void open_history(void) {
+    history = nights_open(sample_path("h.sqlite"));
+    hd_sql sql = {.history = &history, .doing = "test", .error = &error};
+    hd_sql_run(&sql, "CREATE TEMP TABLE arrived (uid TEXT PRIMARY KEY)");
+    cr_assert_eq(sql.status, HD_OK);
+}
+
+/* Appends a run of the matrix "m" on a night; shard 0: a run by itself. */
+static void add(const char *host, size_t night, size_t shard, size_t shards, nights_plan *plan) {
+    hd_kept kept;
+    hd_entry *entry = nights_entry(host, night, 2, plan);
+    if (shard) cr_assert_eq(hd_entry_set_shard(entry, "m", shard, shards, &error), HD_OK);
+    cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
+    hd_entry_free(entry);
+}
+
+static void all_arrive(void) {
+    hd_sql sql = {.history = &history, .doing = "test", .error = &error};
+    hd_sql_run(&sql, "INSERT INTO arrived SELECT uid FROM run");
+}
+
+static void load(const char *name, size_t shards) {
+    cr_assert_eq(hd_assembly_load(&history, name, shards, &assembly, &error), HD_OK, "%s", error.message);
+}
+
+static void done(void) {
+    hd_assembly_free(&assembly);
+    hd_history_close(&history);
+}
+
+Test(assembly, is_whole_where_every_shard_is_there) {
+    open_history();
+    for (size_t shard = 1; shard <= 3; shard++) add("alpha", shard, shard, 3, NULL);
+    load("m", 0);
+    cr_expect_eq(assembly.shards, 3);
+    cr_expect_eq(assembly.part_count, 3);
+    cr_expect_eq(assembly.missing, 0);
+    cr_expect_eq(assembly.failed, 0);
+    cr_expect_eq(assembly.passed, 3 * 2 * NIGHTS_STEPS * 4);
+    cr_expect_eq(assembly.status, HD_OK);
+    done();
+}
+
+Test(assembly, counts_a_missing_shard_as_failed) {
+    open_history();
+    add("alpha", 1, 1, 3, NULL);
+    add("alpha", 1, 3, 3, NULL);
+    load("m", 0);
+    cr_expect_eq(assembly.missing, 1);
+    cr_expect_eq(assembly.failed, 1);
+    cr_expect_eq(assembly.status, HD_DIFFERENT);
+    json_t *json = hd_assembly_json(&assembly);
+    json_t *missing = json_object_get(json, "missing");
+    cr_assert_eq(json_array_size(missing), 1);
+    cr_expect_eq(json_integer_value(json_array_get(missing, 0)), 2);
+    json_decref(json);
+    done();
+}
+
+Test(assembly, misses_every_shard_of_a_matrix_that_nobody_ran) {
+    open_history();
+    add("alpha", 1, 1, 2, NULL);
+    load("another", 5);
+    cr_expect_eq(assembly.missing, 5);
+    cr_expect_eq(assembly.part_count, 0);
+    cr_expect_eq(assembly.status, HD_DIFFERENT);
+    done();
+}
+
+static void fail_a_figure(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    (void)night, (void)record;
+    if (series == 0) hd_compare_failed(verdict, "planted", "the test's");
+}
+
+Test(assembly, lets_the_later_run_of_a_shard_count) {
+    open_history();
+    add("alpha", 1, 1, 2, fail_a_figure);
+    add("alpha", 1, 2, 2, NULL);
+    add("beta", 2, 1, 2, NULL);
+    load("m", 0);
+    cr_expect_eq(assembly.part_count, 3);
+    cr_expect_not(assembly.parts[0].counts);
+    cr_expect_str_eq(assembly.parts[2].host, "beta");
+    cr_expect(assembly.parts[1].counts && assembly.parts[2].counts);
+    cr_expect_eq(assembly.missing, 0);
+    cr_expect_eq(assembly.status, HD_OK, "the failure was of the run that does not count");
+    done();
+}
+
+Test(assembly, has_no_place_for_a_shard_of_another_division) {
+    open_history();
+    add("alpha", 1, 2, 4, NULL);
+    add("alpha", 2, 1, 2, NULL);
+    load("m", 0);
+    cr_expect_eq(assembly.shards, 2);
+    cr_expect_eq(assembly.missing, 1);
+    cr_expect(!assembly.parts[0].counts && assembly.parts[1].counts);
+    hd_assembly_free(&assembly);
+    load("m", 4);
+    cr_expect_eq(assembly.missing, 3);
+    cr_expect(assembly.parts[0].counts && !assembly.parts[1].counts);
+    done();
+}
+
+/* --- bits --- */
+
+static void turn_a_bit(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    (void)night, (void)verdict;
+    double *eta = &record->hyper[1].hypergradient;
+    if (series == 1 && record->step == 2) *eta = (double)nextafterf((float)*eta, 0);
+}
+
+Test(assembly, finds_the_same_bits_on_all_machines) {
+    open_history();
+    add("alpha", 1, 1, 2, NULL);
+    add("beta", 1, 2, 2, NULL);
+    load("m", 0);
+    cr_expect_eq(assembly.records, 2 * 2 * NIGHTS_STEPS);
+    cr_expect_eq(assembly.compared, 2 * NIGHTS_STEPS);
+    cr_expect_eq(assembly.difference_count, 0);
+    cr_expect_eq(assembly.status, HD_OK);
+    done();
+}
+
+Test(assembly, names_a_bit_that_differs_between_machines) {
+    open_history();
+    add("alpha", 1, 1, 2, NULL);
+    add("beta", 1, 2, 2, turn_a_bit);
+    load("m", 0);
+    cr_assert_eq(assembly.difference_count, 1);
+    const hd_verdict *difference = &assembly.differences[0];
+    cr_expect_eq(difference->step, 2);
+    cr_expect_eq(difference->mode, HD_REVERSE);
+    cr_expect_eq(difference->failures, 1);
+    cr_expect_str_eq(hd_verdict_worst(difference)->name, "bits hypergradient eta");
+    cr_expect(strstr(difference->against, "alpha (run 1)") && strstr(difference->against, "beta (run 2)"),
+              "%s", difference->against);
+    cr_expect_eq(assembly.failed, 1);
+    cr_expect_eq(assembly.status, HD_DIFFERENT);
+    done();
+}
+
+Test(assembly, compares_the_runs_of_a_shard_that_ran_twice) {
+    open_history();
+    add("alpha", 1, 1, 1, turn_a_bit);
+    add("beta", 2, 1, 1, NULL);
+    load("m", 0);
+    cr_expect_eq(assembly.difference_count, 1);
+    cr_expect_eq(assembly.status, HD_DIFFERENT);
+    done();
+}
+
+/* The cpu's series 0 and 1 become cuda's: the same experiment and mode, and the same results. */
+static void on_cuda(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    turn_a_bit(night, series, record, verdict);
+    strcpy(record->device, "cuda");
+}
+
+static void in_cublas(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    on_cuda(night, series, record, verdict);
+    strcpy(record->arithmetic, "cublas");
+}
+
+Test(assembly, compares_devices_in_the_exact_arithmetic_alone) {
+    open_history();
+    add("alpha", 1, 1, 2, NULL);
+    add("alpha", 1, 2, 2, on_cuda);
+    load("m", 0);
+    cr_expect_gt(assembly.difference_count, 0);
+    hd_assembly_free(&assembly);
+    hd_history_close(&history);
+    cr_assert_eq(remove(sample_path("h.sqlite")), 0);
+    open_history();
+    add("alpha", 1, 1, 2, NULL);
+    add("alpha", 1, 2, 2, in_cublas);
+    load("m", 0);
+    cr_expect_eq(assembly.difference_count, 0);
+    cr_expect_eq(assembly.records, 2 * NIGHTS_STEPS);
+    done();
+}
+
+/* --- runs of no matrix --- */
+
+Test(assembly, compares_the_last_run_of_each_host_where_there_is_no_matrix) {
+    open_history();
+    add("alpha", 1, 0, 0, turn_a_bit); /* was so, and was mended */
+    add("alpha", 2, 0, 0, NULL);
+    add("beta", 1, 0, 0, NULL);
+    add("gamma", 1, 1, 1, fail_a_figure); /* of a matrix: none of these */
+    load(NULL, 0);
+    cr_expect_eq(assembly.part_count, 0, "none has come");
+    cr_expect_eq(assembly.status, HD_DIFFERENT, "nothing was compared");
+    hd_assembly_free(&assembly);
+    all_arrive();
+    load(NULL, 0);
+    cr_expect_eq(assembly.part_count, 3);
+    cr_expect_eq(assembly.compared, 2 * NIGHTS_STEPS);
+    cr_expect_eq(assembly.difference_count, 0);
+    cr_expect_eq(assembly.missing, 0);
+    cr_expect_eq(assembly.status, HD_OK);
+    done();
+}

@@ -1,0 +1,138 @@
+/* hyperdrift merge: the shards of a matrix become one history, and one verdict. */
+#include "program.h"
+
+TestSuite(command_merge, .init = folder_make, .fini = folder_remove);
+
+static const char faulty_program[] = HD_PROGRAM "-faults";
+
+static void expect_has(const char *text, const char *part) {
+    cr_expect(strstr(text, part), "no '%s' in: %.2000s", part, text);
+}
+
+/* Runs shard `shard` of 2 of the matrix "m", both modes of two experiments, into a history of its own. */
+static void run_shard(const char *with, const char *shard, const char *file) {
+    program_run((const char *const[]){with, "check", "blobs-logistic", "blobs-one-hidden", "-q", "--shard",
+                                      shard, "--matrix", "m", "--history", path_of(file), NULL});
+}
+
+static void run_both(void) {
+    run_shard(HD_PROGRAM, "1/2", "1.sqlite");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    run_shard(HD_PROGRAM, "2/2", "2.sqlite");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+}
+
+static size_t passed(void) {
+    const char *line = strstr(program.out, " passed, 0 failed, 0 skipped\n");
+    cr_assert_not_null(line, "%s%s", program.out, program.err);
+    while (line > program.out && line[-1] != '\n') line--;
+    return strtoul(line, NULL, 10);
+}
+
+Test(command_merge, gives_what_one_machine_would_have_given) {
+    run_both();
+    hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), path_of("2.sqlite"));
+    cr_assert_eq(program.status, 0, "%s%s", program.out, program.err);
+    size_t merged = passed();
+    expect_has(program.out, "matrix m: 2 of 2 shards\n");
+    expect_has(program.out,
+               "12 records in the exact arithmetic, 0 of them made again elsewhere: nothing to compare\n");
+    expect_has(program.out, ": 2 runs came, 0 were there already\n");
+    hyperdrift("check", "blobs-logistic", "blobs-one-hidden", "-q");
+    cr_expect_eq(merged, passed());
+}
+
+Test(command_merge, changes_nothing_when_it_is_done_again_nor_where_it_reads) {
+    static char before[1 << 20], after[1 << 20];
+    run_both();
+    size_t size = get_bytes(path_of("2.sqlite"), before, sizeof before);
+    hyperdrift("merge", path_of("1.sqlite"), path_of("2.sqlite"));
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, ": 1 runs came, 0 were there already\n");
+    cr_expect_eq(get_bytes(path_of("2.sqlite"), after, sizeof after), size);
+    cr_expect_arr_eq(before, after, size);
+    size = get_bytes(path_of("1.sqlite"), before, sizeof before);
+    hyperdrift("merge", path_of("1.sqlite"), path_of("2.sqlite"), path_of("1.sqlite"));
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, ": 0 runs came, 3 were there already\n");
+    cr_expect_eq(get_bytes(path_of("1.sqlite"), after, sizeof after), size);
+    cr_expect_arr_eq(before, after, size);
+}
+
+Test(command_merge, names_the_shard_that_is_missing) {
+    run_shard(HD_PROGRAM, "2/2", "2.sqlite");
+    hyperdrift("merge", path_of("all.sqlite"), path_of("2.sqlite"), "--quiet");
+    cr_expect_eq(program.status, 1, "%s", program.err);
+    expect_has(program.out, "shard 1/2 of matrix m is missing\n");
+    expect_has(program.out, " passed, 1 failed, 0 skipped\n");
+    hyperdrift("merge", path_of("none.sqlite"), "--matrix", "m", "--shards", "2", "--json");
+    cr_expect_eq(program.status, 1, "%s", program.err);
+    json_t *json = program_json();
+    cr_expect_str_eq(json_string_value(program_value(json, "verdict")), "fail");
+    cr_expect_eq(json_array_size(program_value(json, "matrices.0.missing")), 2);
+    cr_expect_eq(json_integer_value(program_value(json, "matrices.0.missing.1")), 2);
+    json_decref(json);
+}
+
+Test(command_merge, fails_where_nothing_was_compared) {
+    hyperdrift("merge", path_of("all.sqlite"));
+    program_expect_failure(1, "merge: nothing was compared");
+    hyperdrift("merge", path_of("all.sqlite"), "--matrix", "m");
+    program_expect_failure(1, "merge: nothing was compared");
+}
+
+Test(command_merge, names_the_bits_that_another_machine_had) {
+    run_both();
+    setenv("HYPERDRIFT_FAULT", "mu-eta-swapped", 1); /* the shard is run again, where something is broken */
+    run_shard(faulty_program, "1/2", "again.sqlite");
+    cr_assert_eq(program.status, 1, "%s", program.err);
+    hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), path_of("2.sqlite"),
+               path_of("again.sqlite"));
+    cr_expect_eq(program.status, 1, "%s", program.err);
+    expect_has(program.out, "does not count: a later run took its place\n");
+    expect_has(program.out, "    fail bits hypergradient mu: ");
+    expect_has(program.out, "matrix m: 2 of 2 shards\n");
+}
+
+Test(command_merge, takes_the_worst_status_of_the_shards) {
+    run_shard(HD_PROGRAM, "1/2", "1.sqlite");
+    setenv("HYPERDRIFT_FAULT", "divisor", 1);
+    run_shard(faulty_program, "2/2", "2.sqlite");
+    cr_assert_eq(program.status, 1, "%s", program.err);
+    hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), path_of("2.sqlite"));
+    cr_expect_eq(program.status, 1, "%s", program.err);
+    cr_expect_null(strstr(program.out, " passed, 0 failed, 0 skipped\n"));
+    cr_expect_null(strstr(program.out, "is missing"));
+}
+
+Test(command_merge, goes_on_without_a_file_that_is_no_history) {
+    run_both();
+    put_bytes(path_of("broken.sqlite"), "not a history, but long enough to be looked at", 46);
+    hyperdrift("merge", path_of("all.sqlite"), path_of("broken.sqlite"), path_of("none.sqlite"),
+               path_of("1.sqlite"));
+    cr_expect_eq(program.status, 2);
+    expect_has(program.err, "broken.sqlite: ");
+    expect_has(program.err, "none.sqlite: ");
+    expect_has(program.out, "shard 2/2 of matrix m is missing\n");
+    expect_has(program.out, ": 1 runs came, 0 were there already\n");
+}
+
+Test(command_merge, is_told_what_it_needs) {
+    hyperdrift("merge");
+    cr_expect_eq(program.status, 2);
+    expect_has(program.err, "merge: name a history");
+    hyperdrift("merge", "all.sqlite", "--shards", "3");
+    cr_expect_eq(program.status, 2);
+    expect_has(program.err, "--shards: goes with merge and --matrix");
+    hyperdrift("check", "blobs-logistic", "--matrix", "m");
+    cr_expect_eq(program.status, 2);
+    expect_has(program.err, "--matrix: goes with merge, and with check and --shard");
+    hyperdrift("check", "blobs-logistic", "--shard", "1/2", "--history", path_of("h.sqlite"));
+    cr_expect_eq(program.status, 2);
+    expect_has(program.err, "--history with --shard: say --matrix NAME");
+    char name[100] = "";
+    memset(name, 'm', sizeof name - 1);
+    hyperdrift("check", "blobs-logistic", "--shard", "1/2", "--matrix", name, "--history",
+               path_of("h.sqlite"));
+    program_expect_failure(2, "a name of more than 63 bytes");
+}
