@@ -194,8 +194,9 @@ $(objects): | $(out)/build_info.h
 -include $(objects:.o=.d)
 
 # What the program says of its own making. Written anew only when it changes; then only the files that include it are
-# compiled again.
-commit = $(or $(shell git --no-optional-locks describe --always --dirty 2>/dev/null),unknown)
+# compiled again. Goldens are no part of the program: those blessed just now do not make it dirty.
+commit = $(or $(shell git --no-optional-locks describe --always 2>/dev/null),unknown)$(if $(shell \
+    git --no-optional-locks status --porcelain --untracked-files=no -- . ':!golden' 2>/dev/null),-dirty)
 quote = "$(subst ",\",$(subst \,\\,$(1)))"
 define build_info
 #ifndef HD_BUILD_INFO_H
@@ -253,7 +254,7 @@ bench: ## time and memory of both modes, against PyTorch where python3-torch is 
 bless: hyperdrift hyperdrift-faults ## accept new results as golden: make bless EXPERIMENT=name REASON="why they changed" [LOOSEN=1]
 	@test -n "$$EXPERIMENT" && test -n "$$REASON" || \
 	    { echo 'usage: make bless EXPERIMENT=name REASON="why the golden changes"' >&2; exit 2; }
-	$(quiet)BUILD='$(BUILD)' scripts/bless "$$EXPERIMENT" "$$REASON" $(if $(LOOSEN),--loosen)
+	$(quiet)OMP_WAIT_POLICY=passive $(BUILD)/hyperdrift bless "$$EXPERIMENT" --reason "$$REASON" $(if $(LOOSEN),--loosen)
 bless: export EXPERIMENT := $(value EXPERIMENT)
 bless: export REASON := $(value REASON)
 

@@ -171,7 +171,7 @@ hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_obser
  * hyperparameter j, s = step[j]. Meant for the float64 reference. smooth[j] tells whether the two trainings
  * and the one at h itself stayed on one side of every kink: the same ReLU masks, the same clipped
  * probabilities, the same signs of all weights under a rho_l1, at every step and on the validation set. Both
- * arrays are the caller's, [hypers]. */
+ * arrays are the caller's, [hypers]; where step[j] is 0 they are left as they are. */
 hd_status hd_finite_differences(hd_device *device, const hd_problem *problem, const hd_point *point,
                                 const double *step, double *hypergradients, bool *smooth, hd_error *error);
 

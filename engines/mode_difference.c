@@ -93,6 +93,7 @@ hd_status hd_finite_differences(hd_device *device, const hd_problem *problem, co
     if (status == HD_OK) status = hd_engine_create_with(device, problem, &hd_method_plain, &engine, error);
     if (status == HD_OK) status = validation_error(engine, point, &at, &sides, error);
     for (size_t j = 0; status == HD_OK && j < problem->hypers; j++) {
+        if (step[j] == 0) continue;
         hd_point moved = *point;
         moved.hyper = hyper;
         memcpy(hyper, point->hyper, problem->hypers * sizeof *hyper);

@@ -1,14 +1,12 @@
 #include "calibration.h"
 
+#include "oracles.h"
 #include "scratch.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Forward and reverse on the reference must agree so far, relatively, in every hypergradient. */
-#define ORACLES_AGREE 1e-10
 
 /* Multiplications of a training's passes through the weights: from here on an experiment is large. */
 #define LARGE 1e9
@@ -61,49 +59,27 @@ static bool extended_runs(const hd_experiment *e, hd_mode mode) {
     return mode == HD_REVERSE || !is_large(e);
 }
 
-hd_status hd_calibration_run(hd_calibration *c, const hd_options *options, const hd_subject *subject,
-                             hd_error *error) {
-    const hd_experiment *e = &subject->experiment;
+static hd_status run_all(const hd_calibration *c, hd_error *error) {
+    const hd_experiment *e = &c->subject->experiment;
     hd_experiment shorter = for_extended(e);
-    *c = (hd_calibration){.options = options, .subject = subject};
-    hd_status status = hd_scratch_create(c->scratch, error);
+    hd_status status = HD_OK;
     for (int m = 0; m < 2; m++) {
         hd_mode mode = (hd_mode)m;
         if (status == HD_OK) status = run(c, e, "reference", mode, 0, error);
         if (status == HD_OK && extended_runs(e, mode)) status = run(c, &shorter, "extended", mode, 0, error);
-        for (size_t seed = 0; status == HD_OK && seed <= options->replicas; seed++)
+        for (size_t seed = 0; status == HD_OK && seed <= c->options->replicas; seed++)
             status = run(c, e, "cpu", mode, seed, error);
     }
     return status;
 }
 
-void hd_calibration_end(hd_calibration *c) {
-    hd_scratch_remove(c->scratch);
-    *c = (hd_calibration){0};
-}
-
 /* --- goldens --- */
-
-static hd_status oracles_agree(const hd_record *forward, const hd_record *reverse, hd_error *error) {
-    double largest = 0;
-    for (size_t j = 0; j < reverse->hypers; j++)
-        largest = fmax(largest, fabs(reverse->hyper[j].hypergradient));
-    for (size_t j = 0; j < forward->hypers; j++) {
-        double f = forward->hyper[j].hypergradient, r = reverse->hyper[j].hypergradient;
-        if (!(fabs(f - r) <= ORACLES_AGREE * fmax(fabs(r), HD_GRADIENT_FLOOR * largest)))
-            return hd_fail(error, HD_DIFFERENT,
-                           "%s, hyper-iteration %zu: on the reference forward gives %s %.17g and reverse "
-                           "%.17g: not blessed",
-                           forward->experiment, forward->step, forward->hyper[j].name, f, r);
-    }
-    return HD_OK;
-}
 
 static hd_status set_reference(const hd_calibration *c, size_t step, hd_golden *golden, hd_error *error) {
     hd_record forward, reverse = {0};
     hd_status status = load(c, "reference", HD_FORWARD, 0, step, &forward, error);
     if (status == HD_OK) status = load(c, "reference", HD_REVERSE, 0, step, &reverse, error);
-    if (status == HD_OK) status = oracles_agree(&forward, &reverse, error);
+    if (status == HD_OK) status = hd_oracles_modes(&forward, &reverse, error);
     if (status == HD_OK) status = hd_golden_set_reference(golden, &reverse, error);
     hd_record_free(&forward);
     hd_record_free(&reverse);
@@ -126,12 +102,6 @@ static hd_status set_tolerances(const hd_calibration *c, size_t step, hd_golden 
     if (status == HD_OK) status = hd_measurement_conclude(&measurement, golden, error);
     hd_measurement_free(&measurement);
     return status;
-}
-
-static double tolerance_of(const hd_golden *golden, const char *quantity) {
-    for (size_t i = 0; i < golden->tolerance_count; i++)
-        if (!strcmp(golden->tolerances[i].quantity, quantity)) return golden->tolerances[i].tolerance;
-    return 0;
 }
 
 /* Keeps the greater of what the two modes tell of a hypergradient. */
@@ -157,7 +127,7 @@ static hd_status judge_reference(const hd_record *reference, const hd_record *ex
     for (size_t i = 0; status == HD_OK && i < verdict.count; i++) {
         const hd_judgement *j = &verdict.judgements[i];
         if (j->measure != HD_RELATIVE) continue;
-        double allowed = HD_REFERENCE_SHARE * tolerance_of(golden, j->name);
+        double allowed = HD_REFERENCE_SHARE * hd_golden_tolerance(golden, j->name);
         if (!(j->relative <= allowed))
             status = hd_fail(
                 error, HD_DIFFERENT,
@@ -187,11 +157,29 @@ static hd_status set_reference_errors(const hd_calibration *c, size_t step, hd_g
     return status;
 }
 
-hd_status hd_calibration_golden(const hd_calibration *c, size_t step, hd_golden *golden, hd_error *error) {
-    *golden = (hd_golden){0};
+static hd_status make_golden(const hd_calibration *c, size_t step, hd_golden *golden, hd_error *error) {
     hd_status status = set_reference(c, step, golden, error);
     if (status == HD_OK) status = set_tolerances(c, step, golden, error);
     return status == HD_OK ? set_reference_errors(c, step, golden, error) : status;
+}
+
+/* --- all of it --- */
+
+hd_status hd_calibration_run(hd_calibration *c, const hd_options *options, const hd_subject *subject,
+                             hd_error *error) {
+    *c = (hd_calibration){.options = options, .subject = subject};
+    hd_status status = hd_scratch_create(c->scratch, error);
+    if (status == HD_OK) status = run_all(c, error);
+    if (status == HD_OK) status = hd_goldens_make(&c->goldens, subject->experiment.hyper_iterations, error);
+    for (size_t k = 0; status == HD_OK && k < c->goldens.count; k++)
+        status = make_golden(c, k, &c->goldens.steps[k], error);
+    return status;
+}
+
+void hd_calibration_end(hd_calibration *c) {
+    hd_goldens_free(&c->goldens);
+    hd_scratch_remove(c->scratch);
+    *c = (hd_calibration){0};
 }
 
 /* --- verifying --- */
@@ -200,7 +188,7 @@ bool hd_verification_holds(const hd_verification *v) {
     return v->records > 0 && (double)v->alarms <= HD_FALSE_ALARMS * (double)v->records;
 }
 
-hd_status hd_calibration_verify(const hd_calibration *c, const hd_golden *goldens, size_t count,
+hd_status hd_calibration_verify(const hd_calibration *c, size_t count,
                                 void (*alarm)(void *context, size_t seed, const hd_verdict *verdict),
                                 void *context, hd_verification *verification, hd_error *error) {
     const hd_experiment *e = &c->subject->experiment;
@@ -215,7 +203,8 @@ hd_status hd_calibration_verify(const hd_calibration *c, const hd_golden *golden
                 hd_record record;
                 hd_verdict verdict = {0};
                 status = load(c, "cpu", (hd_mode)m, seed, step, &record, error);
-                if (status == HD_OK) status = hd_golden_judge(&goldens[step], &record, &verdict, error);
+                if (status == HD_OK)
+                    status = hd_golden_judge(&c->goldens.steps[step], &record, &verdict, error);
                 bool fails = status == HD_OK && !hd_verdict_passes(&verdict);
                 verification->records += status == HD_OK;
                 verification->alarms += fails;

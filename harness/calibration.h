@@ -6,6 +6,7 @@
 #ifndef HD_CALIBRATION_H
 #define HD_CALIBRATION_H
 
+#include "goldens.h"
 #include "measure.h"
 #include "subject.h"
 
@@ -13,31 +14,26 @@ typedef struct hd_calibration {
     const hd_options *options;
     const hd_subject *subject;
     char scratch[PATH_MAX];
+    hd_goldens goldens; /* what it gives, of every hyper-iteration: all but who blessed it */
 } hd_calibration;
 
-/* Runs everything, into a scratch folder. options->replicas says how many. Errors as hd_run's. End with
- * hd_calibration_end, also after a failure. */
+/* Runs everything, into a scratch folder, and makes the goldens: reference, tolerances with their evidence,
+ * exact bits, the reference's own errors. options->replicas says how many. Errors as hd_run's; HD_DIFFERENT
+ * where forward and reverse disagree on the reference, or where the reference is wrong by more than
+ * HD_REFERENCE_SHARE of a hypergradient's tolerance. End with hd_calibration_end, also after a failure. */
+#define HD_REFERENCE_SHARE 0.01
 hd_status hd_calibration_run(hd_calibration *calibration, const hd_options *options,
                              const hd_subject *subject, hd_error *error);
 void hd_calibration_end(hd_calibration *calibration);
 
-/* A hyper-iteration's golden, all but who blessed it: reference, tolerances with their evidence, exact bits,
- * the reference's own errors. HD_DIFFERENT where forward and reverse disagree on the reference, or where the
- * reference is wrong by more than HD_REFERENCE_SHARE of a hypergradient's tolerance. The caller's to
- * hd_golden_free, also after a failure. */
-#define HD_REFERENCE_SHARE 0.01
-hd_status hd_calibration_golden(const hd_calibration *calibration, size_t step, hd_golden *golden,
-                                hd_error *error);
-
-/* What replicas whose seeds the calibration did not use say of its tolerances: those of
- * goldens[hyper-iterations]. */
+/* What replicas whose seeds the calibration did not use say of its tolerances. */
 typedef struct hd_verification {
     size_t records, alarms; /* records, and those of them with a figure past its tolerance */
 } hd_verification;
 
 /* Runs `count` such replicas in both modes and judges every record; alarm is called for each that fails.
  * Errors as hd_run's. */
-hd_status hd_calibration_verify(const hd_calibration *calibration, const hd_golden *goldens, size_t count,
+hd_status hd_calibration_verify(const hd_calibration *calibration, size_t count,
                                 void (*alarm)(void *context, size_t seed, const hd_verdict *verdict),
                                 void *context, hd_verification *verification, hd_error *error);
 

@@ -2,141 +2,201 @@
 #include "build_info.h"
 #include "calibration.h"
 #include "commands.h"
-#include "file.h"
 #include "machine.h"
+#include "oracles.h"
+#include "placing.h"
+#include "probation.h"
 #include "report.h"
+#include "revision.h"
+#include "tree.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-static void sign(const hd_options *options, hd_golden *golden) {
+/* --- who may --- */
+
+/* It becomes a line of the log, and part of the goldens. */
+static hd_status check_reason(const char *reason, hd_error *error) {
+    json_t *text = json_string(reason);
+    bool is_text = text != NULL;
+    json_decref(text);
+    if (strlen(reason) >= HD_REASON)
+        return hd_fail(error, HD_INVALID, "bless: the reason is longer than %d bytes", HD_REASON - 1);
+    for (const char *c = reason; *c; c++) is_text &= (unsigned char)*c >= ' ' && *c != 127;
+    return is_text ? HD_OK : hd_fail(error, HD_INVALID, "bless: the reason is not one line of UTF-8 text");
+}
+
+/* Whatever can be refused before anything is computed. */
+static hd_status check_permission(const hd_options *options, char commit[HD_LABEL], hd_error *error) {
+    const char *ci = getenv("CI");
+    if (ci && ci[0])
+        return hd_fail(error, HD_INVALID,
+                       "bless: refused where CI is set: a golden needs a person and a reason");
+    if (options->set_count)
+        return hd_fail(error, HD_INVALID,
+                       "bless: --set is refused: a golden belongs to an experiment as its file has it");
+    hd_status status = check_reason(options->reason, error);
+    if (status == HD_OK) status = hd_tree_commit(hd_data_root(), HD_COMMIT, commit, HD_LABEL, error);
+    return status == HD_OK ? hd_probation_possible(error) : status;
+}
+
+static void sign(const hd_options *options, const char *commit, hd_goldens *goldens) {
     time_t now = time(NULL);
     struct tm utc;
-    snprintf(golden->blessed.reason, sizeof golden->blessed.reason, "%s", options->reason);
-    snprintf(golden->blessed.commit, sizeof golden->blessed.commit, "%s", HD_COMMIT);
-    strftime(golden->blessed.date, sizeof golden->blessed.date, "%Y-%m-%d", gmtime_r(&now, &utc));
-    hd_machine_cpu(golden->blessed.machine, sizeof golden->blessed.machine);
+    gmtime_r(&now, &utc);
+    for (size_t k = 0; k < goldens->count; k++) {
+        hd_golden *golden = &goldens->steps[k];
+        snprintf(golden->blessed.reason, sizeof golden->blessed.reason, "%s", options->reason);
+        snprintf(golden->blessed.commit, sizeof golden->blessed.commit, "%s", commit);
+        strftime(golden->blessed.date, sizeof golden->blessed.date, "%Y-%m-%dT%H:%M:%SZ", &utc);
+        hd_machine_cpu(golden->blessed.machine, sizeof golden->blessed.machine);
+    }
 }
 
-/* What becomes of the golden that is there, if one is. */
-static void print_change(const char *path, const hd_golden *golden) {
+/* --- the oracles --- */
+
+static void print_kink(void *context, size_t step, const hd_hyper *reverse, double difference) {
+    (void)context;
+    printf("    hyper-iteration %zu, hypergradient %s: a kink lies in the way of its finite difference "
+           "(%.9g there, reverse %.9g)\n",
+           step, reverse->name, difference, reverse->hypergradient);
+}
+
+/* Forward and reverse were compared when the goldens were made. */
+static hd_status ask_oracles(const hd_options *options, const hd_calibration *calibration, hd_error *error) {
+    hd_differences differences;
+    hd_status status = hd_oracles_differences(calibration->subject, options, &calibration->goldens,
+                                              &differences, print_kink, NULL, error);
+    if (status == HD_OK)
+        printf("%s: forward, reverse and finite differences agree in %zu hypergradients (the differences use "
+               "at most %.2g%% of what they are allowed); a kink is in the way of %zu\n",
+               calibration->subject->experiment.name, differences.agree, 100 * differences.worst,
+               differences.kinked);
+    return status;
+}
+
+/* --- what changes --- */
+
+static void print_change(const char *experiment, const hd_golden *was, const hd_golden *is) {
     static const double none = 0;
-    hd_golden old;
-    hd_error error;
     hd_verdict change = {0};
-    if (access(path, F_OK) != 0) {
-        printf("%s: new\n", path);
+    if (!was) {
+        printf("golden/%s/step-%zu.json: new\n", experiment, is->reference.step);
         return;
     }
-    if (hd_golden_load(path, &old, &error) != HD_OK) {
-        printf("%s: replaces one that cannot be read (%s)\n", path, error.message);
-        return;
-    }
-    hd_compare_records(&change, &golden->reference, &old.reference, hd_tolerance_everywhere(&none));
-    printf("%s: %zu of %zu figures of the reference change (expected: as they were)\n", path, change.failures,
-           change.count);
+    hd_compare_records(&change, &is->reference, &was->reference, hd_tolerance_everywhere(&none));
+    printf("golden/%s/step-%zu.json: %zu of %zu figures of the reference change (expected: as they were)\n",
+           experiment, is->reference.step, change.failures, change.count);
     hd_report_details(stdout, &change, false);
     hd_verdict_free(&change);
-    hd_golden_free(&old);
 }
 
-/* --- tolerances only tighten --- */
-
-/* The golden's tolerance of that quantity; Inf where it has none. */
-static double tolerance_of(const hd_golden *golden, const char *quantity) {
-    for (size_t i = 0; i < golden->tolerance_count; i++)
-        if (!strcmp(golden->tolerances[i].quantity, quantity)) return golden->tolerances[i].tolerance;
-    return INFINITY;
-}
-
-static size_t print_loosened(const hd_golden *golden, const hd_golden *old) {
+/* Prints the tolerances that change; how many are looser, which they may only be with --loosen. */
+static size_t print_tolerances(const hd_golden *was, const hd_golden *is) {
     size_t loosened = 0;
-    for (size_t i = 0; i < golden->tolerance_count; i++) {
-        const hd_tolerance *t = &golden->tolerances[i];
-        double before = tolerance_of(old, t->quantity);
-        if (t->tolerance <= before) continue;
-        loosened++;
-        printf("    looser: %-34s %.3g, was %.3g\n", t->quantity, t->tolerance, before);
+    for (size_t i = 0; was && i < is->tolerance_count; i++) {
+        const hd_tolerance *t = &is->tolerances[i];
+        double before = hd_golden_tolerance(was, t->quantity);
+        bool looser = t->tolerance > before;
+        loosened += looser;
+        if (looser || t->tolerance < before)
+            printf("    %s: %-34s %.3g, was %.3g\n", looser ? "looser" : "tighter", t->quantity, t->tolerance,
+                   before);
     }
     return loosened;
 }
 
-/* How many tolerances of the golden at path would be loosened; they are printed. */
-static size_t loosened_at(const char *path, const hd_golden *golden) {
-    hd_golden old;
-    hd_error error;
-    if (access(path, F_OK) != 0 || hd_golden_load(path, &old, &error) != HD_OK) return 0;
-    size_t loosened = print_loosened(golden, &old);
-    hd_golden_free(&old);
-    return loosened;
+/* Prints all that changes, and counts it. */
+static hd_status tell_changes(const hd_options *options, const char *experiment, const hd_goldens *was,
+                              const hd_goldens *is, size_t *changes, hd_error *error) {
+    size_t loosened = 0;
+    *changes = 0;
+    for (size_t k = 0; k < is->count || k < was->count; k++) {
+        const hd_golden *before = k < was->count ? &was->steps[k] : NULL;
+        const hd_golden *now = k < is->count ? &is->steps[k] : NULL;
+        *changes += hd_revision_write(NULL, before, now);
+        if (!now) {
+            printf("golden/%s/step-%zu.json: gone\n", experiment, k);
+            continue;
+        }
+        print_change(experiment, before, now);
+        loosened += print_tolerances(before, now);
+        if (!options->quiet) hd_report_tolerances(stdout, now);
+    }
+    if (loosened == 0 || options->loosen) return HD_OK;
+    return hd_fail(error, HD_DIFFERENT,
+                   "%s: %zu tolerances would be looser than they are: refused, nothing is written (--loosen "
+                   "accepts it, and --reason is kept in the golden)",
+                   experiment, loosened);
 }
 
 /* --- blessing --- */
 
-/* Every hyper-iteration's golden; what it does to the one that is there is printed. */
-static hd_status make_goldens(const hd_calibration *calibration, const hd_options *options,
-                              const char *folder, hd_golden *goldens, hd_error *error) {
-    size_t loosened = 0;
-    for (size_t k = 0; k < calibration->subject->experiment.hyper_iterations; k++) {
-        char path[PATH_MAX];
-        hd_status status = hd_calibration_golden(calibration, k, &goldens[k], error);
-        if (status == HD_OK) status = hd_run_record(folder, k, path, error);
-        if (status != HD_OK) return status;
-        sign(options, &goldens[k]);
-        print_change(path, &goldens[k]);
-        if (!options->quiet) hd_report_tolerances(stdout, &goldens[k]);
-        loosened += loosened_at(path, &goldens[k]);
+/* What an ended blessing left of itself in the log, or goldens that no blessing put there. True where they
+ * stand as they should. */
+static bool tell_lineage(const hd_ledger *ledger, const char *experiment, const hd_goldens *was) {
+    hd_lineage lineage;
+    hd_error error;
+    if (hd_ledger_lineage(ledger, experiment, was, &lineage, &error) != HD_OK) {
+        printf("%s\n", error.message);
+        return false;
     }
-    if (loosened == 0 || options->loosen) return HD_OK;
-    return hd_fail(
-        error, HD_DIFFERENT,
-        "%s: %zu tolerances would be looser than they are: refused, nothing is written (--loosen accepts "
-        "it, and --reason is kept in the golden)",
-        calibration->subject->experiment.name, loosened);
+    if (lineage.unplaced)
+        printf("%s: the blessing of %s of %s never came into place\n", ledger->path, experiment,
+               lineage.unplaced->date);
+    return true;
 }
 
-static hd_status bless(const hd_options *options, const char *word, hd_error *error) {
+static hd_status try_faults(const void *root, const char *experiment, const char *folder, hd_error *error) {
+    return hd_probation(root, experiment, folder, error);
+}
+
+/* Puts the goldens in the place of those that are there, if anything changes and nothing is against it. */
+static hd_status replace(const hd_options *options, hd_ledger *ledger, const char *experiment,
+                         const hd_goldens *goldens, hd_error *error) {
+    char folder[PATH_MAX];
+    hd_goldens was = {0};
+    size_t changes = 0;
+    hd_status status = hd_goldens_folder(hd_data_root(), experiment, folder, error);
+    if (status == HD_OK) status = hd_goldens_load(folder, &was, error);
+    bool stands = status == HD_OK && tell_lineage(ledger, experiment, &was);
+    if (status == HD_OK) status = tell_changes(options, experiment, &was, goldens, &changes, error);
+    if (status == HD_OK && changes == 0 && stands) {
+        printf("%s: nothing changes, nothing is written\n", experiment);
+    } else if (status == HD_OK) {
+        status = hd_place(ledger, hd_data_root(), &was, goldens, try_faults, hd_data_root(), error);
+        if (status == HD_OK)
+            printf("%s: %s %s: %s (%zu figures change)\n", ledger->path, goldens->steps[0].blessed.date,
+                   experiment, goldens->steps[0].blessed.reason, changes);
+    }
+    hd_goldens_free(&was);
+    return status;
+}
+
+static hd_status bless(const hd_options *options, const char *word, const char *commit, hd_error *error) {
     hd_subject subject;
     hd_calibration calibration = {0};
-    hd_golden *goldens = NULL;
-    char folder[PATH_MAX];
+    hd_ledger ledger = {.descriptor = -1};
     hd_status status = hd_subject_open(word, options, &subject, error);
-    size_t count = subject.experiment.hyper_iterations;
     if (status == HD_OK) status = hd_calibration_run(&calibration, options, &subject, error);
-    if (status == HD_OK) {
-        int length = snprintf(folder, sizeof folder, "%s/golden/%s", hd_data_root(), subject.experiment.name);
-        if (length >= PATH_MAX) status = hd_fail(error, HD_INVALID, "%s: too long a path", hd_data_root());
-    }
-    if (status == HD_OK && !(goldens = calloc(count, sizeof *goldens)))
-        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for its goldens", subject.experiment.name);
-    if (status == HD_OK) status = make_goldens(&calibration, options, folder, goldens, error);
-    if (status == HD_OK) status = hd_directory_make(folder, error);
-    for (size_t k = 0; status == HD_OK && k < count; k++) status = hd_golden_save(&goldens[k], folder, error);
-    for (size_t k = 0; goldens && k < count; k++) hd_golden_free(&goldens[k]);
-    free(goldens);
+    if (status == HD_OK) status = ask_oracles(options, &calibration, error);
+    if (status == HD_OK) sign(options, commit, &calibration.goldens);
+    if (status == HD_OK) status = hd_ledger_open(hd_data_root(), &ledger, error);
+    if (status == HD_OK)
+        status = replace(options, &ledger, subject.experiment.name, &calibration.goldens, error);
+    hd_ledger_close(&ledger);
     hd_calibration_end(&calibration);
     hd_subject_close(&subject);
     return status;
 }
 
 hd_status hd_command_bless(const hd_options *options) {
-    hd_status worst = HD_OK;
+    char commit[HD_LABEL];
     hd_error error;
-    const char *ci = getenv("CI");
-    if (ci && ci[0]) {
-        hd_fail(&error, HD_INVALID, "bless: refused where CI is set: a golden needs a person and a reason");
-        return hd_complain(HD_OK, &error);
-    }
-    if (options->set_count) {
-        hd_fail(&error, HD_INVALID,
-                "bless: --set is refused: a golden belongs to an experiment as its file has it");
-        return hd_complain(HD_OK, &error);
-    }
+    if (check_permission(options, commit, &error) != HD_OK) return hd_complain(HD_OK, &error);
+    hd_status worst = HD_OK;
     for (size_t i = 0; i < options->word_count; i++)
-        if (bless(options, options->words[i], &error) != HD_OK) worst = hd_complain(worst, &error);
-    if (worst == HD_OK) puts("planted faults have not been tried against it: `make bless` tries them first");
+        if (bless(options, options->words[i], commit, &error) != HD_OK) worst = hd_complain(worst, &error);
     return worst;
 }

@@ -4,8 +4,6 @@
 #include "commands.h"
 #include "report.h"
 
-#include <stdlib.h>
-
 typedef struct hd_calibrating {
     const hd_options *options;
     json_t *alarms; /* for --json, else NULL */
@@ -49,12 +47,12 @@ static void tell_verification(const hd_subject *subject, const hd_verification *
                                         (int)v->records, "alarms", (int)v->alarms, "rate", HD_FALSE_ALARMS));
 }
 
-static hd_status verify(const hd_calibration *calibration, const hd_golden *goldens,
-                        const hd_options *options, json_t *document, hd_error *error) {
+static hd_status verify(const hd_calibration *calibration, const hd_options *options, json_t *document,
+                        hd_error *error) {
     hd_verification verification;
     hd_calibrating calibrating = {options, json_object_get(document, "alarms")};
-    hd_status status = hd_calibration_verify(calibration, goldens, options->verify, take_alarm, &calibrating,
-                                             &verification, error);
+    hd_status status =
+        hd_calibration_verify(calibration, options->verify, take_alarm, &calibrating, &verification, error);
     if (status != HD_OK) return status;
     tell_verification(calibration->subject, &verification, document);
     if (hd_verification_holds(&verification)) return HD_OK;
@@ -66,19 +64,11 @@ static hd_status verify(const hd_calibration *calibration, const hd_golden *gold
 static hd_status calibrate(const hd_options *options, const char *word, json_t *document, hd_error *error) {
     hd_subject subject;
     hd_calibration calibration = {0};
-    hd_golden *goldens = NULL;
     hd_status status = hd_subject_open(word, options, &subject, error);
-    size_t count = subject.experiment.hyper_iterations;
     if (status == HD_OK) status = hd_calibration_run(&calibration, options, &subject, error);
-    if (status == HD_OK && !(goldens = calloc(count, sizeof *goldens)))
-        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for its tolerances", subject.experiment.name);
-    for (size_t k = 0; status == HD_OK && k < count; k++) {
-        status = hd_calibration_golden(&calibration, k, &goldens[k], error);
-        if (status == HD_OK) status = tell(&subject, &goldens[k], document, error);
-    }
-    if (status == HD_OK && options->verify) status = verify(&calibration, goldens, options, document, error);
-    for (size_t k = 0; goldens && k < count; k++) hd_golden_free(&goldens[k]);
-    free(goldens);
+    for (size_t k = 0; status == HD_OK && k < calibration.goldens.count; k++)
+        status = tell(&subject, &calibration.goldens.steps[k], document, error);
+    if (status == HD_OK && options->verify) status = verify(&calibration, options, document, error);
     hd_calibration_end(&calibration);
     hd_subject_close(&subject);
     return status;

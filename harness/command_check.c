@@ -2,10 +2,11 @@
 #include "annotations.h"
 #include "cells.h"
 #include "commands.h"
-#include "golden.h"
+#include "goldens.h"
 #include "junit.h"
 #include "keeping.h"
 #include "markdown.h"
+#include "pedigree.h"
 #include "report.h"
 #include "rounds.h"
 #include "seeded.h"
@@ -22,6 +23,7 @@ typedef struct hd_checking {
     bool *missed; /* ... and something did not reproduce it */
     hd_findings findings;
     hd_keeping keeping;
+    hd_pedigrees pedigrees; /* of the goldens that judged */
     hd_status status;
 } hd_checking;
 
@@ -65,9 +67,10 @@ static void judge_by_trace(hd_checking *checking, hd_finding *finding) {
 /* Loads the golden of the record's experiment, or what stands for one under another seed; path is written. */
 static hd_status load_golden(const hd_round *round, const hd_record *record, char path[PATH_MAX],
                              hd_golden *golden, hd_error *error) {
-    int length = snprintf(path, PATH_MAX, "%s/golden/%s/step-%zu.json", hd_data_root(),
-                          round->subject->own.name, record->step);
-    if (length >= PATH_MAX) return hd_fail(error, HD_INVALID, "%.200s: too long a path", hd_data_root());
+    char folder[PATH_MAX];
+    hd_status status = hd_goldens_folder(hd_data_root(), round->subject->own.name, folder, error);
+    if (status == HD_OK) status = hd_run_record(folder, record->step, path, error);
+    if (status != HD_OK) return status;
     if (hd_subject_seeded(round->subject))
         return hd_seeded_golden(round, record->mode, record->step, path, golden, error);
     return hd_golden_load(path, golden, error);
@@ -226,12 +229,18 @@ static void note_failure(void *context, const char *message) {
     hd_findings_fail(&((hd_checking *)context)->findings, message);
 }
 
+/* The goldens are not those that were blessed. */
+static void refuse_goldens(void *context, const hd_error *error) {
+    fail(context, error);
+}
+
 /* --- the end --- */
 
 static void print_totals(const hd_checking *checking) {
     const hd_findings *findings = &checking->findings;
     hd_totals sum = hd_findings_totals(findings);
     size_t of_2017 = 0, reproduced = 0;
+    if (sum.failed || !checking->options->quiet) hd_pedigrees_print(stdout, &checking->pedigrees);
     for (size_t i = 0; i < checking->trace.count; i++) {
         of_2017 += checking->seen[i];
         reproduced += checking->seen[i] && !checking->missed[i];
@@ -283,10 +292,11 @@ static void print_json(hd_checking *checking) {
         json_array_append_new(skipped, json_pack("{ssss}", "what", findings->skips[i].what, "why",
                                                  findings->skips[i].why));
     hd_totals sum = hd_findings_totals(findings);
-    json_t *document = json_pack("{sssssbsisisososo}", "format", "hyperdrift-check/1", "verdict",
-                                 hd_findings_pass(findings) ? "pass" : "fail", "bits", !findings->no_bits,
-                                 "passed", (int)sum.passed, "failed", (int)sum.failed, "records", records,
-                                 "quantities", quantities, "skipped", skipped);
+    json_t *document =
+        json_pack("{sssssbsisisosososo}", "format", "hyperdrift-check/1", "verdict",
+                  hd_findings_pass(findings) ? "pass" : "fail", "bits", !findings->no_bits, "passed",
+                  (int)sum.passed, "failed", (int)sum.failed, "records", records, "quantities", quantities,
+                  "goldens", hd_pedigrees_json(&checking->pedigrees), "skipped", skipped);
     hd_keeping_put(document, &checking->keeping);
     json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');
@@ -320,6 +330,7 @@ static void append_summary(hd_checking *checking) {
 static void conclude(hd_checking *checking) {
     const hd_options *options = checking->options;
     const hd_findings *findings = &checking->findings;
+    hd_pedigrees_find(hd_data_root(), findings, &checking->pedigrees, refuse_goldens, checking);
     hd_totals sum = hd_findings_totals(findings);
     hd_error error;
     if (options->junit && hd_junit_write(options->junit, findings, &error) != HD_OK)
@@ -365,6 +376,7 @@ static hd_status check(const hd_options *options, char *const *words, size_t cou
     }
     hd_findings_free(&checking.findings);
     hd_trace_free(&checking.trace);
+    hd_pedigrees_free(&checking.pedigrees);
     free(checking.seen);
     free(checking.missed);
     hd_keeping_free(&checking.keeping);

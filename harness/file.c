@@ -81,20 +81,26 @@ FILE *hd_output_stream(hd_output *output) {
     return fopencookie(output, "w", (cookie_io_functions_t){.write = write_stream});
 }
 
-/* Makes a rename in path's directory durable. Gives 0 or errno. */
-static int sync_directory(const char *path) {
-    const size_t length = directory_length(path);
-    char *directory = length ? strndup(path, length) : strdup(".");
-    if (!directory) return ENOMEM;
-    const int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+hd_status hd_directory_sync(const char *path, hd_error *error) {
+    const int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* A folder one may write to but not list cannot be opened, and some file systems cannot sync one. */
     int failure = 0;
     if (descriptor >= 0) {
         if (fsync(descriptor) != 0 && errno != EINVAL) failure = errno;
         close(descriptor);
     }
+    if (!failure) return HD_OK;
+    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: %s", path, strerror(failure));
+}
+
+/* The directory that path is in, likewise. */
+static hd_status sync_around(const char *path, hd_error *error) {
+    const size_t length = directory_length(path);
+    char *directory = length ? strndup(path, length) : strdup(".");
+    hd_status status = directory ? hd_directory_sync(directory, error)
+                                 : hd_fail(error, HD_UNAVAILABLE, "%s: no memory to write it", path);
     free(directory);
-    return failure;
+    return status;
 }
 
 hd_status hd_output_commit(hd_output *output, hd_error *error) {
@@ -102,13 +108,10 @@ hd_status hd_output_commit(hd_output *output, hd_error *error) {
     if (!failure && fsync(output->descriptor) != 0 && errno != EINVAL) failure = errno;
     if (close(output->descriptor) != 0 && !failure) failure = errno;
     if (!failure && rename(output->temporary, output->path) != 0) failure = errno;
-    if (failure)
-        unlink(output->temporary);
-    else
-        failure = sync_directory(output->path);
-    hd_status status = HD_OK;
-    if (failure)
-        status = hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: %s", output->path, strerror(failure));
+    if (failure) unlink(output->temporary);
+    hd_status status =
+        failure ? hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: %s", output->path, strerror(failure))
+                : sync_around(output->path, error);
     release(output);
     return status;
 }

@@ -57,6 +57,9 @@ hd_status hd_file_read_text(const char *path, size_t limit, char **text, size_t 
  * not permitted, or something that is not a directory is in the way. */
 hd_status hd_directory_make(const char *path, hd_error *error);
 
+/* Makes durable what was made, renamed or removed in the directory path. HD_UNAVAILABLE: the disk fails. */
+hd_status hd_directory_sync(const char *path, hd_error *error);
+
 /* A binary file being read in order. A name that ends in ".gz" says gzip, any other plain bytes. */
 typedef struct hd_input hd_input;
 

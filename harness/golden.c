@@ -332,8 +332,9 @@ static void get_golden(hd_golden *golden, const hd_node *root) {
     get_blessing(golden, root);
 }
 
-static void check_seal(const hd_node *root) {
-    char found[HD_DIGEST], expected[HD_DIGEST];
+/* Reads the seal and holds it against the rest. */
+static void get_seal(const hd_node *root, char found[HD_DIGEST]) {
+    char expected[HD_DIGEST];
     hd_node_digest(root, "sha256", found);
     hd_document *document = root->document;
     if (document->status != HD_OK) return;
@@ -348,7 +349,7 @@ hd_status hd_golden_load(const char *path, hd_golden *golden, hd_error *error) {
     hd_document document;
     hd_node root = hd_document_open(&document, path, FORMAT, error);
     get_golden(golden, &root);
-    check_seal(&root);
+    get_seal(&root, golden->sha256);
     hd_status status = hd_document_close(&document);
     if (status == HD_OK && !golden->method) status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory", path);
     if (status == HD_OK) status = hd_weights_load(&golden->reference, path, true, error);
@@ -388,11 +389,14 @@ hd_status hd_golden_save(const hd_golden *golden, const char *directory, hd_erro
 
 /* ---- judging ---- */
 
-static double measured(const void *context, const char *quantity) {
-    const hd_golden *golden = context;
+double hd_golden_tolerance(const hd_golden *golden, const char *quantity) {
     for (size_t i = 0; i < golden->tolerance_count; i++)
         if (strcmp(golden->tolerances[i].quantity, quantity) == 0) return golden->tolerances[i].tolerance;
     return NAN;
+}
+
+static double measured(const void *golden, const char *quantity) {
+    return hd_golden_tolerance(golden, quantity);
 }
 
 static double of_float64(const void *context, const char *quantity) {

@@ -47,6 +47,8 @@ typedef struct hd_bits {
     size_t hypers;
 } hd_bits;
 
+enum { HD_REASON = 256 };
+
 typedef struct hd_golden {
     hd_record
         reference; /* float64 figures; the weights are rounded to float32. Its mode, device, times, bytes and
@@ -61,8 +63,9 @@ typedef struct hd_golden {
     size_t reference_error_count;
     hd_bits exact[2]; /* by hd_mode */
     struct {
-        char reason[256], commit[HD_LABEL], date[HD_LABEL], machine[2 * HD_LABEL];
+        char reason[HD_REASON], commit[HD_LABEL], date[HD_LABEL], machine[2 * HD_LABEL];
     } blessed;
+    char sha256[HD_DIGEST]; /* its seal, as it was loaded; "": it was not */
 } hd_golden;
 
 /* Fills golden->exact[record->mode] from a record of the exact arithmetic (replacing what was there).
@@ -72,6 +75,9 @@ hd_status hd_golden_set_exact(hd_golden *golden, const hd_record *record, hd_err
 /* Fills golden->reference from a reference record with its weights, rounding those to float32.
  * HD_UNAVAILABLE: no memory. */
 hd_status hd_golden_set_reference(hd_golden *golden, const hd_record *record, hd_error *error);
+
+/* What a float32 device is allowed in that quantity; NaN where nothing was measured. */
+double hd_golden_tolerance(const hd_golden *golden, const char *quantity);
 
 /* Forgets the exact arithmetic's bits: records are then judged by the reference and its tolerances alone. */
 void hd_golden_forget_bits(hd_golden *golden);

@@ -26,7 +26,9 @@ static const char doc[] =
     "  run EXPERIMENT...     run experiments and print their records\n"
     "  check [EXPERIMENT...] run them and judge every figure by golden/ (default: all of fixtures/)\n"
     "  diff A B              compare two records, run folders, or .npy(.gz) files\n"
-    "  bless EXPERIMENT      accept new results as golden; needs --reason\n"
+    "  bless EXPERIMENT      accept new results as golden, where the oracles agree and no planted fault "
+    "would "
+    "pass; needs --reason\n"
     "  calibrate EXPERIMENT...  measure what rounding alone can do to each figure, and the tolerance that "
     "follows\n"
     "  devices               what this machine offers\n"
@@ -323,7 +325,7 @@ static void check_words(const hd_options *options, struct argp_state *state) {
         break;
     case HD_COMMAND_BLESS:
         if (count == 0) argp_error(state, "bless: name at least one experiment");
-        if (!options->reason || !options->reason[0])
+        if (!options->reason || !options->reason[strspn(options->reason, " \t\r\n")])
             argp_error(state, "bless: --reason \"why the golden changes\" is missing");
         break;
     case HD_COMMAND_DEVICES:

@@ -159,6 +159,21 @@ static void write_skipped(hd_html *html, const hd_node *check) {
     }
 }
 
+/* When and why the goldens that judged were blessed. */
+static void write_goldens(hd_html *html, const hd_node *check) {
+    hd_node goldens = hd_node_array(check, "goldens");
+    for (size_t i = 0; i < hd_node_length(&goldens); i++) {
+        hd_node golden = hd_node_element(&goldens, i);
+        hd_html_add(html, "<p>Golden: <strong>%s</strong>: blessed %s at %s: %s",
+                    hd_node_text(&golden, "experiment"), hd_node_text(&golden, "date"),
+                    hd_node_text(&golden, "commit"), hd_node_text(&golden, "reason"));
+        if (hd_node_second(&golden, "log", "kept", "no log of blessings"))
+            hd_html_add(html, " (no log of blessings)");
+        write_optional(html, &golden, "unplaced", "; never came into place: a later blessing of ");
+        hd_html_add(html, "</p>\n");
+    }
+}
+
 void hd_page_check(hd_html *html, const hd_node *check) {
     bool fails = hd_node_second(check, "verdict", "pass", "fail");
     hd_node records = hd_node_array(check, "records"), skipped = hd_node_array(check, "skipped");
@@ -169,6 +184,7 @@ void hd_page_check(hd_html *html, const hd_node *check) {
     hd_page_verdict(html, fails ? "bad" : "good", fails ? "verdict: fail" : "verdict: pass", totals);
     if (!hd_node_truth(check, "bits"))
         hd_html_add(html, "<p>The goldens’ bits were left aside: judged were the tolerances alone.</p>\n");
+    write_goldens(html, check);
     write_skipped(html, check);
     write_quantities(html, check);
     hd_page_costs(html, &records);

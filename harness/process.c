@@ -1,7 +1,9 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -108,4 +110,62 @@ hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_e
     hd_process process;
     hd_status status = hd_process_start(&process, what, body, context, error);
     return status == HD_OK ? hd_process_wait(&process, error) : status;
+}
+
+/* --- another program --- */
+
+enum { NOT_STARTED = 127 }; /* its exit status then, as a shell has it */
+
+static void become(const hd_program *program, int to) {
+    handle_interrupts(SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (program->prepare) program->prepare(program->context);
+    if (program->output) dup2(to, STDOUT_FILENO);
+    execvp(program->arguments[0], (char *const *)(uintptr_t)program->arguments);
+    _exit(NOT_STARTED);
+}
+
+/* Reads to the end; what there is no room for is dropped. */
+static void read_output(int from, char *output, size_t size) {
+    char dropped[4096];
+    size_t got = 0;
+    for (;;) {
+        bool room = got < size - 1;
+        ssize_t part = room ? read(from, output + got, size - 1 - got) : read(from, dropped, sizeof dropped);
+        if (part < 0 && errno == EINTR && !interrupted) continue;
+        if (part <= 0) break;
+        if (room) got += (size_t)part;
+    }
+    output[got] = '\0';
+}
+
+static int reap_program(pid_t child) {
+    int how = 0;
+    if (interrupted) kill(child, SIGTERM);
+    while (waitpid(child, &how, 0) < 0 && errno == EINTR)
+        if (interrupted) kill(child, SIGTERM);
+    return how;
+}
+
+hd_status hd_process_program(const hd_program *program, int *status, hd_error *error) {
+    const char *what = program->arguments[0];
+    int ends[2] = {-1, -1};
+    if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
+    if (program->output && pipe2(ends, O_CLOEXEC))
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
+    fflush(NULL); /* or what we printed before might come after what it prints */
+    pid_t child = fork();
+    int no_process = errno;
+    if (child == 0) become(program, ends[1]);
+    if (program->output) close(ends[1]);
+    if (child > 0 && program->output) read_output(ends[0], program->output, program->size);
+    if (program->output) close(ends[0]);
+    if (child < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
+    int how = reap_program(child);
+    if (interrupted)
+        return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted (%s)", what, strsignal(interrupted));
+    if (!WIFEXITED(how)) return ended(what, how, error);
+    *status = WEXITSTATUS(how);
+    if (*status == NOT_STARTED) return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be started", what);
+    return HD_OK;
 }

@@ -6,6 +6,7 @@
 #include "error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* A child process that was started; its `what` must outlive it. */
 typedef struct hd_process {
@@ -26,6 +27,19 @@ hd_status hd_process_wait(hd_process *process, hd_error *error);
 /* Starts and waits. */
 hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_error *error), void *context,
                          hd_error *error);
+
+/* Another program. */
+typedef struct hd_program {
+    const char *const *arguments; /* ending with NULL; the first is looked for in PATH unless it has a '/' */
+    void (*prepare)(const void *context); /* called in its process before it starts; NULL: nothing */
+    const void *context;
+    char *output; /* room for the first size - 1 bytes that it prints, with a zero after them; */
+    size_t size;  /* NULL: it prints where this program does */
+} hd_program;
+
+/* Runs it, without a shell, and writes its exit status. HD_UNAVAILABLE: it cannot be started, was killed, or
+ * an interrupt came. It ends with its parent. */
+hd_status hd_process_program(const hd_program *program, int *status, hd_error *error);
 
 /* From now on an interrupt (SIGINT, SIGTERM, SIGHUP) ends the child that runs and makes this and every later
  * hd_process_run HD_UNAVAILABLE ("interrupted"), so that the program can put its things away before it ends.

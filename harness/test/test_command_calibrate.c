@@ -1,7 +1,6 @@
 /* hyperdrift calibrate, and bless with what it measures. */
+#include "blessing.h"
 #include "calibration.h"
-#include "golden.h"
-#include "program.h"
 
 TestSuite(command_calibrate, .init = folder_make, .fini = folder_remove);
 
@@ -9,41 +8,9 @@ static void expect_has(const char *text, const char *part) {
     cr_expect(strstr(text, part), "no '%s' in: %.2000s", part, text);
 }
 
-/* Goldens of one short hyper-iteration, in a root of the test's own. */
-static void bless_first(void) {
-    char command[512];
-    program_own_root();
-    unsetenv("CI");
-    snprintf(command, sizeof command,
-             "cd %s && sed -i 's/^hyper-iterations.*/hyper-iterations = 1/; s/^steps.*/steps = 4/' "
-             "fixtures/blobs-logistic.ini && rm -r golden/blobs-logistic",
-             path_of("root"));
-    cr_assert_eq(system(command), 0);
-    hyperdrift("bless", "blobs-logistic", "--reason", "a first time", "--replicas", "12", "-q");
-    cr_assert_eq(program.status, 0, "%s", program.err);
-}
-
-static hd_golden blessed(void) {
-    hd_golden golden;
-    hd_error error;
-    cr_assert_eq(hd_golden_load(path_of("root/golden/blobs-logistic/step-0.json"), &golden, &error), HD_OK,
-                 "%s", error.message);
-    return golden;
-}
-
-static double tolerance_of_eta(void) {
-    hd_golden golden = blessed();
-    double tolerance = 0;
-    for (size_t i = 0; i < golden.tolerance_count; i++)
-        if (!strcmp(golden.tolerances[i].quantity, "hypergradient eta"))
-            tolerance = golden.tolerances[i].tolerance;
-    hd_golden_free(&golden);
-    return tolerance;
-}
-
 Test(command_calibrate, blesses_with_evidence_and_judges_the_reference) {
-    bless_first();
-    hd_golden golden = blessed();
+    blessing_first();
+    hd_golden golden = blessing_golden();
     cr_expect_eq(golden.replicas, 12);
     cr_expect_eq(golden.tolerances[0].evidence[HD_REVERSE].errors.n, 13);
     cr_expect_eq(golden.reference_error_count, golden.reference.hypers);
@@ -54,35 +21,15 @@ Test(command_calibrate, blesses_with_evidence_and_judges_the_reference) {
     expect_has(program.out, " 0 failed, 0 skipped\n");
 }
 
-Test(command_calibrate, lets_tolerances_only_tighten_unless_told) {
-    bless_first();
-    double first = tolerance_of_eta();
-    hyperdrift("bless", "blobs-logistic", "--reason", "again", "--replicas", "12", "-q");
-    cr_expect_eq(program.status, 0, "the same tolerances are not looser: %s%s", program.out, program.err);
-    hyperdrift("bless", "blobs-logistic", "--reason", "less is known", "--replicas", "2", "-q");
-    program_expect_failure(1, "would be looser than they are: refused, nothing is written");
-    expect_has(program.out, "looser: hypergradient eta");
-    cr_expect(tolerance_of_eta() == first);
-    hd_golden golden = blessed();
-    cr_expect_str_eq(golden.blessed.reason, "again");
-    hd_golden_free(&golden);
-    hyperdrift("bless", "blobs-logistic", "--reason", "less is known", "--replicas", "2", "-q", "--loosen");
-    cr_expect_eq(program.status, 0, "%s", program.err);
-    cr_expect_gt(tolerance_of_eta(), first);
-    hyperdrift("bless", "blobs-logistic", "--reason", "more is known", "--replicas", "12", "-q", "--loosen");
-    cr_expect_eq(program.status, 0, "%s", program.err);
-    cr_expect(tolerance_of_eta() == first);
-}
-
 Test(command_calibrate, counts_the_alarms_of_runs_it_did_not_calibrate_on) {
-    bless_first();
+    blessing_first();
     hyperdrift("calibrate", "blobs-logistic", "--replicas", "12", "--verify", "3", "--json");
     cr_assert_eq(program.status, 0, "%s", program.err);
     json_t *json = program_json();
     cr_expect_eq(json_integer_value(program_value(json, "verifications.0.records")), 6); /* 3 in 2 modes */
     cr_expect_eq(json_integer_value(program_value(json, "verifications.0.alarms")), 0);
     json_t *eta = json_object_get(program_value(json, "calibrations.0.tolerances"), "hypergradient eta");
-    cr_expect_eq(json_real_value(json_object_get(eta, "tolerance")), tolerance_of_eta());
+    cr_expect_eq(json_real_value(json_object_get(eta, "tolerance")), blessing_tolerance());
     json_decref(json);
     hyperdrift("calibrate", "blobs-logistic", "--replicas", "1");
     program_expect_failure(2, "allowed: 3 or more");
@@ -101,25 +48,23 @@ static void count(void *context, size_t seed, const hd_verdict *verdict) {
 
 /* With no tolerance at all every record is an alarm. */
 Test(command_calibrate, verifies_by_the_tolerances_given) {
-    bless_first();
+    blessing_root();
     setenv("OMP_WAIT_POLICY", "passive", 0);
     hd_options options = {.replicas = 2, .quiet = true};
     hd_subject subject;
     hd_calibration calibration;
-    hd_golden golden;
     hd_verification verification;
     counted seen = {0, 0};
     hd_error error;
     cr_assert_eq(hd_subject_open("blobs-logistic", &options, &subject, &error), HD_OK, "%s", error.message);
     cr_assert_eq(hd_calibration_run(&calibration, &options, &subject, &error), HD_OK, "%s", error.message);
-    cr_assert_eq(hd_calibration_golden(&calibration, 0, &golden, &error), HD_OK, "%s", error.message);
-    for (size_t i = 0; i < golden.tolerance_count; i++) golden.tolerances[i].tolerance = 0;
-    cr_assert_eq(hd_calibration_verify(&calibration, &golden, 2, count, &seen, &verification, &error), HD_OK,
-                 "%s", error.message);
+    hd_golden *golden = &calibration.goldens.steps[0];
+    for (size_t i = 0; i < golden->tolerance_count; i++) golden->tolerances[i].tolerance = 0;
+    cr_assert_eq(hd_calibration_verify(&calibration, 2, count, &seen, &verification, &error), HD_OK, "%s",
+                 error.message);
     cr_expect(verification.records == 4 && verification.alarms == 4 && seen.alarms == 4);
     cr_expect_eq(seen.least_seed, 3, "seeds 0 to 2 were calibrated on");
     cr_expect_not(hd_verification_holds(&verification));
-    hd_golden_free(&golden);
     hd_calibration_end(&calibration);
     hd_subject_close(&subject);
 }

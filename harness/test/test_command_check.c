@@ -281,3 +281,63 @@ Test(command_check, without_bits_judges_by_tolerances_alone_and_says_so) {
     cr_expect(json_is_false(json_object_get(json, "bits")));
     json_decref(json);
 }
+
+/* --- the goldens' blessings --- */
+
+static void own_root_with_log(void) {
+    char command[128];
+    program_own_root();
+    snprintf(command, sizeof command, "cp golden/CHANGES %s", path_of("root/golden"));
+    cr_assert_eq(system(command), 0);
+}
+
+Test(command_check, says_when_and_why_goldens_were_blessed) {
+    hyperdrift("check", "blobs-logistic", "blobs-deep", "--device", "cpu,reference");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    const char *line = strstr(program.out, "golden: blobs-logistic: blessed 20");
+    cr_assert_not_null(line, "%.2000s", program.out);
+    cr_expect_not_null(strstr(line, "golden: blobs-deep: blessed 20"));
+    cr_expect_null(strstr(line + 1, "golden: blobs-logistic"), "one line an experiment");
+    cr_expect_null(strstr(program.out, "no log of blessings"));
+    hyperdrift("check", "blobs-logistic", "-q");
+    cr_expect_null(strstr(program.out, "golden:"), "nothing failed: %s", program.out);
+    hyperdrift("check", "blobs-logistic", "--json");
+    json_t *json = program_json();
+    cr_expect_eq(json_array_size(program_value(json, "goldens")), 1);
+    cr_expect_str_eq(json_string_value(program_value(json, "goldens.0.experiment")), "blobs-logistic");
+    cr_expect_eq(strncmp(json_string_value(program_value(json, "goldens.0.date")), "20", 2), 0);
+    cr_expect_gt(strlen(json_string_value(program_value(json, "goldens.0.reason"))), 0);
+    cr_expect_gt(strlen(json_string_value(program_value(json, "goldens.0.commit"))), 6);
+    cr_expect_str_eq(json_string_value(program_value(json, "goldens.0.log")), "kept");
+    json_decref(json);
+}
+
+Test(command_check, says_that_a_root_has_no_log_of_blessings) {
+    program_own_root();
+    hyperdrift("check", "blobs-logistic", "--mode", "reverse");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, " (no log of blessings)\n");
+    hyperdrift("check", "blobs-logistic", "--mode", "reverse", "--json");
+    json_t *json = program_json();
+    cr_expect_str_eq(json_string_value(program_value(json, "goldens.0.log")), "no log of blessings");
+    json_decref(json);
+}
+
+Test(command_check, fails_goldens_that_no_blessing_put_there) {
+    char command[512];
+    own_root_with_log();
+    hyperdrift("check", "blobs-logistic", "--mode", "reverse");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    snprintf(command, sizeof command, "sed -i '/blobs-logistic$/,/^$/s/\\(golden 1:.* -> \\).*/\\1%064d/' %s",
+             0, path_of("root/golden/CHANGES"));
+    cr_assert_eq(system(command), 0);
+    hyperdrift("check", "blobs-logistic", "blobs-deep", "--mode", "reverse", "-q");
+    program_expect_failure(2, "the goldens of blobs-logistic are not those of its last blessing");
+    expect_has(program.out, "golden: blobs-deep: blessed");
+    expect_has(program.out, " 1 failed, 0 skipped\n");
+    snprintf(command, sizeof command, "sed -i 's/^    commit: /    commitment: /' %s",
+             path_of("root/golden/CHANGES"));
+    cr_assert_eq(system(command), 0);
+    hyperdrift("check", "blobs-logistic", "--mode", "reverse", "-q");
+    program_expect_failure(2, "golden/CHANGES: line 3: expected");
+}

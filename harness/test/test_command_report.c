@@ -130,6 +130,7 @@ Test(report_page, has_a_section_for_each_document_in_the_order_given) {
     cr_expect_eq(markup_count(page, "<h2>run of blobs-logistic</h2>"), 2);
     cr_expect_eq(markup_count(page, "<a href=\"#document-"), 4);
     markup_expect_has(page, " passed, 0 failed, 0 skipped");
+    markup_expect_has(page, "<p>Golden: <strong>blobs-one-hidden</strong>: blessed 20");
 }
 
 Test(report_page, puts_failures_before_what_passed) {
@@ -226,6 +227,7 @@ Test(report_page, refuses_a_check_that_lacks_anything) {
     expect_every_key_read(json, json);
     expect_every_key_read(json, program_value(json, "records.0"));
     expect_every_key_read(json, program_value(json, "quantities.3"));
+    expect_every_key_read(json, program_value(json, "goldens.0"));
     json_decref(json);
 }
 

@@ -205,45 +205,6 @@ Test(program, runs_again_what_was_made_otherwise) {
     expect_usage_error("--resume: goes with --out");
 }
 
-/* --- bless --- */
-
-static void load_golden(hd_golden *golden) {
-    hd_error error;
-    cr_assert_eq(hd_golden_load(path_of("root/golden/blobs-logistic/step-0.json"), golden, &error), HD_OK,
-                 "%s", error.message);
-}
-
-Test(program, blesses_for_a_reason_only_and_never_in_ci) {
-    program_own_root();
-    unsetenv("CI");
-    hyperdrift("bless", "blobs-logistic");
-    expect_usage_error("--reason");
-    hyperdrift("bless", "blobs-logistic", "--reason", "");
-    expect_usage_error("--reason");
-    hyperdrift("bless", "blobs-logistic", "--reason", "because", "--set", "training.steps=5");
-    program_expect_failure(2, "--set is refused");
-    setenv("CI", "true", 1);
-    hyperdrift("bless", "blobs-logistic", "--reason", "because");
-    program_expect_failure(2, "CI is set");
-}
-
-Test(program, blesses_a_new_experiment_which_then_passes) {
-    program_own_root();
-    unsetenv("CI");
-    char command[256];
-    snprintf(command, sizeof command, "rm -r %s", path_of("root/golden/blobs-logistic"));
-    cr_assert_eq(system(command), 0);
-    hyperdrift("bless", "blobs-logistic", "--reason", "a first time", "--replicas", "8");
-    cr_assert_eq(program.status, 0, "%s", program.err);
-    expect_has(program.out, "golden/blobs-logistic/step-2.json: new");
-    hd_golden golden;
-    load_golden(&golden);
-    cr_expect_str_eq(golden.blessed.reason, "a first time");
-    hd_golden_free(&golden);
-    hyperdrift("check", "blobs-logistic", "--mode", "forward");
-    expect_has(program.out, " 0 failed, 0 skipped\n");
-}
-
 /* --- devices --- */
 
 Test(program, lists_the_devices_of_this_machine) {
