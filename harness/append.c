@@ -226,18 +226,20 @@ hd_status hd_history_renamed(const hd_history *history, int64_t run,
                              void (*say)(void *context, const char *line), void *context, hd_error *error) {
     hd_sql sql = {
         .history = history, .doing = "was looked through for experiments of the same name", .error = error};
-    /* the experiments of the run that are in no run before it, each with the last of its name before */
+    /* the experiments of the run whose names are in runs before it, but for others alone; each with the last
+     */
     sqlite3_stmt *query = hd_sql_prepare(
-        &sql,
-        "WITH now AS (SELECT moment, id FROM run WHERE id = ?1),"
-        " mine AS (SELECT DISTINCT experiment AS name, experiment_sha256 AS e, data_sha256 AS d"
-        "  FROM record JOIN series ON series.id = series WHERE run = ?1),"
-        " before AS (SELECT DISTINCT name, e, d, series.id, experiment_sha256, data_sha256,"
-        "   (SELECT max(run.moment) FROM record JOIN run ON run.id = run, now WHERE series = series.id"
-        "    AND (run.moment, run.id) < (now.moment, now.id)) AS last"
-        "  FROM mine JOIN series ON experiment = name)"
-        " SELECT name, e, d, experiment_sha256, data_sha256, max(last) FROM before WHERE last IS NOT NULL"
-        " GROUP BY name, e, d HAVING sum(e = experiment_sha256 AND d = data_sha256) = 0 ORDER BY name");
+        &sql, "WITH now AS (SELECT moment, id FROM run WHERE id = ?1),"
+              " mine AS (SELECT DISTINCT experiment AS name, experiment_sha256 AS e, data_sha256 AS d"
+              "  FROM record JOIN series ON series.id = series WHERE run = ?1),"
+              " before AS (SELECT DISTINCT name, e, d, series.id, experiment_sha256, data_sha256,"
+              "   (SELECT max(run.moment) FROM record JOIN run ON run.id = run, now WHERE series = series.id"
+              "    AND (run.moment, run.id) < (now.moment, now.id)) AS last"
+              "  FROM mine JOIN series ON experiment = name),"
+              " known AS (SELECT * FROM before WHERE last IS NOT NULL)"
+              " SELECT name, e, d, experiment_sha256, data_sha256, max(last) FROM known WHERE name NOT IN"
+              "  (SELECT name FROM known WHERE e = experiment_sha256 AND d = data_sha256)"
+              " GROUP BY name, e, d ORDER BY name");
     hd_sql_bind(&sql, query, "i", run);
     while (hd_sql_row(&sql, query)) say_renamed(query, say, context);
     sqlite3_finalize(query);

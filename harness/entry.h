@@ -103,8 +103,9 @@ hd_status hd_history_append(hd_history *history, const hd_entry *entry, hd_kept 
  * each. */
 hd_status hd_history_load(const hd_history *history, int64_t run, hd_entry **entry, hd_error *error);
 
-/* Says of each experiment of the run that had another hash, or other data, under its name before, and never
- * this one: "NAME is another experiment than on the nights before (hash 1234abcd, was 5678ef01)". */
+/* Says of each experiment of the run whose name was another's on the nights before, by hash or data, and
+ * never its own: "NAME is another experiment than on the nights before (hash 1234abcd, was 5678ef01)". One
+ * that runs beside what was there before, under another seed, is no other. */
 hd_status hd_history_renamed(const hd_history *history, int64_t run,
                              void (*say)(void *context, const char *line), void *context, hd_error *error);
 

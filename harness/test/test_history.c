@@ -269,7 +269,14 @@ Test(history, another_experiment_under_the_same_name_is_told_of_once) {
                      "it was there before");
     cr_expect_str_eq(renamed(&history, append(&history, nights_entry("alpha", 5, 2, other_data))),
                      "synthetic-0 has other data than on the nights before (hash dddddddd, was bbbbbbbb)\n");
-    cr_expect_eq(count(&history, "SELECT count(*) FROM series"), 6);
+    hd_entry *both = nights_entry("alpha", 6, 2, NULL);
+    hd_record record = sample_record();
+    nights_fill(6, 0, 0, &record);
+    memset(record.experiment_sha256, 'f', 8);
+    cr_assert_eq(hd_entry_add_record(both, &record, &error), HD_OK);
+    cr_expect_str_eq(renamed(&history, append(&history, both)), "", "it is beside the one that was there");
+    hd_record_free(&record);
+    cr_expect_eq(count(&history, "SELECT count(*) FROM series"), 7);
     hd_history_close(&history);
 }
 
