@@ -330,7 +330,7 @@ static void append_summary(hd_checking *checking) {
 static void conclude(hd_checking *checking) {
     const hd_options *options = checking->options;
     const hd_findings *findings = &checking->findings;
-    hd_pedigrees_find(hd_data_root(), findings, &checking->pedigrees, refuse_goldens, checking);
+    hd_pedigrees_find(&checking->pedigrees, hd_data_root(), refuse_goldens, checking);
     hd_totals sum = hd_findings_totals(findings);
     hd_error error;
     if (options->junit && hd_junit_write(options->junit, findings, &error) != HD_OK)
