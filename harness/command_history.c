@@ -27,7 +27,10 @@ static hd_status list(const hd_options *options, hd_history *history, hd_error *
         return sql.status;
     }
     sqlite3_stmt *query = hd_history_runs(&sql);
-    json_t *runs = hd_sql_array(&sql, query);
+    json_t *runs = hd_sql_array(&sql, query), *run;
+    size_t i;
+    json_array_foreach(runs, i, run) json_object_set_new(
+        run, "experiments", json_loads(json_string_value(json_object_get(run, "experiments")), 0, NULL));
     sqlite3_finalize(query);
     print_json(json_pack("{ssso}", "format", "hyperdrift-history-list/1", "runs", runs));
     return sql.status;

@@ -10,12 +10,21 @@
 
 sqlite3_stmt *hd_history_runs(hd_sql *sql) {
     return hd_sql_prepare(
-        sql, "SELECT id AS run, uid, started, kept, clock_back, host, version, commit_id AS \"commit\","
-             " (SELECT group_concat(experiment, ', ') FROM (SELECT DISTINCT experiment FROM record"
-             "   JOIN series ON series.id = series WHERE run = run.id ORDER BY record.id)) AS experiments,"
-             " iif(status = 0, 'pass', 'fail') AS verdict, status, passed, failed, known, skipped,"
-             " unixepoch(kept) - unixepoch(started) AS seconds, matrix, shard, shards FROM run ORDER BY "
-             "moment, id");
+        sql,
+        "SELECT id AS run, uid, started, kept, clock_back, host, version, commit_id AS \"commit\","
+        " (SELECT json_group_array(experiment) FROM (SELECT DISTINCT experiment FROM record"
+        "   JOIN series ON series.id = series WHERE run = run.id ORDER BY record.id)) AS experiments,"
+        " iif(status = 0, 'pass', 'fail') AS verdict, status, passed, failed, known, skipped,"
+        " strftime('%s', kept) - strftime('%s', started) AS seconds, matrix, shard, shards FROM run ORDER BY "
+        "moment, id");
+}
+
+static void print_names(FILE *to, const char *array) {
+    json_t *names = json_loads(array, 0, NULL), *name;
+    size_t i;
+    if (!json_array_size(names)) fputs("(no records)", to);
+    json_array_foreach(names, i, name) fprintf(to, "%s%s", i ? ", " : "", json_string_value(name));
+    json_decref(names);
 }
 
 size_t hd_history_print_runs(FILE *to, hd_sql *sql) {
@@ -27,12 +36,12 @@ size_t hd_history_print_runs(FILE *to, hd_sql *sql) {
             fprintf(to, "%5s  %-20s  %-12s  %-16s  %-7s  %6s  %6s  %6s  %5s  %7s  %7s  %s\n", "run",
                     "started", "host", "commit", "verdict", "status", "passed", "failed", "known", "skipped",
                     "seconds", "experiments");
-        fprintf(to, "%5lld  %-20s  %-12s  %-16s  %s%-7s%s  %6lld  %6lld  %6lld  %5lld  %7lld  %7lld  %s",
+        fprintf(to, "%5lld  %-20s  %-12s  %-16s  %s%-7s%s  %6lld  %6lld  %6lld  %5lld  %7lld  %7lld  ",
                 sqlite3_column_int64(q, 0), hd_sql_text(q, 2), hd_sql_text(q, 5), hd_sql_text(q, 7),
                 hd_report_colour(to, passes ? "green" : "red"), hd_sql_text(q, 9), hd_report_plain(to),
                 sqlite3_column_int64(q, 10), sqlite3_column_int64(q, 11), sqlite3_column_int64(q, 12),
-                sqlite3_column_int64(q, 13), sqlite3_column_int64(q, 14), sqlite3_column_int64(q, 15),
-                hd_sql_text(q, 8)[0] ? hd_sql_text(q, 8) : "(no records)");
+                sqlite3_column_int64(q, 13), sqlite3_column_int64(q, 14), sqlite3_column_int64(q, 15));
+        print_names(to, hd_sql_text(q, 8));
         if (sqlite3_column_int64(q, 18))
             fprintf(to, "; shard %lld/%lld", sqlite3_column_int64(q, 17), sqlite3_column_int64(q, 18));
         if (hd_sql_text(q, 16)[0]) fprintf(to, " of matrix %s", hd_sql_text(q, 16));

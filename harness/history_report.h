@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 /* What a list tells of a run, each row a run in order of time: columns run, uid, started, kept, clock_back,
- * host, version, commit, experiments (names, with commas), verdict ("pass" or "fail"), status, passed,
+ * host, version, commit, experiments (a JSON array), verdict ("pass" or "fail"), status, passed,
  * failed, known, skipped, seconds (from start to keeping), matrix, shard, shards. */
 sqlite3_stmt *hd_history_runs(hd_sql *sql);
 

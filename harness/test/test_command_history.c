@@ -70,6 +70,7 @@ Test(command_history, lists_a_line_a_run) {
     cr_expect_eq(json_integer_value(program_value(json, "runs.2.failed")), 6);
     cr_expect_eq(json_integer_value(program_value(json, "runs.2.seconds")), 600);
     cr_expect_str_eq(json_string_value(program_value(json, "runs.2.verdict")), "fail");
+    cr_expect_str_eq(json_string_value(program_value(json, "runs.2.experiments.0")), "synthetic-0");
     json_decref(json);
 }
 

@@ -5,6 +5,8 @@
 #include "sql.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 TestSuite(history, .init = folder_make, .fini = folder_remove);
 
@@ -158,6 +160,41 @@ Test(history, of_an_entry_that_is_not_whole_nothing_is_kept) {
     cr_expect_eq(count(&history, "SELECT count(*) FROM run"), 0);
     hd_entry_free(entry);
     hd_record_free(&record);
+    hd_history_close(&history);
+}
+
+/* --- several writers --- */
+
+static void append_five(size_t writer) {
+    char host[32];
+    snprintf(host, sizeof host, "host-%zu", writer);
+    for (size_t night = 0; night < 5; night++) {
+        hd_history history;
+        hd_kept kept;
+        hd_entry *entry = nights_entry(host, night, 2, NULL);
+        if (hd_history_open(sample_path("h"), HD_HISTORY_WRITE, &history, &error) != HD_OK ||
+            hd_history_append(&history, entry, &kept, &error) != HD_OK)
+            _exit(1);
+        hd_history_close(&history);
+        hd_entry_free(entry);
+    }
+    _exit(0);
+}
+
+Test(history, writers_at_the_same_time_take_turns) {
+    enum { WRITERS = 4 };
+    pid_t children[WRITERS];
+    for (size_t w = 0; w < WRITERS; w++)
+        if ((children[w] = fork()) == 0) append_five(w);
+    for (size_t w = 0; w < WRITERS; w++) {
+        int how = -1;
+        cr_assert_eq(waitpid(children[w], &how, 0), children[w]);
+        cr_expect_eq(how, 0, "writer %zu ended with %d", w, how);
+    }
+    hd_history history = opened("h", HD_HISTORY_READ);
+    cr_expect_eq(count(&history, "SELECT count(*) FROM run"), 5 * WRITERS);
+    cr_expect_eq(count(&history, "SELECT count(*) FROM series"), 2);
+    cr_expect_eq(hd_history_verify(&history, &error), HD_OK, "%s", error.message);
     hd_history_close(&history);
 }
 
