@@ -93,6 +93,7 @@ static void judge_by_golden(hd_checking *checking, const hd_round *round, hd_fin
         snprintf(verdict->against, sizeof verdict->against, "reference (seed %u)",
                  round->subject->experiment.seed);
     }
+    if (status == HD_OK) status = hd_pedigrees_add(&checking->pedigrees, round->subject->own.name, &error);
     if (status != HD_OK) fail(checking, &error);
     hd_golden_free(&golden);
 }
