@@ -212,7 +212,7 @@ static hd_status add_all(hd_markdown *markdown, const hd_trend *trend, hd_error 
         findings->no_memory ? " There was no memory for all of it." : "");
     if (findings->failure_count) add_failures(markdown);
     if (sum.failed > findings->failure_count) add_judgements(markdown, "Figures that failed", HD_FAIL);
-    if (trend) status = add_news(markdown, trend, error);
+    if (trend && trend->night_count > 1) status = add_news(markdown, trend, error);
     if (findings->record_count) add_records(markdown);
     if (sum.known) add_judgements(markdown, "Within a stated allowance", HD_KNOWN);
     if (findings->skip_count) add_skips(markdown);

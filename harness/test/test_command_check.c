@@ -97,7 +97,7 @@ Test(command_check, writes_a_summary_and_annotations_for_a_ci_job) {
 
 Test(command_check, tells_in_its_summary_what_changed_since_the_night_before) {
     static char text[1 << 16];
-    const char *const nights[] = {"Nothing changed.", "Nothing changed.", "| numbers | "};
+    const char *const nights[] = {NULL, "### Since the night before\n\nNothing changed.", "| numbers | "};
     char history[128], summary[128];
     snprintf(history, sizeof history, "%s", path_of("history.sqlite"));
     program_own_root();
@@ -109,8 +109,10 @@ Test(command_check, tells_in_its_summary_what_changed_since_the_night_before) {
                                           summary, "--history", history, NULL});
         cr_expect_eq(program.status, i == 2, "%s", program.err);
         text[get_bytes(summary, text, sizeof text - 1)] = '\0';
-        expect_has(text, "### Since the night before\n\n");
-        expect_has(text, nights[i]);
+        if (nights[i])
+            expect_has(text, nights[i]);
+        else
+            cr_expect_null(strstr(text, "Since the night before"));
     }
 }
 
