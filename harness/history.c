@@ -115,7 +115,6 @@ static void migrate_copy(hd_history *history, hd_sql *sql) {
 }
 
 static void prepare_reading(hd_history *history, hd_sql *sql) {
-    recognise(sql);
     if (sql->status == HD_OK && version_of(sql) < HD_HISTORY_NEWEST) migrate_copy(history, sql);
     hd_sql_run(sql, "PRAGMA query_only = ON");
 }
@@ -142,7 +141,9 @@ hd_status hd_history_open(const char *path, hd_history_access access, hd_history
         sqlite3_extended_result_codes(history->database, 1);
         sqlite3_busy_timeout(history->database, HD_HISTORY_PATIENCE * 1000);
         if (access == HD_HISTORY_RECOVER) hd_sql_run(&sql, "PRAGMA writable_schema = ON"); /* is lenient */
+        hd_sql_run(&sql, "BEGIN"); /* as it is at one moment: another may be making it */
         recognise(&sql);
+        hd_sql_end(&sql);
         if (access == HD_HISTORY_WRITE)
             prepare_writing(&sql);
         else

@@ -173,8 +173,10 @@ static void append_five(size_t writer) {
         hd_kept kept;
         hd_entry *entry = nights_entry(host, night, 2, NULL);
         if (hd_history_open(sample_path("h"), HD_HISTORY_WRITE, &history, &error) != HD_OK ||
-            hd_history_append(&history, entry, &kept, &error) != HD_OK)
+            hd_history_append(&history, entry, &kept, &error) != HD_OK) {
+            fprintf(stderr, "writer %zu: %s\n", writer, error.message);
             _exit(1);
+        }
         hd_history_close(&history);
         hd_entry_free(entry);
     }
