@@ -122,6 +122,9 @@ static void prepare_reading(hd_history *history, hd_sql *sql) {
 static hd_status look_at(const char *path, hd_history_access access, hd_error *error) {
     struct stat is;
     bool there = stat(path, &is) == 0;
+    /* SQLite takes a file of one byte for an empty one, and would write over it */
+    if (there && S_ISREG(is.st_mode) && is.st_size == 1)
+        return hd_fail(error, HD_INVALID, "%s: is no SQLite file, but a single byte", path);
     if (there && S_ISREG(is.st_mode)) return HD_OK;
     if (there) return hd_fail(error, HD_INVALID, "%s: is no regular file, so no history", path);
     if (access == HD_HISTORY_WRITE && errno == ENOENT) return HD_OK;
