@@ -1,23 +1,7 @@
 /* Runs copied from one history to another: merged, or saved from a corrupt file. */
-#include "nights.h"
-#include "sql.h"
+#include "opened.h"
 
 TestSuite(copy, .init = folder_make, .fini = folder_remove);
-
-static hd_error error;
-
-static int64_t count(const hd_history *history, const char *text) {
-    hd_sql sql = {.history = history, .doing = "test", .error = &error};
-    int64_t value = hd_sql_whole(&sql, text);
-    cr_assert_eq(sql.status, HD_OK, "%s", error.message);
-    return value;
-}
-
-static hd_history opened(const char *name, hd_history_access access) {
-    hd_history history;
-    cr_assert_eq(hd_history_open(sample_path(name), access, &history, &error), HD_OK, "%s", error.message);
-    return history;
-}
 
 static void strange(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)series, (void)record;

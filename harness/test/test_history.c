@@ -1,29 +1,13 @@
 /* Histories: what is kept of a run, what a file may be, and who may write. */
 #include "history_schema.h"
-#include "nights.h"
+#include "opened.h"
 #include "seal.h"
-#include "sql.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 TestSuite(history, .init = folder_make, .fini = folder_remove);
-
-static hd_error error;
-
-static int64_t count(const hd_history *history, const char *text) {
-    hd_sql sql = {.history = history, .doing = "test", .error = &error};
-    int64_t value = hd_sql_whole(&sql, text);
-    cr_assert_eq(sql.status, HD_OK, "%s", error.message);
-    return value;
-}
-
-static hd_history opened(const char *name, hd_history_access access) {
-    hd_history history;
-    cr_assert_eq(hd_history_open(sample_path(name), access, &history, &error), HD_OK, "%s", error.message);
-    return history;
-}
 
 static void refuses(const char *path, hd_history_access access, hd_status status, const char *part) {
     hd_history history;
