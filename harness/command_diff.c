@@ -3,6 +3,7 @@
 #include "compare.h"
 #include "npy.h"
 #include "report.h"
+#include "subject.h"
 
 #include <fts.h>
 #include <limits.h>
@@ -18,8 +19,7 @@ typedef struct hd_differing {
 } hd_differing;
 
 static void complain(hd_differing *differing, const hd_error *error) {
-    fprintf(stderr, "hyperdrift: %s\n", error->message);
-    if (error->status > differing->status) differing->status = error->status;
+    differing->status = hd_complain(differing->status, error);
 }
 
 static void conclude(hd_differing *differing, hd_verdict *verdict) {

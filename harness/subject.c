@@ -75,6 +75,7 @@ hd_status hd_subject_device(const hd_subject *subject, const hd_options *options
 }
 
 hd_status hd_complain(hd_status so_far, const hd_error *error) {
+    fflush(stdout); /* where both go to one log the error stands after what led to it */
     fprintf(stderr, "hyperdrift: %s\n", error->message);
     return error->status > so_far ? error->status : so_far;
 }
