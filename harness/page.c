@@ -13,7 +13,7 @@ static const char style[] =
     "--bad-back:#3d1717;--c0:#58b4f0;--c1:#ff9a57;--c2:#9aa5b1;--k0:#58b4f0;--k1:#ff9a57;--k2:#c9a0e8;"
     "--k3:#4fd1a5;--p4:#59636e}}\n"
     "*{box-sizing:border-box}"
-    "body{margin:0 auto;padding:1.5rem clamp(.75rem,3vw,2rem) 4rem;max-width:66rem;background:var(--back);"
+    "body{margin:0 auto;padding:1.5rem clamp(.75rem,3vw,2rem) 4rem;max-width:72rem;background:var(--back);"
     "color:var(--text);font:1rem/1.5 system-ui,sans-serif;-webkit-text-size-adjust:100%}\n"
     "h1{font-size:1.15rem;font-weight:600;margin:0 0 1rem;color:var(--soft)}"
     "h2{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem;overflow-wrap:anywhere}"
@@ -27,7 +27,8 @@ static const char style[] =
     "line-height:1.3;font-weight:650;overflow-wrap:anywhere}"
     ".verdict small{display:block;font-size:.85rem;font-weight:400;color:var(--soft)}"
     ".good{color:var(--good);background:var(--good-back)}.fair{color:var(--fair);background:var(--fair-back)}"
-    ".bad{color:var(--bad);background:var(--bad-back)}td.good,td.fair,td.bad,.differs{padding-left:.4rem}"
+    ".bad{color:var(--bad);background:var(--bad-back)}td.good,td.fair,td.bad,.differs,"
+    "td.good+td,td.fair+td,td.bad+td{padding-left:.4rem}"
     "th:has(small){white-space:normal;min-width:min(16rem,42vw)}th "
     "small{display:block;font-weight:400;color:var(--soft)}\n"
     ".scroll{overflow-x:auto;margin:.75rem 0}"
@@ -89,8 +90,10 @@ static const char style[] =
     "svg .nights{stroke:transparent;fill:none}.nights a:hover path,.nights a:focus path{stroke:var(--soft);"
     "stroke-opacity:.25}tr:target,div:target{background:var(--fair-back)}\n"
     "@media(max-width:30rem){svg{font-size:13.5px}svg .power{font-size:10px}.small svg{font-size:11px}}\n"
-    "@media print{body{max-width:none;padding:0;font-size:10pt}section{break-before:page;border:0}"
-    "figure,tr,.verdict,.cards>div{break-inside:avoid}.scroll{overflow:visible}th,td{white-space:normal}"
+    "@media print{body{max-width:none;padding:0;font-size:10pt}"
+    "section+section{break-before:page}section{border:0}"
+    "h3,h4,caption,thead,.legend{break-after:avoid}figure,tr,.verdict,.cards>div{break-inside:avoid}"
+    ".scroll{overflow:visible}thead th,td{white-space:normal}"
     "svg,.swatch,.verdict{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 /* From little to much: yellow to dark purple, told apart by lightness alone, too; on dark paper the other
