@@ -160,7 +160,7 @@ static hd_status find_since(const hd_options *options, const hd_trend *trend, si
     if (!options->since) return HD_OK;
     while (*since < trend->night_count && trend->nights[*since].id != (int64_t)options->since) ++*since;
     if (*since < trend->night_count) return HD_OK;
-    return hd_fail(error, HD_INVALID, "%.300s: has no run %zu", options->words[1], options->since);
+    return hd_fail(error, HD_INVALID, "%.300s: has no run %zu", options->words[0], options->since);
 }
 
 hd_status hd_history_changes(const hd_options *options, hd_history *history, hd_error *error) {

@@ -38,7 +38,7 @@ static hd_status list(const hd_options *options, hd_history *history, hd_error *
 
 static hd_status show(const hd_options *options, hd_history *history, hd_error *error) {
     char *end;
-    const char *word = options->words[2];
+    const char *word = options->words[1];
     hd_entry *entry;
     errno = 0;
     int64_t run = strtoll(word, &end, 10);
@@ -69,8 +69,6 @@ static hd_status write_export(const hd_options *options, hd_history *history, FI
 
 static hd_status export(const hd_options *options, hd_history *history, hd_error *error) {
     hd_output output;
-    if (options->csv == options->json)
-        return hd_fail(error, HD_INVALID, "history export: say either --csv or --json");
     if (!options->out) return write_export(options, history, stdout, error);
     hd_status status = hd_output_open(&output, options->out, error);
     if (status != HD_OK) return status;
@@ -98,7 +96,6 @@ static void print_pruned(const hd_options *options, const hd_pruned *pruned) {
 
 static hd_status prune(const hd_options *options, hd_history *history, hd_error *error) {
     hd_pruned pruned;
-    if (!options->keep_nights) return hd_fail(error, HD_INVALID, "history prune: --keep-nights N is missing");
     hd_status status = hd_history_prune(history, options->keep_nights, options->dry_run, &pruned, error);
     if (status == HD_OK) print_pruned(options, &pruned);
     return status;
@@ -107,7 +104,6 @@ static hd_status prune(const hd_options *options, hd_history *history, hd_error 
 static hd_status recover(const hd_options *options, hd_history *history, hd_error *error) {
     hd_history into;
     size_t saved, found;
-    if (!options->out) return hd_fail(error, HD_INVALID, "history recover: --out NEW is missing");
     if (access(options->out, F_OK) == 0)
         return hd_fail(error, HD_INVALID, "%s: is there already", options->out);
     hd_status status = hd_history_open(options->out, HD_HISTORY_WRITE, &into, error);
@@ -124,39 +120,28 @@ static hd_status recover(const hd_options *options, hd_history *history, hd_erro
 /* --- the command --- */
 
 static const struct {
-    const char *name;
-    size_t words; /* the history's name and what follows it */
     hd_history_access access;
     hd_status (*run)(const hd_options *options, hd_history *history, hd_error *error);
-} parts[] = {
-    {"changes", 1, HD_HISTORY_READ, hd_history_changes},
-    {"list", 1, HD_HISTORY_READ, list},
-    {"show", 2, HD_HISTORY_READ, show},
-    {"verify", 1, HD_HISTORY_READ, verify},
-    {"export", 1, HD_HISTORY_READ, export},
-    {"prune", 1, HD_HISTORY_WRITE, prune},
-    {"recover", 1, HD_HISTORY_RECOVER, recover},
+} parts[HD_COMMANDS] = {
+    [HD_COMMAND_HISTORY_CHANGES] = {HD_HISTORY_READ, hd_history_changes},
+    [HD_COMMAND_HISTORY_LIST] = {HD_HISTORY_READ, list},
+    [HD_COMMAND_HISTORY_SHOW] = {HD_HISTORY_READ, show},
+    [HD_COMMAND_HISTORY_VERIFY] = {HD_HISTORY_READ, verify},
+    [HD_COMMAND_HISTORY_EXPORT] = {HD_HISTORY_READ, export},
+    [HD_COMMAND_HISTORY_PRUNE] = {HD_HISTORY_WRITE, prune},
+    [HD_COMMAND_HISTORY_RECOVER] = {HD_HISTORY_RECOVER, recover},
 };
-enum { PARTS = sizeof parts / sizeof *parts };
 
 static hd_status run_part(const hd_options *options, hd_error *error) {
     hd_history history;
-    size_t p = 0;
-    while (p < PARTS && strcmp(parts[p].name, options->words[0]) != 0) p++;
-    if (p == PARTS)
-        return hd_fail(error, HD_INVALID,
-                       "history %s: not known; allowed: changes, list, show, verify, export, prune, recover",
-                       options->words[0]);
-    if (options->word_count != 1 + parts[p].words)
-        return hd_fail(error, HD_INVALID, "history %s: name a history%s", parts[p].name,
-                       parts[p].words > 1 ? " and the number of a run" : ", nothing else");
-    hd_status status = hd_history_open(options->words[1], parts[p].access, &history, error);
-    if (status == HD_INVALID && parts[p].run == recover) {
+    const hd_command part = options->command;
+    hd_status status = hd_history_open(options->words[0], parts[part].access, &history, error);
+    if (status == HD_INVALID && part == HD_COMMAND_HISTORY_RECOVER) {
         hd_error cause = *error;
         hd_fail(error, status, "%.*s: nothing can be saved of it", (int)strcspn(cause.message, ";"),
                 cause.message);
     }
-    if (status == HD_OK) status = parts[p].run(options, &history, error);
+    if (status == HD_OK) status = parts[part].run(options, &history, error);
     hd_history_close(&history);
     return status;
 }

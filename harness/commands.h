@@ -18,7 +18,7 @@ hd_status hd_command_capture(const hd_options *options);
 hd_status hd_command_explain(const hd_options *options);
 hd_status hd_command_merge(const hd_options *options);
 hd_status hd_command_report(const hd_options *options);
-hd_status hd_command_history(const hd_options *options);
+hd_status hd_command_history(const hd_options *options); /* all its parts */
 
 /* The part of it that tells what changed over the nights. HD_DIFFERENT: there is something new to look at. */
 hd_status hd_history_changes(const hd_options *options, hd_history *history, hd_error *error);

@@ -17,8 +17,14 @@ int main(int argc, char **argv) {
         [HD_COMMAND_EXPLAIN] = hd_command_explain,
         [HD_COMMAND_REPORT] = hd_command_report,
         [HD_COMMAND_CALIBRATE] = hd_command_calibrate,
-        [HD_COMMAND_HISTORY] = hd_command_history,
         [HD_COMMAND_MERGE] = hd_command_merge,
+        [HD_COMMAND_HISTORY_CHANGES] = hd_command_history,
+        [HD_COMMAND_HISTORY_LIST] = hd_command_history,
+        [HD_COMMAND_HISTORY_SHOW] = hd_command_history,
+        [HD_COMMAND_HISTORY_VERIFY] = hd_command_history,
+        [HD_COMMAND_HISTORY_EXPORT] = hd_command_history,
+        [HD_COMMAND_HISTORY_PRUNE] = hd_command_history,
+        [HD_COMMAND_HISTORY_RECOVER] = hd_command_history,
     };
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is to be an error like a full disk, */
     signal(SIGPIPE, SIG_IGN); /* and so is a reader that has gone */

@@ -1,222 +1,152 @@
-#include "options.h"
+#include "usage.h"
 
 #include "build_info.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
-static const char *const command_names[HD_COMMANDS] = {
-    [HD_COMMAND_RUN] = "run",       [HD_COMMAND_CHECK] = "check",         [HD_COMMAND_DIFF] = "diff",
-    [HD_COMMAND_BLESS] = "bless",   [HD_COMMAND_DEVICES] = "devices",     [HD_COMMAND_BENCH] = "bench",
-    [HD_COMMAND_DRIFT] = "drift",   [HD_COMMAND_CAPTURE] = "capture",     [HD_COMMAND_EXPLAIN] = "explain",
-    [HD_COMMAND_REPORT] = "report", [HD_COMMAND_CALIBRATE] = "calibrate", [HD_COMMAND_HISTORY] = "history",
-    [HD_COMMAND_MERGE] = "merge",
-};
+enum { WORD = 64 }; /* bytes of a list's word, the longest that is known and more */
+
 static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
 
-static const char doc[] =
-    "Reproducibility test harness for hypergradients: computes them forward and in reverse, on every device, "
-    "and judges "
-    "each figure.\v"
-    "Commands:\n"
-    "  run EXPERIMENT...     run experiments and print their records\n"
-    "  check [EXPERIMENT...] run them and judge every figure by golden/ (default: all of fixtures/)\n"
-    "  diff A B              compare two records, run folders, or .npy(.gz) files\n"
-    "  bless EXPERIMENT      accept new results as golden, where the oracles agree and no planted fault "
-    "would "
-    "pass; needs --reason\n"
-    "  calibrate EXPERIMENT...  measure what rounding alone can do to each figure, and the tolerance that "
-    "follows\n"
-    "  devices               what this machine offers\n"
-    "  bench EXPERIMENT      time of both modes, and what their products alone would take\n"
-    "  drift EXPERIMENT --a KEY=VALUE... --b KEY=VALUE...\n"
-    "  drift EXPERIMENT --b KEY=VALUE... --against CAPTURE\n"
-    "  drift CAPTURE CAPTURE where two runs part, by how much, and why\n"
-    "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
-    "                        keep a run's tensors, to be compared on another machine or night\n"
-    "  explain trace-2017    what made the records of 2017 differ, found by running variants\n"
-    "  history changes|list|show|verify|export|prune|recover FILE\n"
-    "                        what check --history has kept: changes FILE (slower, larger, other numbers);\n"
-    "                        list FILE; show FILE RUN; verify FILE;\n"
-    "                        export FILE --csv|--json; prune FILE --keep-nights N; recover FILE --out NEW\n"
-    "  merge INTO FROM...    join histories, and judge the matrices that were split into shards\n"
-    "  report FILE... --out FILE.html\n"
-    "                        one page of what drift, check and run gave with --json, of records, and of\n"
-    "                        a history\n"
-    "\n"
-    "EXPERIMENT is the path of an INI file, or the name of one in fixtures/.\n"
-    "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
-    "zen3, "
-    "generic, own), HYPERDRIFT_LOOPS (avx512, avx2, baseline), HYPERDRIFT_MACHINE (the class of machine in a "
-    "history; default: the GPU's or processor's name), NO_COLOR.\n"
-    "device.arithmetic=cublas (by --set; device.tf32=on with it) has cuBLAS multiply, on cuda only.\n"
-    "Exit status: 0 all within tolerance; 1 a difference, NaN or Inf in a result; 2 wrong usage or bad "
-    "input; 3 the "
-    "machine cannot (no such device, no memory, disk full).";
+typedef struct hd_option {
+    const char *name;
+    int letter;        /* 0: it has none */
+    const char *value; /* what --help calls it; NULL: it takes none */
+    unsigned takers;   /* the commands that read it, RUN | CHECK ...; any other refuses it */
+    hd_status (*set)(hd_options *options, const struct hd_option *option, const char *text, hd_error *error);
+    size_t at;   /* in hd_options */
+    size_t most; /* of a whole number */
+    const char *help;
+} hd_option;
 
-enum {
-    KEY_MODE = 256,
-    KEY_DEVICE,
-    KEY_REQUIRE,
-    KEY_SET,
-    KEY_JSON,
-    KEY_THREADS,
-    KEY_JUNIT,
-    KEY_MARKDOWN,
-    KEY_RESUME,
-    KEY_ANNOTATIONS,
-    KEY_REASON,
-    KEY_REPLICAS,
-    KEY_VERIFY,
-    KEY_LOOSEN,
-    KEY_TOLERANCE,
-    KEY_REPEAT,
-    KEY_FULL,
-    KEY_PAIRING,
-    KEY_AGAINST,
-    KEY_NO_BITS,
-    KEY_HISTORY,
-    KEY_CSV,
-    KEY_KEEP_NIGHTS,
-    KEY_DRY_RUN,
-    KEY_SINCE,
-    KEY_LAST,
-    KEY_SHARD,
-    KEY_SHARDS,
-    KEY_MATRIX,
-    KEY_SEEDS,
-    KEY_LIST
-};
+/* --- values --- */
 
-static const struct argp_option option_list[] = {
-    {"mode", KEY_MODE, "LIST", 0, "forward, reverse (default: both)", 0},
-    {"device", KEY_DEVICE, "LIST", 0,
-     "cpu, reference, cuda, or all: those that are there (default: cpu); extended: the reference in long "
-     "double",
-     0},
-    {"require", KEY_REQUIRE, "DEVICE", 0, "under --device all, its absence is an error", 0},
-    {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "override one setting of the experiments; may be repeated", 0},
-    {"out", 'o', "DIR", 0,
-     "keep records and weights in DIR/<experiment>/<device>/<mode>/; capture, report: the file", 0},
-    {"resume", KEY_RESUME, NULL, 0,
-     "run, check: do not run again what --out DIR has whole records of, made by this program on this machine",
-     0},
-    {"threads", KEY_THREADS, "N", 0, "threads (default: one a core); changes no bit", 0},
-    {"seeds", KEY_SEEDS, "LIST", 0,
-     "run, check: each experiment under these seeds, as 1,2,5-9 (default: its own); where there is no golden "
-     "the "
-     "float64 reference judges",
-     0},
-    {"shard", KEY_SHARD, "I/N", 0,
-     "run, check: of all experiments, seeds, devices and modes those of shard I of N; a shard keeps its "
-     "cells when "
-     "others are added",
-     0},
-    {"matrix", KEY_MATRIX, "NAME", 0,
-     "check: the name that all shards of a matrix have in their histories; merge: judge that one alone "
-     "(default: every "
-     "one that comes)",
-     0},
-    {"shards", KEY_SHARDS, "N", 0, "merge: how many shards the matrix has (default: as they say)", 0},
-    {"list", KEY_LIST, NULL, 0, "run, check: say what would be run, and run nothing", 0},
-    {"json", KEY_JSON, NULL, 0, "one JSON document on standard output, nothing else there", 0},
-    {"no-bits", KEY_NO_BITS, NULL, 0,
-     "check: judge by the reference, its measured tolerances and the trace alone, not by the exact bits", 0},
-    {"junit", KEY_JUNIT, "FILE", 0, "check: also write a JUnit XML report", 0},
-    {"markdown", KEY_MARKDOWN, "FILE", 0, "check: also append a summary in Markdown, at most 1 MiB in all",
-     0},
-    {"annotations", KEY_ANNOTATIONS, NULL, 0,
-     "check: also print GitHub's log commands for what failed (with --json: on standard error)", 0},
-    {"reason", KEY_REASON, "TEXT", 0, "bless: why the golden changes", 0},
-    {"replicas", KEY_REPLICAS, "N", 0,
-     "bless, calibrate: replicas a mode that tolerances are measured from (default: 32); explain: replicas "
-     "that "
-     "decisions at kinks are looked for in (default: 8)",
-     0},
-    {"verify", KEY_VERIFY, "M", 0, "calibrate: judge M more replicas, which the calibration did not use", 0},
-    {"loosen", KEY_LOOSEN, NULL, 0, "bless: allow tolerances to become looser than they are", 0},
-    {"tolerance", KEY_TOLERANCE, "X", 0, "diff: allow this error in every quantity (default: 0)", 0},
-    {"repeat", KEY_REPEAT, "N", 0,
-     "bench: repetitions (default: 5); check: run everything N times: the exact arithmetic must give the "
-     "same "
-     "bits each time, and --history keeps all times (default: 1)",
-     0},
-    {"history", KEY_HISTORY, "FILE", 0,
-     "check: keep the run in this history (an SQLite file; made if missing)", 0},
-    {"a", 'a', "KEY=VALUE", 0,
-     "drift: one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, math, rounding, "
-     "arithmetic, tf32, "
-     "fill, fill-race, powf, section.key",
-     0},
-    {"b", 'b', "KEY=VALUE", 0, "drift: the other side", 0},
-    {"pairing", KEY_PAIRING, NULL, 0,
-     "drift: pair b's tangents with its adjoints, step by step (always done where a and b differ in mode)",
-     0},
-    {"against", KEY_AGAINST, "CAPTURE", 0, "drift: the other side is this capture", 0},
-    {"full", KEY_FULL, NULL, 0, "capture: keep whole tensors, not digests of them", 0},
-    {"csv", KEY_CSV, NULL, 0, "history export: a table, a row for each repetition of each record", 0},
-    {"keep-nights", KEY_KEEP_NIGHTS, "N", 0,
-     "history prune: forget runs older than the newest N nights, but for those at which a number changed", 0},
-    {"since", KEY_SINCE, "RUN", 0, "history changes: only what was found on that run or later", 0},
-    {"last", KEY_LAST, NULL, 0, "history changes: only what is new on the newest night", 0},
-    {"dry-run", KEY_DRY_RUN, NULL, 0, "history prune: say what would go, and change nothing", 0},
-    {"quiet", 'q', NULL, 0, "verdicts only", 0},
-    {"verbose", 'v', NULL, 0, "every quantity, passed ones too", 0},
-    {0},
-};
+static hd_status set_flag(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    (void)text, (void)error;
+    *(bool *)((char *)options + option->at) = true;
+    return HD_OK;
+}
 
-static void set_modes(hd_options *options, char *list, struct argp_state *state) {
+static hd_status set_text(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    (void)error;
+    *(const char **)(void *)((char *)options + option->at) = text;
+    return HD_OK;
+}
+
+static hd_status set_name(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    if (!text[0]) return hd_fail(error, HD_INVALID, "--%s: the name is empty", option->name);
+    return set_text(options, option, text, error);
+}
+
+static hd_status set_whole(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || *end || text[0] < '0' || text[0] > '9' || value < 1 || value > option->most)
+        return hd_fail(error, HD_INVALID, "--%s %s: allowed: a whole number from 1 to %zu", option->name,
+                       text, option->most);
+    *(size_t *)(void *)((char *)options + option->at) = value;
+    return HD_OK;
+}
+
+static hd_status set_tolerance(hd_options *options, const hd_option *option, const char *text,
+                               hd_error *error) {
+    char *end;
+    options->tolerance = strtod(text, &end);
+    if (end == text || *end || !(options->tolerance >= 0) || options->tolerance > 1e300)
+        return hd_fail(error, HD_INVALID, "--%s %s: allowed: a number >= 0", option->name, text);
+    return HD_OK;
+}
+
+static hd_status add_text(const char ***texts, size_t *count, const char *text, hd_error *error) {
+    const char **more = realloc(*texts, (*count + 1) * sizeof *more);
+    if (!more) return hd_fail(error, HD_UNAVAILABLE, "no memory for the command line");
+    *texts = more;
+    more[(*count)++] = text;
+    return HD_OK;
+}
+
+static hd_status add_setting(hd_options *options, const hd_option *option, const char *text,
+                             hd_error *error) {
+    (void)option;
+    return add_text(&options->sets, &options->set_count, text, error);
+}
+
+static hd_status add_to_side(hd_options *options, const hd_option *option, const char *text,
+                             hd_error *error) {
+    size_t side = (size_t)(option->letter - 'a');
+    return add_text(&options->side[side], &options->side_count[side], text, error);
+}
+
+/* The next word of a list, its commas aside; false: there is none. */
+static bool next_word(const char **list, char word[WORD]) {
+    *list += strspn(*list, ",");
+    size_t length = strcspn(*list, ",");
+    snprintf(word, WORD, "%.*s", (int)length, *list);
+    *list += length;
+    return length > 0;
+}
+
+static hd_status set_modes(hd_options *options, const hd_option *option, const char *list, hd_error *error) {
+    char word[WORD];
     options->mode[HD_FORWARD] = options->mode[HD_REVERSE] = false;
-    for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
+    while (next_word(&list, word)) {
         if (!strcmp(word, "forward"))
             options->mode[HD_FORWARD] = true;
         else if (!strcmp(word, "reverse"))
             options->mode[HD_REVERSE] = true;
         else
-            argp_error(state, "--mode %s: not known; allowed: forward, reverse", word);
+            return hd_fail(error, HD_INVALID, "--%s %s: not known; allowed: forward, reverse", option->name,
+                           word);
     }
-    if (!options->mode[HD_FORWARD] && !options->mode[HD_REVERSE]) argp_error(state, "--mode: none given");
+    if (options->mode[HD_FORWARD] || options->mode[HD_REVERSE]) return HD_OK;
+    return hd_fail(error, HD_INVALID, "--%s: none given", option->name);
 }
 
-static const char *device_named(const char *word, struct argp_state *state) {
+/* Writes the name as the program has it. */
+static hd_status name_device(const char *word, const char **name, hd_error *error) {
+    *name = !strcmp(word, "extended") ? "extended" : NULL;
     for (size_t i = 0; i < HD_MAX_DEVICES; i++)
-        if (!strcmp(word, every_device[i])) return every_device[i];
-    if (!strcmp(word, "extended")) return "extended";
-    argp_error(state, "device %s: not known; allowed: cpu, reference, cuda, extended", word);
-    return NULL;
+        if (!strcmp(word, every_device[i])) *name = every_device[i];
+    if (*name) return HD_OK;
+    return hd_fail(error, HD_INVALID, "device %s: not known; allowed: cpu, reference, cuda, extended", word);
 }
 
-static void set_devices(hd_options *options, char *list, struct argp_state *state) {
+static hd_status set_devices(hd_options *options, const hd_option *option, const char *list,
+                             hd_error *error) {
+    char word[WORD];
     size_t count = 0;
+    hd_status status = HD_OK;
     options->all_devices = !strcmp(list, "all");
     if (options->all_devices) {
         memcpy(options->devices, every_device, sizeof every_device);
-        return;
+        return HD_OK;
     }
-    for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
-        const char *name = device_named(word, state);
-        for (size_t i = 0; i < count; i++)
-            if (options->devices[i] == name) argp_error(state, "--device: %s is there twice", name);
-        options->devices[count++] = name;
+    while (status == HD_OK && next_word(&list, word)) {
+        const char *name = NULL;
+        status = name_device(word, &name, error);
+        for (size_t i = 0; status == HD_OK && i < count; i++)
+            if (options->devices[i] == name)
+                status = hd_fail(error, HD_INVALID, "--%s: %s is there twice", option->name, name);
+        if (status == HD_OK) options->devices[count++] = name;
     }
     options->devices[count] = NULL;
-    if (count == 0) argp_error(state, "--device: none given");
+    return status == HD_OK && !count ? hd_fail(error, HD_INVALID, "--%s: none given", option->name) : status;
 }
 
-static size_t whole(const char *name, const char *text, size_t most, struct argp_state *state) {
-    char *end;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno || *end || text[0] < '0' || text[0] > '9' || value < 1 || value > most)
-        argp_error(state, "--%s %s: allowed: a whole number from 1 to %zu", name, text, most);
-    return value;
+static hd_status set_required(hd_options *options, const hd_option *option, const char *text,
+                              hd_error *error) {
+    (void)option;
+    return name_device(text, &options->required, error);
 }
 
-static void set_shard(hd_options *options, const char *text, struct argp_state *state) {
+static hd_status set_shard(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
     size_t *const numbers[2] = {&options->shard, &options->shards};
     const char *next = text;
     bool right = true;
@@ -227,268 +157,199 @@ static void set_shard(hd_options *options, const char *text, struct argp_state *
         right = !errno && *next >= '0' && *next <= '9' && *end == (i ? '\0' : '/');
         next = end + 1;
     }
-    if (!right || options->shard < 1 || options->shard > options->shards || options->shards > HD_MAX_SHARDS)
-        argp_error(state, "--shard %s: allowed: I/N, 1 <= I <= N <= %d", text, HD_MAX_SHARDS);
+    if (right && options->shard >= 1 && options->shard <= options->shards && options->shards <= HD_MAX_SHARDS)
+        return HD_OK;
+    return hd_fail(error, HD_INVALID, "--%s %s: allowed: I/N, 1 <= I <= N <= %d", option->name, text,
+                   HD_MAX_SHARDS);
 }
 
-static void set_seeds(hd_options *options, const char *text, struct argp_state *state) {
-    hd_error error;
+static hd_status set_seeds(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    (void)option;
     free(options->seeds.of);
-    if (hd_seeds_read(text, &options->seeds, &error) != HD_OK) argp_error(state, "%s", error.message);
+    return hd_seeds_read(text, &options->seeds, error);
 }
 
-static double tolerance(const char *text, struct argp_state *state) {
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !(value >= 0) || value > 1e300)
-        argp_error(state, "--tolerance %s: allowed: a number >= 0", text);
-    return value;
+/* --- the options --- */
+
+enum {
+    RUN = 1 << HD_COMMAND_RUN,
+    CHECK = 1 << HD_COMMAND_CHECK,
+    DIFF = 1 << HD_COMMAND_DIFF,
+    BLESS = 1 << HD_COMMAND_BLESS,
+    DEVICES = 1 << HD_COMMAND_DEVICES,
+    BENCH = 1 << HD_COMMAND_BENCH,
+    DRIFT = 1 << HD_COMMAND_DRIFT,
+    CAPTURE = 1 << HD_COMMAND_CAPTURE,
+    EXPLAIN = 1 << HD_COMMAND_EXPLAIN,
+    REPORT = 1 << HD_COMMAND_REPORT,
+    CALIBRATE = 1 << HD_COMMAND_CALIBRATE,
+    MERGE = 1 << HD_COMMAND_MERGE,
+    CHANGES = 1 << HD_COMMAND_HISTORY_CHANGES,
+    LIST = 1 << HD_COMMAND_HISTORY_LIST,
+    SHOW = 1 << HD_COMMAND_HISTORY_SHOW,
+    EXPORT = 1 << HD_COMMAND_HISTORY_EXPORT,
+    PRUNE = 1 << HD_COMMAND_HISTORY_PRUNE,
+    RECOVER = 1 << HD_COMMAND_HISTORY_RECOVER,
+};
+
+#define AT(member) offsetof(hd_options, member)
+
+static const hd_option option_list[] = {
+    {"mode", 0, "LIST", RUN | CHECK | BENCH, set_modes, 0, 0, "forward, reverse (default: both)"},
+    {"device", 0, "LIST", RUN | CHECK | BENCH, set_devices, 0, 0,
+     "cpu, reference, cuda, or all: those that are there (default: cpu); extended: the reference in long "
+     "double"},
+    {"require", 0, "DEVICE", RUN | CHECK, set_required, 0, 0, "under --device all, its absence is an error"},
+    {"set", 0, "SECTION.KEY=VALUE", RUN | CHECK | BENCH | CALIBRATE | BLESS, add_setting, 0, 0,
+     "override one setting of the experiments, which bless refuses; may be repeated"},
+    {"out", 'o', "DIR", RUN | CHECK | CAPTURE | REPORT | EXPORT | RECOVER, set_name, AT(out), 0,
+     "keep records and weights in DIR/<experiment>/<device>/<mode>/; all but run and check: the file"},
+    {"resume", 0, NULL, RUN | CHECK, set_flag, AT(resume), 0,
+     "do not run again what --out DIR has whole records of, made by this program on this machine"},
+    {"threads", 0, "N", RUN | CHECK | BLESS | DEVICES | BENCH | CALIBRATE, set_whole, AT(device.threads),
+     65536, "threads (default: one a core); changes no bit"},
+    {"seeds", 0, "LIST", RUN | CHECK, set_seeds, 0, 0,
+     "each experiment under these seeds, as 1,2,5-9 (default: its own); where there is no golden the float64 "
+     "reference judges"},
+    {"shard", 0, "I/N", RUN | CHECK, set_shard, 0, 0,
+     "of all experiments, seeds, devices and modes those of shard I of N; a shard keeps its cells when "
+     "others are added"},
+    {"matrix", 0, "NAME", CHECK | MERGE, set_name, AT(matrix), 0,
+     "the name that all shards of a matrix have in their histories; merge: judge that one alone (default: "
+     "every one that comes)"},
+    {"shards", 0, "N", MERGE, set_whole, AT(shards), HD_MAX_SHARDS,
+     "how many shards the matrix has (default: as they say)"},
+    {"list", 0, NULL, RUN | CHECK, set_flag, AT(list), 0, "say what would be run, and run nothing"},
+    {"json", 0, NULL,
+     RUN | CHECK | DIFF | DEVICES | DRIFT | EXPLAIN | CALIBRATE | MERGE | CHANGES | LIST | SHOW | EXPORT,
+     set_flag, AT(json), 0, "one JSON document on standard output, nothing else there"},
+    {"no-bits", 0, NULL, CHECK, set_flag, AT(no_bits), 0,
+     "judge by the reference, its measured tolerances and the trace alone, not by the exact bits"},
+    {"junit", 0, "FILE", CHECK, set_name, AT(junit), 0, "also write a JUnit XML report"},
+    {"markdown", 0, "FILE", CHECK, set_name, AT(markdown), 0,
+     "also append a summary in Markdown, at most 1 MiB in all"},
+    {"annotations", 0, NULL, CHECK, set_flag, AT(annotations), 0,
+     "also print GitHub's log commands for what failed (with --json: on standard error)"},
+    {"reason", 0, "TEXT", BLESS, set_text, AT(reason), 0, "why the golden changes"},
+    {"replicas", 0, "N", BLESS | CALIBRATE | EXPLAIN, set_whole, AT(replicas), 1000,
+     "replicas a mode that tolerances are measured from (default: 32); explain: replicas that decisions at "
+     "kinks are looked for in (default: 8)"},
+    {"verify", 0, "M", CALIBRATE, set_whole, AT(verify), 100000,
+     "judge M more replicas, which the calibration did not use"},
+    {"loosen", 0, NULL, BLESS, set_flag, AT(loosen), 0, "allow tolerances to become looser than they are"},
+    {"tolerance", 0, "X", DIFF, set_tolerance, 0, 0, "allow this error in every quantity (default: 0)"},
+    {"repeat", 0, "N", CHECK | BENCH, set_whole, AT(repeat), 1000,
+     "repetitions (default: 5 of bench, 1 of check); in check the exact arithmetic must give the same bits "
+     "each "
+     "time, and --history keeps all times"},
+    {"history", 0, "FILE", CHECK, set_name, AT(history), 0,
+     "keep the run in this history (an SQLite file; made if missing)"},
+    {"a", 'a', "KEY=VALUE", DRIFT, add_to_side, 0, 0,
+     "one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, math, rounding, "
+     "arithmetic, tf32, fill, fill-race, powf, section.key"},
+    {"b", 'b', "KEY=VALUE", DRIFT, add_to_side, 0, 0, "the other side"},
+    {"pairing", 0, NULL, DRIFT, set_flag, AT(pairing), 0,
+     "pair b's tangents with its adjoints, step by step (always done where a and b differ in mode)"},
+    {"against", 0, "CAPTURE", DRIFT, set_name, AT(against), 0, "the other side is this capture"},
+    {"full", 0, NULL, CAPTURE, set_flag, AT(full), 0, "keep whole tensors, not digests of them"},
+    {"csv", 0, NULL, EXPORT, set_flag, AT(csv), 0, "a table, a row for each repetition of each record"},
+    {"keep-nights", 0, "N", PRUNE, set_whole, AT(keep_nights), 1000000,
+     "forget runs older than the newest N nights, but for those at which a number changed"},
+    {"since", 0, "RUN", CHANGES, set_whole, AT(since), 1000000000,
+     "only what was found on that run or later"},
+    {"last", 0, NULL, CHANGES, set_flag, AT(last), 0, "only what is new on the newest night"},
+    {"dry-run", 0, NULL, PRUNE, set_flag, AT(dry_run), 0, "say what would go, and change nothing"},
+    {"quiet", 'q', NULL, RUN | CHECK | DIFF | BLESS | DRIFT | CALIBRATE | MERGE | CHANGES, set_flag,
+     AT(quiet), 0, "verdicts only"},
+    {"verbose", 'v', NULL, CHECK | DIFF | DRIFT | SHOW, set_flag, AT(verbose), 0,
+     "every quantity, passed ones too"},
+};
+enum { OPTIONS = sizeof option_list / sizeof *option_list, FIRST_KEY = 256 };
+
+/* What argp calls it: a character, or a number that is none. */
+static int key_of(size_t i) {
+    return option_list[i].letter ? option_list[i].letter : FIRST_KEY + (int)i;
 }
 
-static const char *file_name(const char *option, const char *text, struct argp_state *state) {
-    if (!text[0]) argp_error(state, "--%s: the name is empty", option);
-    return text;
+/* OPTIONS: there is none of that key. */
+static size_t option_of(int key) {
+    size_t i = 0;
+    while (i < OPTIONS && key_of(i) != key) i++;
+    return i;
 }
 
-static void add_text(const char ***texts, size_t *count, const char *text, struct argp_state *state) {
-    const char **more = realloc(*texts, (*count + 1) * sizeof *more);
-    if (!more)
-        argp_failure(state, HD_UNAVAILABLE, 0, "no memory");
-    else
-        *texts = more, more[(*count)++] = text;
+/* --- the command line --- */
+
+typedef struct hd_parsing {
+    hd_options *options;
+    bool given[OPTIONS];
+} hd_parsing;
+
+/* Options that the command would ignore. */
+static hd_status refuse_strays(const hd_parsing *parsing, hd_error *error) {
+    const hd_command command = parsing->options->command;
+    /* Variants have words for what other commands have options for. */
+    const bool variant = command == HD_COMMAND_DRIFT || command == HD_COMMAND_CAPTURE;
+    char allowed[512] = "none";
+    for (size_t i = 0, used = 0; i < OPTIONS && used < sizeof allowed; i++)
+        if (option_list[i].takers >> command & 1)
+            used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s--%s", used ? ", " : "",
+                                     option_list[i].name);
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (parsing->given[i] && !(option_list[i].takers >> command & 1))
+            return hd_fail(error, HD_INVALID, "%s: --%s is none of its options; allowed: %s%s",
+                           hd_usages[command].name, option_list[i].name, allowed,
+                           variant ? "; say mode=, device=, threads= or section.key= as KEY=VALUE" : "");
+    return HD_OK;
 }
 
-/* word NULL: none was given. */
-static void refuse_command(const char *word, struct argp_state *state) {
-    char list[256] = "";
-    for (size_t c = 0, used = 0; c < HD_COMMANDS && used < sizeof list; c++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", c ? ", " : "", command_names[c]);
-    if (word)
-        argp_error(state, "command %s: not known; allowed: %s", word, list);
-    else
-        argp_error(state, "name a command: %s", list);
-}
-
-static void take_word(hd_options *options, char *word, struct argp_state *state) {
-    if (options->command != HD_COMMANDS) {
-        options->words[options->word_count++] = word;
-        return;
-    }
-    for (hd_command c = 0; c < HD_COMMANDS; c++)
-        if (!strcmp(word, command_names[c])) options->command = c;
-    if (options->command == HD_COMMANDS) refuse_command(word, state);
-}
-
-/* Variants have words for what other commands have options for. */
-static void expect_no_settings(const hd_options *options, struct argp_state *state) {
-    bool both = options->mode[HD_FORWARD] && options->mode[HD_REVERSE];
-    bool usual = !strcmp(options->devices[0], "cpu") && !options->devices[1];
-    if (both && usual && !options->set_count && !options->device.threads) return;
-    argp_error(state, "%s: --mode, --device, --threads and --set are none of its options%s",
-               command_names[options->command],
-               options->command == HD_COMMAND_EXPLAIN
-                   ? ""
-                   : ": say mode=, device=, threads= or section.key= as KEY=VALUE");
-}
-
-/* Options that would be ignored, or lack another. */
-static void refuse_strays(const hd_options *options, struct argp_state *state) {
-    bool check = options->command == HD_COMMAND_CHECK, merge = options->command == HD_COMMAND_MERGE;
-    bool runs = check || options->command == HD_COMMAND_RUN;
-    if ((options->shard || options->seeds.count || options->list) && !runs)
-        argp_error(state, "--shard, --seeds and --list go with run and check");
-    if (options->shards && !options->shard && !(merge && options->matrix))
-        argp_error(state, "--shards: goes with merge and --matrix");
-    if (options->matrix && !merge && !(check && options->shard))
-        argp_error(state, "--matrix: goes with merge, and with check and --shard");
-    if (options->history && options->shard && !options->matrix)
-        argp_error(state, "--history with --shard: say --matrix NAME, the same for all shards");
-    if (options->repeat && !check && options->command != HD_COMMAND_BENCH)
-        argp_error(state, "--repeat: goes with check and bench");
-    if (options->history && !check) argp_error(state, "--history: goes with check");
-    if ((options->csv || options->keep_nights || options->dry_run) && options->command != HD_COMMAND_HISTORY)
-        argp_error(state, "--csv, --keep-nights and --dry-run: go with history");
-    if ((options->since || options->last) && options->command != HD_COMMAND_HISTORY)
-        argp_error(state, "--since and --last: go with history");
-}
-
-static void check_words(const hd_options *options, struct argp_state *state) {
-    size_t count = options->word_count;
-    switch (options->command) {
-    case HD_COMMAND_RUN:
-    case HD_COMMAND_BENCH:
-    case HD_COMMAND_CALIBRATE:
-        if (count == 0)
-            argp_error(state, "%s: name at least one experiment", command_names[options->command]);
-        break;
-    case HD_COMMAND_DIFF:
-        if (count != 2) argp_error(state, "diff: name two records, run folders or .npy files");
-        break;
-    case HD_COMMAND_BLESS:
-        if (count == 0) argp_error(state, "bless: name at least one experiment");
-        if (!options->reason || !options->reason[strspn(options->reason, " \t\r\n")])
-            argp_error(state, "bless: --reason \"why the golden changes\" is missing");
-        break;
-    case HD_COMMAND_DEVICES:
-        if (count) argp_error(state, "devices: takes no words");
-        break;
-    case HD_COMMAND_DRIFT:
-        expect_no_settings(options, state);
-        if (count < 1 || count > 2) argp_error(state, "drift: name an experiment, or two captures");
-        if (count == 2 && (options->side_count[0] || options->side_count[1]))
-            argp_error(state, "drift: --a and --b go with an experiment, not with two captures");
-        if (options->against && (count == 2 || options->side_count[0] || options->pairing))
-            argp_error(state, "drift: --against goes with one experiment and --b");
-        break;
-    case HD_COMMAND_EXPLAIN:
-        expect_no_settings(options, state);
-        if (count != 1) argp_error(state, "explain: name a folder of printed records: trace-2017");
-        break;
-    case HD_COMMAND_CAPTURE:
-        expect_no_settings(options, state);
-        if (count == 0) argp_error(state, "capture: name an experiment");
-        if (!options->out) argp_error(state, "capture: --out FILE is missing");
-        break;
-    case HD_COMMAND_MERGE:
-        if (count == 0) argp_error(state, "merge: name a history, and those that go into it");
-        break;
-    case HD_COMMAND_REPORT:
-        if (count == 0) argp_error(state, "report: name at least one JSON document or history");
-        if (!options->out) argp_error(state, "report: --out FILE is missing");
-        break;
-    case HD_COMMAND_HISTORY:
-        if (count < 2) argp_error(state, "history: say what (list, show, ...) and name a history");
-        break;
-    case HD_COMMAND_CHECK:
-        break;
-    case HD_COMMANDS:
-        refuse_command(NULL, state);
-    }
+/* All is there: the words, the first of which name the command, and the options. */
+static hd_status conclude(const hd_parsing *parsing, hd_error *error) {
+    hd_options *options = parsing->options;
+    size_t used = 0;
+    hd_status status = hd_usage_command(options->words, options->word_count, &options->command, &used, error);
+    options->word_count -= used;
+    memmove(options->words, options->words + used, options->word_count * sizeof *options->words);
+    if (status == HD_OK) status = refuse_strays(parsing, error);
+    return status == HD_OK ? hd_usage_check(options, error) : status;
 }
 
 static error_t take(int key, char *argument, struct argp_state *state) {
-    hd_options *options = state->input;
-    switch (key) {
-    case KEY_MODE:
-        set_modes(options, argument, state);
-        break;
-    case KEY_DEVICE:
-        set_devices(options, argument, state);
-        break;
-    case KEY_REQUIRE:
-        options->required = device_named(argument, state);
-        break;
-    case KEY_SET:
-        add_text(&options->sets, &options->set_count, argument, state);
-        break;
-    case 'a':
-    case 'b':
-        add_text(&options->side[key - 'a'], &options->side_count[key - 'a'], argument, state);
-        break;
-    case KEY_PAIRING:
-        options->pairing = true;
-        break;
-    case KEY_AGAINST:
-        options->against = file_name("against", argument, state);
-        break;
-    case KEY_FULL:
-        options->full = true;
-        break;
-    case 'o':
-        options->out = file_name("out", argument, state);
-        break;
-    case KEY_THREADS:
-        options->device.threads = whole("threads", argument, 65536, state);
-        break;
-    case KEY_SHARD:
-        set_shard(options, argument, state);
-        break;
-    case KEY_SHARDS:
-        options->shards = whole("shards", argument, HD_MAX_SHARDS, state);
-        break;
-    case KEY_MATRIX:
-        options->matrix = file_name("matrix", argument, state);
-        break;
-    case KEY_SEEDS:
-        set_seeds(options, argument, state);
-        break;
-    case KEY_LIST:
-        options->list = true;
-        break;
-    case KEY_JSON:
-        options->json = true;
-        break;
-    case KEY_NO_BITS:
-        options->no_bits = true;
-        break;
-    case KEY_JUNIT:
-        options->junit = file_name("junit", argument, state);
-        break;
-    case KEY_MARKDOWN:
-        options->markdown = file_name("markdown", argument, state);
-        break;
-    case KEY_RESUME:
-        options->resume = true;
-        break;
-    case KEY_ANNOTATIONS:
-        options->annotations = true;
-        break;
-    case KEY_REASON:
-        options->reason = argument;
-        break;
-    case KEY_REPLICAS:
-        options->replicas = whole("replicas", argument, 1000, state);
-        break;
-    case KEY_VERIFY:
-        options->verify = whole("verify", argument, 100000, state);
-        break;
-    case KEY_LOOSEN:
-        options->loosen = true;
-        break;
-    case KEY_CSV:
-        options->csv = true;
-        break;
-    case KEY_KEEP_NIGHTS:
-        options->keep_nights = whole("keep-nights", argument, 1000000, state);
-        break;
-    case KEY_SINCE:
-        options->since = whole("since", argument, 1000000000, state);
-        break;
-    case KEY_LAST:
-        options->last = true;
-        break;
-    case KEY_DRY_RUN:
-        options->dry_run = true;
-        break;
-    case KEY_HISTORY:
-        options->history = file_name("history", argument, state);
-        break;
-    case KEY_REPEAT:
-        options->repeat = whole("repeat", argument, 1000, state);
-        break;
-    case KEY_TOLERANCE:
-        options->tolerance = tolerance(argument, state);
-        break;
-    case 'q':
-        options->quiet = true;
-        break;
-    case 'v':
-        options->verbose = true;
-        break;
-    case ARGP_KEY_ARG:
-        take_word(options, argument, state);
-        break;
-    case ARGP_KEY_END:
-        check_words(options, state);
-        refuse_strays(options, state);
-        if (options->required && !options->all_devices)
-            argp_error(state, "--require %s: goes with --device all", options->required);
-        if (options->resume && !options->out) argp_error(state, "--resume: goes with --out DIR");
-        break;
-    default:
+    hd_parsing *parsing = state->input;
+    hd_options *options = parsing->options;
+    hd_status status = HD_OK;
+    hd_error error;
+    size_t i = option_of(key);
+    if (key == ARGP_KEY_ARG)
+        options->words[options->word_count++] = argument;
+    else if (key == ARGP_KEY_END)
+        status = conclude(parsing, &error);
+    else if (i == OPTIONS)
         return ARGP_ERR_UNKNOWN;
+    else {
+        parsing->given[i] = true;
+        status = option_list[i].set(options, &option_list[i], argument, &error);
     }
+    if (status != HD_OK) argp_failure(state, (int)status, 0, "%s", error.message);
     return 0;
+}
+
+/* In --help: before what an option does, the commands that read it. argp frees what it did not bring. */
+static char *name_takers(int key, const char *text, void *input) {
+    (void)input;
+    char *named = NULL;
+    size_t i = option_of(key), size = 0;
+    FILE *to = i < OPTIONS ? open_memstream(&named, &size) : NULL;
+    if (!to) return (char *)(uintptr_t)text;
+    const char *between = "";
+    for (hd_command c = 0; c < HD_COMMANDS; c++)
+        if (option_list[i].takers >> c & 1) {
+            fprintf(to, "%s%s", between, hd_usages[c].name);
+            between = ", ";
+        }
+    fprintf(to, ": %s", text);
+    fclose(to);
+    return named;
 }
 
 static const char *environment(const char *name) {
@@ -496,7 +357,7 @@ static const char *environment(const char *name) {
     return value && value[0] ? value : NULL;
 }
 
-/* Parsing reorders the arguments and cuts lists in pieces. */
+/* Parsing reorders the arguments. */
 static void keep_arguments(int count, char *const *arguments, hd_options *options) {
     options->arguments = calloc((size_t)count + 1, sizeof *options->arguments);
     if (!options->arguments) exit(HD_UNAVAILABLE);
@@ -515,8 +376,13 @@ void hd_options_parse(int argc, char **argv, hd_options *options) {
     options->device.kernels = environment("HYPERDRIFT_KERNELS");
     options->device.loops = environment("HYPERDRIFT_LOOPS");
     argp_err_exit_status = HD_INVALID;
-    const struct argp argp = {option_list, take, "COMMAND [WORD...]", doc, NULL, NULL, NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, options);
+    struct argp_option list[OPTIONS + 1] = {0};
+    for (size_t i = 0; i < OPTIONS; i++)
+        list[i] = (struct argp_option){option_list[i].name, key_of(i), option_list[i].value, 0,
+                                       option_list[i].help, 0};
+    const struct argp argp = {list, take, "COMMAND [WORD...]", hd_usage_help, NULL, name_takers, NULL};
+    hd_parsing parsing = {.options = options};
+    argp_parse(&argp, argc, argv, 0, NULL, &parsing);
     if (!options->replicas) options->replicas = options->command == HD_COMMAND_EXPLAIN ? 8 : 32;
     if (!options->repeat) options->repeat = options->command == HD_COMMAND_BENCH ? 5 : 1;
 }

@@ -20,8 +20,14 @@ typedef enum hd_command {
     HD_COMMAND_EXPLAIN,
     HD_COMMAND_REPORT,
     HD_COMMAND_CALIBRATE,
-    HD_COMMAND_HISTORY,
     HD_COMMAND_MERGE,
+    HD_COMMAND_HISTORY_CHANGES,
+    HD_COMMAND_HISTORY_LIST,
+    HD_COMMAND_HISTORY_SHOW,
+    HD_COMMAND_HISTORY_VERIFY,
+    HD_COMMAND_HISTORY_EXPORT,
+    HD_COMMAND_HISTORY_PRUNE,
+    HD_COMMAND_HISTORY_RECOVER,
     HD_COMMANDS
 } hd_command;
 
@@ -32,7 +38,7 @@ enum {
 
 typedef struct hd_options {
     hd_command command;
-    char **words; /* experiments, or what to compare; argv's own */
+    char **words; /* what follows the command: experiments, or what to compare; argv's own */
     size_t word_count;
     bool mode[2];                            /* by hd_mode: wanted */
     const char *devices[HD_MAX_DEVICES + 2]; /* names as hd_device_open takes them, then NULL */
@@ -65,8 +71,8 @@ typedef struct hd_options {
     hd_device_options device; /* threads; kernels and loops from the environment */
 } hd_options;
 
-/* Parses the command line. Prints help or version and exits itself; wrong usage is one line on stderr and
- * exit status 2. End with hd_options_free. */
+/* Parses the command line. Prints help or version and exits itself. Wrong usage, an option that the command
+ * does not read included, is one line on stderr and exit status 2. End with hd_options_free. */
 void hd_options_parse(int argc, char **argv, hd_options *options);
 void hd_options_free(hd_options *options);
 

@@ -123,10 +123,10 @@ Test(command_merge, is_told_what_it_needs) {
     expect_has(program.err, "merge: name a history");
     hyperdrift("merge", "all.sqlite", "--shards", "3");
     cr_expect_eq(program.status, 2);
-    expect_has(program.err, "--shards: goes with merge and --matrix");
+    expect_has(program.err, "merge: --shards goes with --matrix");
     hyperdrift("check", "blobs-logistic", "--matrix", "m");
     cr_expect_eq(program.status, 2);
-    expect_has(program.err, "--matrix: goes with merge, and with check and --shard");
+    expect_has(program.err, "check: --matrix goes with --shard");
     hyperdrift("check", "blobs-logistic", "--shard", "1/2", "--history", path_of("h.sqlite"));
     cr_expect_eq(program.status, 2);
     expect_has(program.err, "--history with --shard: say --matrix NAME");

@@ -76,9 +76,6 @@ Test(command_shard, refuses_parts_that_are_none) {
         cr_expect_eq(program.status, 2, "'%s' was taken", bad[i]);
         expect_has(program.err, "allowed: I/N, 1 <= I <= N <= 10000");
     }
-    hyperdrift("diff", "a", "b", "--shard", "1/2");
-    cr_expect_eq(program.status, 2);
-    expect_has(program.err, "--shard, --seeds and --list go with run and check");
 }
 
 /* --- seeds --- */

@@ -76,9 +76,6 @@ Test(keeping, nothing_is_computed_where_the_history_cannot_take_it) {
     hyperdrift("check", "blobs-logistic", "--history", path_of("no/folder"));
     program_expect_failure(3, "cannot be opened");
     cr_expect_str_empty(program.out);
-    hyperdrift("run", "blobs-logistic", "--history", path_of("h"));
-    cr_expect_eq(program.status, 2);
-    expect_has(program.err, "--history: goes with check");
 }
 
 /* The second repetition's forward records are led to where the first one's reverse records are: what the

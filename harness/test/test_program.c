@@ -46,13 +46,61 @@ Test(program, refuses_wrong_usage_and_says_what_is_allowed) {
     hyperdrift("run", "blobs-logistic", "--device", "cpu,cpu");
     expect_usage_error("cpu is there twice");
     hyperdrift("check", "--require", "cuda");
-    expect_usage_error("--require cuda: goes with --device all");
+    expect_usage_error("check: --require goes with --device all");
     hyperdrift("run", "blobs-logistic", "--out", "");
     expect_usage_error("--out");
     hyperdrift("diff", "one");
     expect_usage_error("diff: name two");
     hyperdrift("devices", "cpu");
     expect_usage_error("devices: takes no words");
+}
+
+Test(program, refuses_an_option_that_the_command_does_not_read) {
+    static const struct {
+        const char *command, *part, *words[2];
+        const char *strays[6];
+    } lines[] = {
+        {"run",
+         NULL,
+         {"blobs-logistic"},
+         {"--history=h", "--verbose", "--repeat=2", "--junit=x", "--matrix=m"}},
+        {"check", NULL, {"blobs-logistic"}, {"--shards=2", "--csv", "--tolerance=1", "--last", "--full"}},
+        {"diff", NULL, {"a", "b"}, {"--shard=1/2", "--seeds=1", "--list", "--out=x", "--threads=1"}},
+        {"bless", NULL, {"blobs-logistic"}, {"--json", "--verify=9", "--device=cpu", "--mode=forward"}},
+        {"devices", NULL, {NULL}, {"--quiet", "--device=cpu", "--set=a.b=c", "--verbose"}},
+        {"bench",
+         NULL,
+         {"blobs-logistic"},
+         {"--json", "--quiet", "--out=x", "--history=h", "--require=cuda"}},
+        {"drift", NULL, {"a", "b"}, {"--out=x", "--full", "--markdown=x", "--replicas=2", "--repeat=2"}},
+        {"capture", NULL, {"blobs-logistic"}, {"--json", "--quiet", "--against=x", "--b=threads=1"}},
+        {"explain", NULL, {"trace-2017"}, {"--verbose", "--quiet", "--out=x", "--set=a.b=c", "--threads=1"}},
+        {"report", NULL, {"x.json"}, {"--json", "--quiet", "--markdown=x", "--history=h", "--last"}},
+        {"calibrate", NULL, {"blobs-logistic"}, {"--device=cpu", "--reason=x", "--loosen", "--verbose"}},
+        {"merge", NULL, {"a", "b"}, {"--out=x", "--shard=1/2", "--history=h", "--csv", "--verbose"}},
+        {"history", "changes", {"h"}, {"--csv", "--keep-nights=1", "--out=x", "--verbose", "--history=h"}},
+        {"history", "list", {"h"}, {"--since=1", "--last", "--csv", "--out=x", "--quiet"}},
+        {"history", "show", {"h", "1"}, {"--since=1", "--csv", "--out=x", "--quiet"}},
+        {"history", "verify", {"h"}, {"--json", "--quiet", "--verbose", "--last", "--out=x"}},
+        {"history", "export", {"h"}, {"--since=1", "--quiet", "--dry-run", "--keep-nights=1"}},
+        {"history", "prune", {"h"}, {"--json", "--csv", "--out=x", "--quiet", "--last"}},
+        {"history", "recover", {"h"}, {"--json", "--dry-run", "--csv", "--quiet", "--verbose"}},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        for (const char *const *stray = lines[i].strays; *stray; stray++) {
+            const char *arguments[7] = {HD_PROGRAM, *stray, lines[i].command};
+            char said[128];
+            size_t count = 3;
+            if (lines[i].part) arguments[count++] = lines[i].part;
+            for (size_t w = 0; w < 2; w++) arguments[count++] = lines[i].words[w];
+            program_run(arguments);
+            snprintf(said, sizeof said,
+                     "hyperdrift: %s%s%s: %.*s is none of its options; allowed: ", lines[i].command,
+                     lines[i].part ? " " : "", lines[i].part ? lines[i].part : "", (int)strcspn(*stray, "="),
+                     *stray);
+            program_expect_failure(2, said);
+            cr_expect_str_empty(program.out);
+        }
 }
 
 Test(program, refuses_numbers_that_are_none) {
@@ -202,7 +250,7 @@ Test(program, runs_again_what_was_made_otherwise) {
         cr_expect(written_anew(), "%s %s", otherwise[i][0], otherwise[i][1]);
     }
     hyperdrift("check", "blobs-logistic", "--resume");
-    expect_usage_error("--resume: goes with --out");
+    expect_usage_error("check: --resume goes with --out");
 }
 
 /* --- devices --- */
