@@ -77,7 +77,7 @@ static void put_level(hd_builder *builder, json_t *object, const hd_trend *trend
     const hd_series *series = &trend->series[news->series];
     const hd_change *change = &series->changes[news->cost][news->first];
     hd_build_text(builder, object, "cost", hd_cost_name(news->cost));
-    hd_build_number(builder, object, "ratio", change->after / change->before);
+    hd_build_number(builder, object, "ratio", change->ratio);
     hd_build_number(builder, object, "low", change->low);
     hd_build_number(builder, object, "high", change->high);
     hd_build_number(builder, object, "before", change->before);

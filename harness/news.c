@@ -139,7 +139,7 @@ static void say_level(FILE *to, const hd_trend *trend, const hd_news *news) {
     const hd_series *series = &trend->series[news->series];
     const hd_change *change = &series->changes[news->cost][news->first];
     hd_news_say_series(to, series);
-    fprintf(to, ": %.3g times", change->after / change->before);
+    fprintf(to, ": %.3g times", change->ratio);
     if (change->low > 0 && isfinite(change->high)) fprintf(to, " (%.3g to %.3g)", change->low, change->high);
     if (news->cost != HD_COST_TIME)
         fprintf(to, ", %.4g MB instead of %.4g,", change->after / 1e6, change->before / 1e6);

@@ -1,5 +1,7 @@
 /* hyperdrift history changes, as a user meets it: after real checks, with faults planted in some. */
+#include "nights.h"
 #include "program.h"
+#include "trend.h"
 
 static const char *path;
 
@@ -47,7 +49,7 @@ Test(command_changes, tell_of_nothing_where_nothing_changed) {
     expect_out("learning: blobs-logistic forward on cpu (");
     expect_out("learning: blobs-logistic reverse on cpu (another, ");
     expect_out(", 1 thread): nights that lack before a change can be found: time 2");
-    expect_out(", memory 24, device memory 24\n");
+    expect_out(", memory 24\n");
     expect_out("\n4 runs, ");
     expect_no("numbers");
     expect_no("disagreement");
@@ -131,6 +133,32 @@ Test(command_changes, are_one_json_document) {
     cr_expect_eq(json_array_size(program_value(json, "learning")), 2);
     cr_expect_eq(json_integer_value(program_value(json, "learning.0.nights_lacking.time")), 23);
     json_decref(json);
+}
+
+static void slow_down(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    (void)series, (void)verdict;
+    if (night >= 30) record->seconds.total *= night % 2 ? 1.2 : 1.3;
+}
+
+Test(command_changes, give_a_ratio_and_its_interval) {
+    hd_history history = nights_open(path);
+    hd_trend trend;
+    hd_error error;
+    nights_add(&history, "alpha", 0, 35, 1, slow_down);
+    cr_assert_eq(hd_trend_load(&history, &trend, &error), HD_OK, "%s", error.message);
+    hd_history_close(&history);
+    cr_assert_eq(trend.series[0].change_count[HD_COST_TIME], 1);
+    const hd_change *change = &trend.series[0].changes[HD_COST_TIME][0];
+    hyperdrift("history", "changes", path, "--json");
+    cr_expect_eq(program.status, 1, "%s", program.err);
+    json_t *json = program_json();
+    cr_expect_str_eq(json_string_value(program_value(json, "changes.0.kind")), "slower");
+    cr_expect_eq(json_real_value(program_value(json, "changes.0.ratio")), change->ratio);
+    cr_expect_eq(json_real_value(program_value(json, "changes.0.low")), change->low);
+    cr_expect_eq(json_real_value(program_value(json, "changes.0.high")), change->high);
+    cr_expect_neq(change->ratio, change->after / change->before, "nothing tells them apart");
+    json_decref(json);
+    hd_trend_free(&trend);
 }
 
 Test(command_changes, refuse_what_is_no_history_or_no_run) {
