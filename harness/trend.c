@@ -17,7 +17,8 @@ static const char series_sql[] =
     HD_PLACES_SQL "SELECT id, experiment, experiment_sha256, data_sha256, mode, device, machine, threads "
                   "FROM series JOIN kind ON series.id = kind.series ORDER BY rank";
 static const char costs_sql[] =
-    HD_PLACES_SQL "SELECT rank, place, seconds, operations, sgemm_rate, peak_bytes, device_bytes "
+    HD_PLACES_SQL "SELECT rank, place, seconds, operations, sgemm_rate, peak_bytes, "
+                  "iif(launches > 0, device_bytes, 0) "
                   "FROM record NOT INDEXED JOIN night USING (run) JOIN kind USING (series) "
                   "LEFT JOIN timing ON timing.record = record.id ORDER BY rank, place";
 static const char verdicts_sql[] =

@@ -31,7 +31,9 @@ typedef struct hd_trend_point {
                     rate was not measured */
     double seconds;       /* median, as measured; NaN: no time was kept */
     double memory;        /* the most a process held, in bytes; 0: not known */
-    double device_memory; /* the most the device held; 0 where there is none */
+    double device_memory; /* the most that a device which launches kernels held; 0 on any other, which is the
+                             host: what it holds is part of `memory`, and its changes are told as that one's
+                             alone */
     double budget;     /* the largest share of a tolerance (Inf for NaN), of all verdicts on the records; NaN
                           where there was none */
     const char *worst; /* the quantity that used it, "" if none; the trend's */

@@ -69,7 +69,8 @@ static inline void nights_fill(size_t night, size_t series, size_t step, hd_reco
                                   .differentiate = 0.4 * seconds,
                                   .validation = 0.09 * seconds};
     record->peak_bytes = (100 + 10 * series) << 20;
-    record->device_bytes = cuda ? (50 + 5 * series) << 20 : 0;
+    record->launches = cuda ? 1000 * (series + 1) : 0;
+    record->device_bytes = (50 + 5 * series) << 20;
     record->data_bytes = record->device_bytes / 2;
     json_object_set_new(record->provenance, "cpu", json_string("AMD EPYC"));
     json_object_set_new(record->provenance, "threads", json_integer(cuda ? 1 : 2));

@@ -77,7 +77,7 @@ Test(trend, of_one_night_has_points_and_no_changes) {
     cr_assert_eq(series.count, 1);
     const hd_trend_point *point = &series.points[0];
     cr_expect_eq(point->memory, 100 << 20);
-    cr_expect_eq(point->device_memory, 0);
+    cr_expect_eq(point->device_memory, 0, "the host's is the process's");
     cr_expect_float_eq(point->budget, 0.3, 0.01);
     cr_expect_str_eq(point->worst, "hypergradient rho_l1_0");
     cr_expect_eq(series.change_count[HD_COST_TIME], 0);
@@ -227,12 +227,12 @@ Test(trend, puts_hosts_and_clocks_that_went_back_in_one_order) {
 static void slow_down(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)verdict;
     if (series == 1 && night >= 40) record->seconds.total *= 1.15;
-    if (series == 0 && night >= 40) record->peak_bytes += 10 << 20;
+    if (series == 0 && night >= 40) record->peak_bytes += 10 << 20, record->device_bytes += 10 << 20;
     if (series == 2 && night >= 40) record->device_bytes += 10 << 20;
     if (series == 3 && night >= 40) record->seconds.total *= 2, record->sgemm_rate /= 2;
 }
 
-Test(trend, finds_a_step_where_it_is_and_takes_no_slow_machine_for_one) {
+Test(trend, finds_a_step_where_it_is_once_and_takes_no_slow_machine_for_one) {
     keep(60, 4, slow_down);
     load();
     cr_assert_eq(trend.series_count, 4);
