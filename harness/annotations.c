@@ -45,6 +45,5 @@ void hd_annotations_print(FILE *to, const hd_findings *findings) {
                     print_figure(to, verdict, &verdict->judgements[j]);
         }
     if (count > HD_ANNOTATIONS_MOST)
-        fprintf(to, "::notice title=hyperdrift::and %zu more failures, see the report\n",
-                count - HD_ANNOTATIONS_MOST);
+        fprintf(to, "::notice title=hyperdrift::and %zu more, see the report\n", count - HD_ANNOTATIONS_MOST);
 }

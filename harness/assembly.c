@@ -222,10 +222,10 @@ static void print_part(FILE *to, const hd_part *part, size_t shards) {
 
 static void print_bits(FILE *to, const hd_assembly *assembly) {
     fprintf(to,
-            "  %zu records in the exact arithmetic, %zu of them made again elsewhere: ", assembly->records,
-            assembly->compared);
+            "  %zu record%s in the exact arithmetic, %zu of them made again elsewhere: ", assembly->records,
+            assembly->records == 1 ? "" : "s", assembly->compared);
     if (assembly->difference_count)
-        fprintf(to, "%zu have other bits\n", assembly->difference_count);
+        fprintf(to, "%zu with other bits\n", assembly->difference_count);
     else
         fprintf(to, "%s\n", assembly->compared ? "the same bits" : "nothing to compare");
 }
@@ -233,7 +233,8 @@ static void print_bits(FILE *to, const hd_assembly *assembly) {
 void hd_assembly_print(FILE *to, const hd_assembly *assembly, bool quiet) {
     size_t there = assembly->shards - assembly->missing;
     if (!quiet && assembly->name)
-        fprintf(to, "matrix %s: %zu of %zu shards\n", assembly->name, there, assembly->shards);
+        fprintf(to, "matrix %s: %zu of %zu shard%s\n", assembly->name, there, assembly->shards,
+                assembly->shards == 1 ? "" : "s");
     if (!quiet && !assembly->name) fputs("runs of no matrix, the last one of each host:\n", to);
     for (size_t i = 0; !quiet && i < assembly->part_count; i++)
         print_part(to, &assembly->parts[i], assembly->shards);

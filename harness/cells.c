@@ -101,7 +101,8 @@ static void print_text(const hd_options *options, const hd_cells *cells) {
         count++;
     }
     if (options->shards)
-        printf("%zu of %zu cells, shard %zu/%zu\n", count, cells->matrix, options->shard, options->shards);
+        printf("%zu of %zu cell%s, shard %zu/%zu\n", count, cells->matrix, cells->matrix == 1 ? "" : "s",
+               options->shard, options->shards);
     else
         printf("%zu cell%s\n", count, count == 1 ? "" : "s");
 }

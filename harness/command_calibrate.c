@@ -56,7 +56,7 @@ static hd_status verify(const hd_calibration *calibration, const hd_options *opt
     if (status != HD_OK) return status;
     tell_verification(calibration->subject, &verification, document);
     if (hd_verification_holds(&verification)) return HD_OK;
-    return hd_fail(error, HD_DIFFERENT, "%s: %zu alarms in %zu records are more than the stated rate of %g",
+    return hd_fail(error, HD_DIFFERENT, "%s: alarms: %zu in %zu records, more than the stated rate of %g",
                    calibration->subject->experiment.name, verification.alarms, verification.records,
                    HD_FALSE_ALARMS);
 }

@@ -261,9 +261,9 @@ static hd_status weigh_decisions(hd_explaining *x, const hd_explanation *e, json
     hd_hyperparameter h = variant.experiment.hyper[hyper];
     say(x,
         "\nRecord %zu: %s, printed %.8g, %+.3g from what no component explains.\nDecisions at kinks that "
-        "random "
-        "rounding turns in %zu replicas, and what each is worth in it:\n",
-        printed->record, e->quantity, printed->hyper[hyper].hypergradient, e->gap, x->options->replicas);
+        "random rounding turns in %zu replica%s, and what each is worth in it:\n",
+        printed->record, e->quantity, printed->hyper[hyper].hypergradient, e->gap, x->options->replicas,
+        x->options->replicas == 1 ? "" : "s");
     status = hd_reach_measure(&variant, printed->step, h.kind == HD_RHO_L1 ? h.layer : SIZE_MAX,
                               x->options->replicas, &reach, error);
     if (status == HD_OK) {
@@ -283,7 +283,7 @@ static hd_status weigh_decisions(hd_explaining *x, const hd_explanation *e, json
             sets.gap, agreement, sets.allowed);
         if (sets.found)
             say(x,
-                "%zu sets of these decisions fill it, the smallest of %zu (off by %.2g): possible, not "
+                "Sets of these decisions that fill it: %zu, the smallest of %zu (off by %.2g): possible, not "
                 "proved.\n",
                 sets.found, sets.smallest, sets.nearest);
         else

@@ -56,7 +56,8 @@ static hd_status verify(const hd_options *options, hd_history *history, hd_error
     hd_sql sql = {.history = history, .doing = "was verified", .error = error};
     sql.status = hd_history_verify(history, error);
     int64_t runs = hd_sql_whole(&sql, "SELECT count(*) FROM run");
-    if (sql.status == HD_OK) printf("%s: %lld runs, all whole\n", history->path, (long long)runs);
+    if (sql.status == HD_OK)
+        printf("%s: %lld run%s, all whole\n", history->path, (long long)runs, runs == 1 ? "" : "s");
     return sql.status;
 }
 
@@ -83,10 +84,10 @@ static hd_status export(const hd_options *options, hd_history *history, hd_error
 /* --- prune, recover --- */
 
 static void print_pruned(const hd_options *options, const hd_pruned *pruned) {
-    printf("%s %zu of %zu runs", options->dry_run ? "would forget" : "forgot", pruned->runs, pruned->of);
+    printf("%s %zu of %zu run%s", options->dry_run ? "would forget" : "forgot", pruned->runs, pruned->of,
+           pruned->of == 1 ? "" : "s");
     if (pruned->runs) printf(", started from %s to %s", pruned->first, pruned->last);
-    printf("; %zu older than %zu nights stay: a number changed there\n", pruned->old_kept,
-           options->keep_nights);
+    printf("; older, but kept for a number that changed there: %zu\n", pruned->old_kept);
     if (options->dry_run || !pruned->runs) return;
     if (pruned->vacuumed)
         printf("the file is %zu bytes smaller, of %zu\n", pruned->freed, pruned->bytes);
@@ -111,10 +112,10 @@ static hd_status recover(const hd_options *options, hd_history *history, hd_erro
     status = hd_history_recover(history, &into, &saved, &found, error);
     hd_history_close(&into);
     if (status != HD_OK) return status;
-    printf("%zu of %zu runs saved in %s\n", saved, found, options->out);
+    printf("%zu of %zu run%s saved in %s\n", saved, found, found == 1 ? "" : "s", options->out);
     if (saved == found && found) return HD_OK;
-    return hd_fail(error, HD_INVALID, "%s: %zu runs cannot be read whole and are lost", history->path,
-                   found - saved);
+    return hd_fail(error, HD_INVALID, "%s: %zu run%s cannot be read whole: lost", history->path,
+                   found - saved, found - saved == 1 ? "" : "s");
 }
 
 /* --- the command --- */

@@ -103,7 +103,8 @@ static void conclude(hd_merging *merging) {
         json_decref(document);
         return;
     }
-    printf("%s: %zu runs came, %zu were there already\n", path, merging->copied, merging->there);
+    printf("%s: %zu new run%s, %zu there already\n", path, merging->copied, merging->copied == 1 ? "" : "s",
+           merging->there);
     printf("%zu passed, %zu failed, %zu skipped\n", merging->passed, merging->failed, merging->skipped);
 }
 

@@ -267,7 +267,7 @@ static void describe_kinks(const hd_drift *drift, hd_diagnosis *d, size_t hyper)
         if (hd_cause_share(&d->kinks, j) > MOST) hyper = j;
     if (hyper == SIZE_MAX) return;
     snprintf(d->evidence + length, sizeof d->evidence - length,
-             " %zu decisions at kinks fell differently; taken the other way they carry %.0f%% of the "
+             " Decisions at kinks fell differently (%zu); taken the other way they carry %.0f%% of the "
              "difference in "
              "%s.",
              d->kink_count, 100 * hd_cause_share(&d->kinks, hyper),

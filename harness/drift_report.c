@@ -292,7 +292,7 @@ static void print_site(FILE *to, const char *what, const hd_site *site) {
     if (d->range_count) fprintf(to, " elements");
     for (size_t r = 0; r < d->range_count && r < 6; r++)
         fprintf(to, "%s %zu..%zu", r ? "," : "", d->ranges[r].from, d->ranges[r].to);
-    if (d->range_count > 6) fprintf(to, ", %zu ranges more", d->range_count - 6);
+    if (d->range_count > 6) fprintf(to, ", and %zu more", d->range_count - 6);
     if (d->differing != SIZE_MAX) fprintf(to, "; %zu of %zu differ", d->differing, d->elements);
     hd_elements pixels;
     if (pixels_of(site, &pixels)) fprintf(to, "; pixels %zu..%zu", pixels.from, pixels.to);
@@ -352,7 +352,7 @@ static void print_growth(FILE *to, const hd_drift *drift, bool all) {
         print_number(to, g->added[HD_FOLLOW_ROUNDING]);
         fputc('\n', to);
     }
-    if (left_out) fprintf(to, "  (%zu tensors more differ: --verbose, or --json)\n", left_out);
+    if (left_out) fprintf(to, "  (%zu more that differ: --verbose, or --json)\n", left_out);
 }
 
 /* The largest share of an event in any hypergradient, if it was measured. */

@@ -58,8 +58,8 @@ static void end_row(hd_markdown *markdown) {
 
 static void end_table(hd_markdown *markdown) {
     if (markdown->left_out)
-        add(markdown, "\n%zu more rows are left out: a summary is shown up to %d bytes.\n",
-            markdown->left_out, HD_MARKDOWN_MOST);
+        add(markdown, "\n%zu more row%s left out: a summary is shown up to %d bytes.\n", markdown->left_out,
+            markdown->left_out == 1 ? " is" : "s are", HD_MARKDOWN_MOST);
     fputc('\n', markdown->to);
 }
 

@@ -140,7 +140,8 @@ static void write_quantities(hd_html *html, const hd_node *check) {
         hd_html_add(html, "<h3>Figures</h3>\n");
         if (past)
             write_figures(html, "What failed, and what is known, worst first", &quantities, figures, past);
-        hd_html_add(html, "<details><summary>%zu figures that passed</summary>\n", count - past);
+        hd_html_add(html, "<details><summary>%zu figure%s that passed</summary>\n", count - past,
+                    count - past == 1 ? "" : "s");
         write_figures(html, "What passed, nearest to its tolerance first", &quantities, figures + past,
                       count - past);
         hd_html_add(html, "</details>\n");

@@ -57,7 +57,8 @@ static void write_heading(hd_html *html, const hd_node *drift) {
         hd_node width = hd_node_element(&dims, l);
         hd_html_add(html, "%s%zu", l ? "–" : "", hd_node_size(&width, NULL));
     }
-    hd_html_add(html, ", %zu steps</p>\n", hd_node_size(drift, "steps"));
+    hd_html_add(html, ", %zu step%s</p>\n", hd_node_size(drift, "steps"),
+                hd_node_size(drift, "steps") == 1 ? "" : "s");
     write_verdict(html, drift);
     hd_html_add(html, "<p>%s</p>\n<p>%zu of %zu tensors compared differ.</p>\n",
                 hd_node_text(drift, "evidence"), hd_node_size(drift, "differing"),
@@ -128,7 +129,7 @@ static void write_elements(hd_html *html, const hd_node *site) {
         hd_html_add(html, "%s%zu", r ? ", " : "", ends[0]);
         if (ends[1] != ends[0]) hd_html_add(html, "–%zu", ends[1]);
     }
-    if (count > RANGES_SHOWN) hd_html_add(html, " and %zu ranges more", count - RANGES_SHOWN);
+    if (count > RANGES_SHOWN) hd_html_add(html, " and %zu more", count - RANGES_SHOWN);
     hd_html_add(html, "</dd>");
 }
 

@@ -50,7 +50,8 @@ static void write_differences(hd_html *html, const hd_account *account, bool *be
     }
     if (account->difference_count <= ITEMS) return;
     separate(html, begun);
-    hd_html_add(html, "%zu more differences", account->difference_count - ITEMS);
+    hd_html_add(html, "%zu more difference%s", account->difference_count - ITEMS,
+                account->difference_count - ITEMS == 1 ? "" : "s");
 }
 
 bool hd_page_news(hd_html *html, const hd_story *story, size_t night) {

@@ -249,11 +249,11 @@ static void write_introduction(hd_html *html, const hd_trend *trend, const hd_ti
             "nights. It leads to the night in it that failed or changed a level, else to its last.</p>\n",
             days->stretch);
     if (learning)
-        hd_html_add(html,
-                    "<p class=\"note\">%zu of %zu series are still learning: they have too few nights for a "
-                    "change of "
-                    "level to be told from chance.</p>\n",
-                    learning, trend->series_count);
+        hd_html_add(
+            html,
+            "<p class=\"note\">Still learning: %zu of %zu series, with too few nights for a change of "
+            "level to be told from chance.</p>\n",
+            learning, trend->series_count);
 }
 
 hd_status hd_page_series(hd_html *html, const hd_story *story, hd_error *error) {

@@ -146,8 +146,8 @@ hd_status hd_rounds(const hd_options *options, char *const *words, size_t count,
     hd_status worst = hd_cells_of(options, words, count, &cells, &error);
     if (worst != HD_OK) hd_complain(HD_OK, &error);
     if (options->shards && worst == HD_OK && !cells.count)
-        fprintf(stderr, "shard %zu/%zu has none of the %zu cells\n", options->shard, options->shards,
-                cells.matrix);
+        fprintf(stderr, "shard %zu/%zu is empty: the matrix has %zu cell%s\n", options->shard,
+                options->shards, cells.matrix, cells.matrix == 1 ? "" : "s");
     for (size_t i = 0; i < cells.count;) {
         hd_span under = {cells.cells + i, 0};
         const hd_cell *first = under.cells;

@@ -37,7 +37,7 @@ Test(command_merge, gives_what_one_machine_would_have_given) {
     expect_has(program.out, "matrix m: 2 of 2 shards\n");
     expect_has(program.out,
                "12 records in the exact arithmetic, 0 of them made again elsewhere: nothing to compare\n");
-    expect_has(program.out, ": 2 runs came, 0 were there already\n");
+    expect_has(program.out, ": 2 new runs, 0 there already\n");
     hyperdrift("check", "blobs-logistic", "blobs-one-hidden", "-q");
     cr_expect_eq(merged, passed());
 }
@@ -48,13 +48,13 @@ Test(command_merge, changes_nothing_when_it_is_done_again_nor_where_it_reads) {
     size_t size = get_bytes(path_of("2.sqlite"), before, sizeof before);
     hyperdrift("merge", path_of("1.sqlite"), path_of("2.sqlite"));
     cr_expect_eq(program.status, 0, "%s", program.err);
-    expect_has(program.out, ": 1 runs came, 0 were there already\n");
+    expect_has(program.out, ": 1 new run, 0 there already\n");
     cr_expect_eq(get_bytes(path_of("2.sqlite"), after, sizeof after), size);
     cr_expect_arr_eq(before, after, size);
     size = get_bytes(path_of("1.sqlite"), before, sizeof before);
     hyperdrift("merge", path_of("1.sqlite"), path_of("2.sqlite"), path_of("1.sqlite"));
     cr_expect_eq(program.status, 0, "%s", program.err);
-    expect_has(program.out, ": 0 runs came, 3 were there already\n");
+    expect_has(program.out, ": 0 new runs, 3 there already\n");
     cr_expect_eq(get_bytes(path_of("1.sqlite"), after, sizeof after), size);
     cr_expect_arr_eq(before, after, size);
 }
@@ -114,7 +114,7 @@ Test(command_merge, goes_on_without_a_file_that_is_no_history) {
     expect_has(program.err, "broken.sqlite: ");
     expect_has(program.err, "none.sqlite: ");
     expect_has(program.out, "shard 2/2 of matrix m is missing\n");
-    expect_has(program.out, ": 1 runs came, 0 were there already\n");
+    expect_has(program.out, ": 1 new run, 0 there already\n");
 }
 
 Test(command_merge, is_told_what_it_needs) {

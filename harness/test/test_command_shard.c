@@ -62,7 +62,7 @@ Test(command_shard, says_where_it_has_nothing_to_do) {
         cr_expect_eq(program.status, 0, "%s", program.err);
         if (!program.err[0]) continue;
         idle++;
-        expect_has(program.err, "/3 has none of the 1 cells\n");
+        expect_has(program.err, "/3 is empty: the matrix has 1 cell\n");
         cr_expect_str_eq(program.out, "0 passed, 0 failed, 0 skipped\n");
     }
     cr_expect_eq(idle, 2);

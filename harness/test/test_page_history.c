@@ -92,7 +92,7 @@ Test(history_page, tells_of_a_first_night) {
                                         "<a href=\"#r1\">Run 1</a>: the host’s first.",
                                         "learning: 1 of 25 nights",
                                         "No change of level has been found",
-                                        "4 of 4 series are still learning"};
+                                        "Still learning: 4 of 4 series"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) markup_expect_has(page, parts[i]);
     cr_expect_eq(markup_count(page, "<svg"), 3 + 4, "three for cpu, four for cuda");
     free(page);
