@@ -76,17 +76,20 @@ static void make_history(size_t nights, size_t series, nights_plan *plan) {
     hd_history_close(&history);
 }
 
+static char *page_of(size_t nights, size_t series, nights_plan *plan) {
+    make_history(nights, series, plan);
+    return page_of_file();
+}
+
 Test(history_page, says_that_a_history_is_empty) {
-    make_history(0, 0, NULL);
-    char *page = page_of_file();
+    char *page = page_of(0, 0, NULL);
     markup_expect_has(page, "No run has been kept in it yet.");
     markup_expect_not(page, "<svg");
     free(page);
 }
 
 Test(history_page, tells_of_a_first_night) {
-    make_history(1, 4, NULL);
-    char *page = page_of_file();
+    char *page = page_of(1, 4, NULL);
     static const char *const parts[] = {"1 run of 1 host, 1 Dec 2025; 4 series.",
                                         "alpha, 1 Dec 2025, 02:00 UTC, commit c000000: pass",
                                         "<a href=\"#r1\">Run 1</a>: the host’s first.",
@@ -110,8 +113,7 @@ static void turns(size_t night, size_t series, hd_record *record, hd_verdict *ve
 }
 
 Test(history_page, tells_of_what_changed_when_and_where) {
-    make_history(40, 4, turns);
-    char *page = page_of_file();
+    char *page = page_of(40, 4, turns);
     static const char *const parts[] = {
         "<p class=\"verdict bad\"><small>alpha, 9 Jan 2026, 02:00 UTC, commit c000005: fail</small>",
         "weights W_1 l2<small>synthetic-0, hyper-iteration 0, forward, cuda, by golden</small>",
@@ -152,8 +154,7 @@ static void other_bits(size_t night, size_t series, hd_record *record, hd_verdic
 }
 
 Test(history_page, tells_of_machines_that_disagree) {
-    make_history(2, 4, other_bits);
-    char *page = page_of_file();
+    char *page = page_of(2, 4, other_bits);
     markup_expect_has(page, "Machines disagree on 1 series, see below.");
     const char *table = strstr(page, "Machines that disagree</h3>");
     cr_assert_not_null(table);
@@ -189,8 +190,7 @@ static void without_numbers(size_t night, size_t series, hd_record *record, hd_v
 }
 
 Test(history_page, draws_what_is_not_a_number_and_what_was_not_measured) {
-    make_history(4, 1, without_numbers);
-    char *page = page_of_file();
+    char *page = page_of(4, 1, without_numbers);
     markup_expect_has(page, "not measured");
     markup_expect_has(page, "forward ∞ % failed");
     free(page);
@@ -202,8 +202,7 @@ static void renamed(size_t night, size_t series, hd_record *record, hd_verdict *
 }
 
 Test(history_page, tells_experiments_of_one_name_apart_by_their_hashes) {
-    make_history(4, 2, renamed);
-    char *page = page_of_file();
+    char *page = page_of(4, 2, renamed);
     markup_expect_has(page, "synthetic-0 <small>eeeeeeee, data bbbbbbbb</small>");
     markup_expect_has(page, "synthetic-0 <small>00000000, data bbbbbbbb</small>");
     cr_expect_eq(markup_count(page, "not run since"), 2, "the ones of before");
