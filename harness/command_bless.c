@@ -33,9 +33,6 @@ static hd_status check_permission(const hd_options *options, char commit[HD_LABE
     if (ci && ci[0])
         return hd_fail(error, HD_INVALID,
                        "bless: refused where CI is set: a golden needs a person and a reason");
-    if (options->set_count)
-        return hd_fail(error, HD_INVALID,
-                       "bless: --set is refused: a golden belongs to an experiment as its file has it");
     hd_status status = check_reason(options->reason, error);
     if (status == HD_OK) status = hd_tree_commit(hd_data_root(), HD_COMMIT, commit, HD_LABEL, error);
     return status == HD_OK ? hd_probation_possible(error) : status;
@@ -125,10 +122,11 @@ static hd_status tell_changes(const hd_options *options, const char *experiment,
         if (!options->quiet) hd_report_tolerances(stdout, now);
     }
     if (loosened == 0 || options->loosen) return HD_OK;
-    return hd_fail(error, HD_DIFFERENT,
-                   "%s: %zu tolerances would be looser than they are: refused, nothing is written (--loosen "
-                   "accepts it, and --reason is kept in the golden)",
-                   experiment, loosened);
+    return hd_fail(
+        error, HD_DIFFERENT,
+        "%s: %zu tolerance%s would be looser: refused, nothing is written (--loosen accepts it, and "
+        "--reason is kept in the golden)",
+        experiment, loosened, loosened == 1 ? "" : "s");
 }
 
 /* --- blessing --- */
@@ -148,10 +146,6 @@ static bool tell_lineage(const hd_ledger *ledger, const char *experiment, const 
     return true;
 }
 
-static hd_status try_faults(const void *root, const char *experiment, const char *folder, hd_error *error) {
-    return hd_probation(root, experiment, folder, error);
-}
-
 /* Puts the goldens in the place of those that are there, if anything changes and nothing is against it. */
 static hd_status replace(const hd_options *options, hd_ledger *ledger, const char *experiment,
                          const hd_goldens *goldens, hd_error *error) {
@@ -165,10 +159,10 @@ static hd_status replace(const hd_options *options, hd_ledger *ledger, const cha
     if (status == HD_OK && changes == 0 && stands) {
         printf("%s: nothing changes, nothing is written\n", experiment);
     } else if (status == HD_OK) {
-        status = hd_place(ledger, hd_data_root(), &was, goldens, try_faults, hd_data_root(), error);
+        status = hd_place(ledger, hd_data_root(), &was, goldens, hd_probation, error);
         if (status == HD_OK)
-            printf("%s: %s %s: %s (%zu figures change)\n", ledger->path, goldens->steps[0].blessed.date,
-                   experiment, goldens->steps[0].blessed.reason, changes);
+            printf("%s: %s %s: %s (%zu figure%s)\n", ledger->path, goldens->steps[0].blessed.date, experiment,
+                   goldens->steps[0].blessed.reason, changes, changes == 1 ? " changes" : "s change");
     }
     hd_goldens_free(&was);
     return status;

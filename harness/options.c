@@ -200,8 +200,8 @@ static const hd_option option_list[] = {
      "cpu, reference, cuda, or all: those that are there (default: cpu); extended: the reference in long "
      "double"},
     {"require", 0, "DEVICE", RUN | CHECK, set_required, 0, 0, "under --device all, its absence is an error"},
-    {"set", 0, "SECTION.KEY=VALUE", RUN | CHECK | BENCH | CALIBRATE | BLESS, add_setting, 0, 0,
-     "override one setting of the experiments, which bless refuses; may be repeated"},
+    {"set", 0, "SECTION.KEY=VALUE", RUN | CHECK | BENCH | CALIBRATE, add_setting, 0, 0,
+     "override one setting of the experiments; may be repeated"},
     {"out", 'o', "DIR", RUN | CHECK | CAPTURE | REPORT | EXPORT | RECOVER, set_name, AT(out), 0,
      "keep records and weights in DIR/<experiment>/<device>/<mode>/; all but run and check: the file"},
     {"resume", 0, NULL, RUN | CHECK, set_flag, AT(resume), 0,

@@ -114,7 +114,7 @@ static hd_status put_in_place(const hd_places *places, hd_error *error) {
 }
 
 hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, const hd_goldens *goldens,
-                   hd_placing_judge *judge, const void *context, hd_error *error) {
+                   hd_placing_judge *judge, hd_error *error) {
     const char *experiment = goldens->steps[0].reference.experiment;
     hd_places places;
     hd_goldens written = {0};
@@ -125,7 +125,7 @@ hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, c
     status = make(places.hidden, error);
     if (status == HD_OK) status = try_exchange(&places, error);
     if (status == HD_OK) status = write_hidden(&places, goldens, &written, error);
-    if (status == HD_OK) status = judge(context, experiment, places.hidden, error);
+    if (status == HD_OK) status = judge(root, experiment, places.hidden, error);
     if (status == HD_OK) status = hd_ledger_append(ledger, was, &written, error);
     if (status == HD_OK) status = put_in_place(&places, error);
     hd_scratch_remove(places.hidden);

@@ -10,8 +10,9 @@
 
 #include "ledger.h"
 
-/* Decides on goldens that lie in folder, before they come into place: HD_OK, or what keeps them out. */
-typedef hd_status hd_placing_judge(const void *context, const char *experiment, const char *folder,
+/* Decides on goldens that lie in folder, before they come into place under root: HD_OK, or what keeps them
+ * out. */
+typedef hd_status hd_placing_judge(const char *root, const char *experiment, const char *folder,
                                    hd_error *error);
 
 /* Puts an experiment's goldens into place, in the stead of `was`, which are those that are there. The
@@ -20,6 +21,6 @@ typedef hd_status hd_placing_judge(const void *context, const char *experiment, 
  * than goldens; else the judge's errors. In each case all is as it was. (Where an exchange fails that could
  * be done when it was tried out, the entry stays, and is told as unplaced.) */
 hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, const hd_goldens *goldens,
-                   hd_placing_judge *judge, const void *context, hd_error *error);
+                   hd_placing_judge *judge, hd_error *error);
 
 #endif

@@ -32,17 +32,18 @@ int renameat2(int from, const char *old, int to, const char *new, unsigned flags
     return (int)syscall(SYS_renameat2, from, old, to, new, flags);
 }
 
-static hd_status agree(const void *context, const char *experiment, const char *where, hd_error *why) {
-    (void)context, (void)experiment, (void)where, (void)why;
+static hd_status agree(const char *root, const char *experiment, const char *where, hd_error *why) {
+    (void)root, (void)experiment, (void)where, (void)why;
     return HD_OK;
 }
 
-/* Looks at what it is to judge: whole goldens, not in their place yet; and refuses them. */
-static hd_status refuse(const void *context, const char *experiment, const char *where, hd_error *why) {
+/* Looks at what it is to judge: two whole goldens, not in their place yet; and refuses them. */
+static hd_status refuse_two(const char *root, const char *experiment, const char *where, hd_error *why) {
     hd_goldens goldens;
+    cr_expect_str_eq(root, folder);
     cr_expect_str_eq(experiment, "small");
     cr_expect_eq(hd_goldens_load(where, &goldens, &error), HD_OK, "%s", error.message);
-    cr_expect_eq(goldens.count, *(const size_t *)context);
+    cr_expect_eq(goldens.count, 2);
     hd_goldens_free(&goldens);
     return hd_fail(why, HD_DIFFERENT, "refused");
 }
@@ -54,11 +55,11 @@ static hd_goldens in_place(void) {
 }
 
 /* Puts goldens in the place of those that are there. */
-static hd_status place(const hd_goldens *goldens, hd_placing_judge *judge, const void *context) {
+static hd_status place(const hd_goldens *goldens, hd_placing_judge *judge) {
     hd_ledger ledger;
     hd_goldens was = in_place();
     hd_status status = hd_ledger_open(folder, &ledger, &error);
-    if (status == HD_OK) status = hd_place(&ledger, folder, &was, goldens, judge, context, &error);
+    if (status == HD_OK) status = hd_place(&ledger, folder, &was, goldens, judge, &error);
     hd_ledger_close(&ledger);
     hd_goldens_free(&was);
     return status;
@@ -66,7 +67,7 @@ static hd_status place(const hd_goldens *goldens, hd_placing_judge *judge, const
 
 static void place_new(size_t count, const char *date, double eta) {
     hd_goldens goldens = sample_goldens(count, date, eta);
-    cr_assert_eq(place(&goldens, agree, NULL), HD_OK, "%s", error.message);
+    cr_assert_eq(place(&goldens, agree), HD_OK, "%s", error.message);
     hd_goldens_free(&goldens);
 }
 
@@ -106,10 +107,9 @@ Test(placing, puts_all_goldens_of_an_experiment_in_place) {
 }
 
 Test(placing, leaves_all_as_it_was_where_the_judge_refuses) {
-    size_t two = 2;
     place_new(3, FIRST, 1);
-    hd_goldens goldens = sample_goldens(two, SECOND, 2);
-    cr_expect_eq(place(&goldens, refuse, &two), HD_DIFFERENT);
+    hd_goldens goldens = sample_goldens(2, SECOND, 2);
+    cr_expect_eq(place(&goldens, refuse_two), HD_DIFFERENT);
     cr_expect_str_eq(error.message, "refused");
     expect_placed(3, FIRST, 1);
     hd_goldens_free(&goldens);
@@ -119,7 +119,7 @@ Test(placing, leaves_all_as_it_was_where_folders_cannot_be_exchanged) {
     place_new(1, FIRST, 1);
     hd_goldens goldens = sample_goldens(1, SECOND, 2);
     cannot_exchange = true;
-    cr_expect_eq(place(&goldens, agree, NULL), HD_UNAVAILABLE);
+    cr_expect_eq(place(&goldens, agree), HD_UNAVAILABLE);
     cr_expect_not_null(strstr(error.message, "cannot exchange two folders in one step"), "%s", error.message);
     expect_placed(1, FIRST, 1);
     hd_goldens_free(&goldens);
@@ -134,7 +134,7 @@ Test(placing, does_not_replace_a_folder_that_holds_other_files) {
         char name[40];
         snprintf(name, sizeof name, "golden/small/%s", others[i]);
         put_bytes(sample_path(name), "", 0);
-        cr_expect_eq(place(&goldens, agree, NULL), HD_INVALID, "%s", others[i]);
+        cr_expect_eq(place(&goldens, agree), HD_INVALID, "%s", others[i]);
         cr_expect_not_null(strstr(error.message, others[i]), "%s", error.message);
         cr_assert_eq(remove(sample_path(name)), 0);
     }
@@ -160,7 +160,7 @@ static bool place_until(const hd_goldens *goldens, size_t n) {
     if (child == 0) {
         ptrace(PTRACE_TRACEME, 0, NULL, NULL);
         raise(SIGSTOP);
-        _exit(place(goldens, agree, NULL) == HD_OK ? 0 : 1);
+        _exit(place(goldens, agree) == HD_OK ? 0 : 1);
     }
     int how;
     cr_assert(waitpid(child, &how, 0) == child && WIFSTOPPED(how));
