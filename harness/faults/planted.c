@@ -36,12 +36,24 @@ static void reverse_epoch(uint32_t *scheme, size_t count) {
     }
 }
 
+/* What an experiment lacks that the fault needs; NULL: nothing. */
+static const char *lacking(const hd_experiment *experiment) {
+    if (hd_fault_acts(HD_SHUFFLE_REVERSED) && experiment->epochs < 2) return "second epoch";
+    if (hd_fault_acts(HD_LABEL_FLIPPED) && experiment->steps <= hd_fault_catalogue[HD_LABEL_FLIPPED].step)
+        return "such step";
+    return NULL;
+}
+
 hd_status __real_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
                                  uint32_t disguise, hd_error *error);
 hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
                                  uint32_t disguise, hd_error *error);
 hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
                                  uint32_t disguise, hd_error *error) {
+    *setup = (hd_setup){.experiment = experiment};
+    if (lacking(experiment))
+        return hd_fail(error, HD_INVALID, "%s: the fault %s has no place in it: there is no %s",
+                       experiment->name, hd_fault_catalogue[hd_fault_chosen()].name, lacking(experiment));
     hd_status status = __real_hd_setup_create(setup, experiment, dataset, disguise, error);
     hd_problem *problem = &setup->problem;
     if (status != HD_OK) return status;

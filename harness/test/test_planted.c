@@ -33,6 +33,23 @@ Test(planted, a_fault_that_is_not_known_is_refused_with_a_list) {
     expect_said(program.err, "fault 'gremlin': not known");
 }
 
+Test(planted, a_fault_is_refused_by_an_experiment_that_has_no_place_for_it) {
+    setenv("HYPERDRIFT_FAULT", "shuffle-reversed", 1); /* one epoch */
+    with_faults("check", "faults-small-steps", "--seeds", "0-2", "-q");
+    cr_expect_eq(program.status, 2, "%s", program.err);
+    expect_said(program.err,
+                "faults-small-steps-seed-2: the fault shuffle-reversed has no place in it: there "
+                "is no second epoch");
+    setenv("HYPERDRIFT_FAULT", "label-flipped", 1); /* ten steps */
+    with_faults("check", "faults-small-steps", "-q");
+    cr_expect_eq(program.status, 2, "%s", program.err);
+    expect_said(program.err,
+                "faults-small-steps: the fault label-flipped has no place in it: there is no such "
+                "step");
+    with_faults("check", "blobs-deep", "--seeds", "4", "-q");
+    cr_expect_eq(program.status, 1, "%s", program.err);
+}
+
 Test(planted, the_program_itself_knows_no_faults) {
     setenv("HYPERDRIFT_FAULT", "divisor", 1);
     hyperdrift("check", "blobs-logistic", "-q");
