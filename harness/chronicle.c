@@ -21,7 +21,8 @@ typedef struct hd_telling {
     hd_chronicle *chronicle;
     hd_made *made; /* [made_count], by id; owned */
     size_t made_count;
-    const hd_made **last; /* [series_count] what made each series' newest record so far; owned */
+    const hd_made **last; /* [series_count][night_count + 1] what made each series' newest record so far: by
+                             the host's first run, and at the end on any host; owned */
     size_t night;         /* where the rows, in order of time, have come to */
 } hd_telling;
 
@@ -182,8 +183,8 @@ static size_t series_index(const hd_trend *trend, int64_t id) {
     return SIZE_MAX;
 }
 
-/* Each night's origins, and the differences to each series' night before. Many series share what they are
- * made by, and so its differences: a pair that was just compared is not compared again. */
+/* Each night's origins, and the differences to each series' night before on the host. Many series share what
+ * they are made by, and so its differences: a pair that was just compared is not compared again. */
 static void read_records(hd_telling *telling) {
     sqlite3_stmt *rows = hd_sql_prepare(
         &telling->sql,
@@ -191,6 +192,7 @@ static void read_records(hd_telling *telling) {
         "GROUP BY run.moment, run.id, record.series, record.provenance "
         "ORDER BY run.moment, run.id, record.series");
     const hd_made *compared[2] = {NULL, NULL};
+    const size_t nights = telling->trend->night_count;
     telling->night = 0;
     while (hd_sql_row(&telling->sql, rows)) {
         int64_t id = sqlite3_column_int64(rows, 2);
@@ -199,8 +201,10 @@ static void read_records(hd_telling *telling) {
         const hd_made *made = bsearch(&id, telling->made, telling->made_count, sizeof *made, by_id);
         if (!account || series == SIZE_MAX || !made) continue;
         add_origin(telling, account, made->origin);
-        const hd_made *before = telling->last[series];
-        telling->last[series] = made;
+        const hd_made **last = &telling->last[series * (nights + 1)];
+        const hd_made **on_host = &last[telling->trend->nights[telling->night].first];
+        const hd_made *before = *on_host ? *on_host : last[nights];
+        *on_host = last[nights] = made;
         if (!before || before == made || (before == compared[0] && made == compared[1])) continue;
         compare(telling, account, before->json, made->json);
         compared[0] = before;
@@ -307,7 +311,7 @@ hd_status hd_chronicle_load(const hd_history *history, const hd_trend *trend, hd
                           .chronicle = chronicle};
     *chronicle = (hd_chronicle){.nights = calloc(trend->night_count + 1, sizeof *chronicle->nights),
                                 .night_count = trend->night_count};
-    telling.last = calloc(trend->series_count + 1, sizeof(hd_made *));
+    telling.last = calloc(trend->series_count * (trend->night_count + 1) + 1, sizeof(hd_made *));
     if (chronicle->nights && telling.last) {
         for (size_t n = 0; n < trend->night_count; n++) find_before(trend, chronicle->nights, n);
         read_provenances(&telling);

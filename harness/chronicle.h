@@ -13,7 +13,8 @@ typedef struct hd_origin {
     size_t first, last; /* nights */
 } hd_origin;
 
-/* What is not as on a series' night before; of longer texts only the words that differ. */
+/* What is not as on a series' night before on the same host, or if that is new to it on any; of longer texts
+ * only the words that differ. */
 typedef struct hd_difference {
     char *key, *before, *after; /* owned */
 } hd_difference;

@@ -90,9 +90,11 @@ static void put_level(hd_builder *builder, json_t *object, const hd_trend *trend
 
 static void put_numbers(hd_builder *builder, json_t *object, const hd_trend *trend, const hd_news *news) {
     const hd_shift *most = hd_news_most(trend, news);
-    if (news->kind == HD_NEWS_DISAGREEMENT)
+    if (news->kind == HD_NEWS_DISAGREEMENT) {
+        put_night(builder, object, "last", &trend->nights[trend->disagreements[news->first].last]);
         put_series(builder, hd_build(builder, object, "other", json_object()),
                    &trend->series[trend->disagreements[news->first].other]);
+    }
     json_t *steps = hd_build(builder, object, "steps", json_array());
     for (size_t i = 0; i < news->count; i++)
         hd_build_element(builder, steps, json_integer((json_int_t)hd_news_shift(trend, news, i)->step));

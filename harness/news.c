@@ -53,20 +53,16 @@ static void gather_shifts(const hd_trend *trend, hd_list *list) {
     }
 }
 
-static size_t newest_night(const hd_series *series) {
-    return series->points[series->count - 1].night;
-}
-
 /* A machine that is gone contradicts the others once, on the night on which it shows. */
 static bool is_fresh(const hd_trend *trend, const hd_disagreement *one) {
     const hd_night *nights = trend->nights;
-    return nights[one->shift.since].newest ||
-           (nights[newest_night(&trend->series[one->shift.series])].newest &&
-            nights[newest_night(&trend->series[one->other])].newest);
+    return nights[one->shift.since].current ||
+           (nights[one->last].current && nights[one->shift.before].current);
 }
 
 static bool of_one(const hd_disagreement *a, const hd_disagreement *b) {
-    return a->other == b->other && a->shift.series == b->shift.series && a->shift.since == b->shift.since;
+    return a->other == b->other && a->shift.series == b->shift.series && a->last == b->last &&
+           a->shift.since == b->shift.since;
 }
 
 static void gather_disagreements(const hd_trend *trend, hd_list *list) {
@@ -203,20 +199,25 @@ static void say_numbers(FILE *to, const hd_trend *trend, const hd_news *news) {
 
 static void say_disagreement(FILE *to, const hd_trend *trend, const hd_news *news) {
     const hd_shift *most = hd_news_most(trend, news);
-    const hd_series *series = &trend->series[news->series],
-                    *other = &trend->series[trend->disagreements[news->first].other];
+    const hd_disagreement *one = &trend->disagreements[news->first];
+    const hd_series *series = &trend->series[news->series], *other = &trend->series[one->other];
+    const hd_night *here = &trend->nights[one->last], *there = &trend->nights[one->shift.before];
     hd_news_say_series(to, series);
+    if (other == series) fprintf(to, " of host %s", here->host);
     say_steps(to, trend, news);
     fputs(" has not the bits of ", to);
-    hd_news_say_series(to, other);
+    if (other == series)
+        fprintf(to, "host %s", there->host);
+    else
+        hd_news_say_series(to, other);
     fputs(": ", to);
     say_most(to, most);
     fputs("; since ", to);
     say_run(to, &trend->nights[most->since]);
     fputs("; last on ", to);
-    say_run(to, &trend->nights[newest_night(series)]);
+    say_run(to, here);
     fputs(" and ", to);
-    say_run(to, &trend->nights[newest_night(other)]);
+    say_run(to, there);
 }
 
 void hd_news_say(FILE *to, const hd_trend *trend, const hd_news *news) {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 typedef enum hd_news_kind {
-    HD_NEWS_DISAGREEMENT, /* between two series */
+    HD_NEWS_DISAGREEMENT, /* between two series, or two hosts of one */
     HD_NEWS_NUMBERS,      /* changed */
     HD_NEWS_LEVEL         /* of time or memory */
 } hd_news_kind;
@@ -20,7 +20,7 @@ typedef struct hd_news {
     size_t first, count; /* in trend->disagreements, trend->shifts, or the series' changes of cost: those of
                             the series' hyper-iterations from one night on are one */
     bool fresh; /* found on the newest night: hd_trend_is_new; of a disagreement also one that is found again
-                   there, on both sides */
+                   there, on both sides. What a host that is gone found last is so no more */
     bool bad;   /* numbers, disagreements, and levels that rise */
 } hd_news;
 

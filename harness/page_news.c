@@ -97,10 +97,15 @@ static void write_numbers(hd_html *html, const hd_story *story, const hd_news *n
 
 static void write_disagreement(hd_html *html, const hd_story *story, const hd_news *news) {
     const hd_shift *most = hd_news_most(&story->trend, news);
-    const hd_series *other = &story->trend.series[story->trend.disagreements[news->first].other];
-    hd_page_series_name(html, &story->trend.series[news->series]);
+    const hd_disagreement *one = &story->trend.disagreements[news->first];
+    const hd_series *series = &story->trend.series[news->series], *other = &story->trend.series[one->other];
+    const hd_night *nights = story->trend.nights;
+    hd_page_series_name(html, series);
     write_steps(html, story, news);
-    hd_html_add(html, "<br/>not as on %s; %s", other->device, other->machine);
+    if (other == series)
+        hd_html_add(html, "<br/>on %s not as on %s", nights[one->last].host, nights[one->shift.before].host);
+    else
+        hd_html_add(html, "<br/>not as on %s; %s", other->device, other->machine);
     write_shift(html, most);
     write_night_cell(html, story, most->since);
 }

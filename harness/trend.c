@@ -64,10 +64,18 @@ static void take_night(sqlite3_stmt *row, hd_night *night) {
     night->clock_back = sqlite3_column_int(row, 11);
 }
 
-static bool is_newest(const hd_trend *trend, const hd_night *night) {
-    const hd_night *last = trend->nights + trend->night_count - 1;
-    while (strcmp(last->host, night->host) != 0) last--;
-    return last->moment - night->moment < HD_TREND_NIGHT;
+static size_t first_of_host(const hd_trend *trend, const hd_night *night) {
+    const hd_night *first = trend->nights;
+    while (strcmp(first->host, night->host) != 0) first++;
+    return (size_t)(first - trend->nights);
+}
+
+/* From here on hosts are told apart by their first runs. */
+static void place_night(const hd_trend *trend, hd_night *night) {
+    const hd_night *newest = trend->nights + trend->night_count - 1, *last = newest;
+    while (last->first != night->first) last--;
+    night->newest = last->moment - night->moment < HD_TREND_NIGHT;
+    night->current = night->newest && newest->moment - last->moment < HD_TREND_GONE;
 }
 
 static void load_nights(hd_sql *sql, hd_trend *trend) {
@@ -81,7 +89,8 @@ static void load_nights(hd_sql *sql, hd_trend *trend) {
     }
     sqlite3_finalize(row);
     for (size_t n = 0; n < trend->night_count; n++)
-        trend->nights[n].newest = is_newest(trend, &trend->nights[n]);
+        trend->nights[n].first = first_of_host(trend, &trend->nights[n]);
+    for (size_t n = 0; n < trend->night_count; n++) place_night(trend, &trend->nights[n]);
 }
 
 /* --- series --- */
@@ -287,5 +296,7 @@ void hd_trend_free(hd_trend *trend) {
 
 bool hd_trend_is_new(const hd_trend *trend, size_t series, size_t night) {
     const hd_series *of = &trend->series[series];
-    return of->points[of->count - 1].night == night && trend->nights[night].newest;
+    size_t last = of->count - 1; /* of the host's points */
+    while (trend->nights[of->points[last].night].first != trend->nights[night].first) last--;
+    return of->points[last].night == night && trend->nights[night].current;
 }

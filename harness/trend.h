@@ -11,16 +11,22 @@
  * be made of several. */
 #define HD_TREND_NIGHT (18 * 3600.0)
 
+/* A host whose newest night began so many seconds before the newest of all hosts or earlier does not run any
+ * more, or is late: what it found last is old. */
+#define HD_TREND_GONE (36 * 3600.0)
+
 /* A run, in order of time. */
 typedef struct hd_night {
     int64_t id;       /* run.id */
     double moment;    /* seconds since 1970 */
     char started[24]; /* 2026-11-23T02:00:00Z */
     char host[HD_MACHINE], version[HD_LABEL], commit[HD_LABEL];
+    size_t first; /* the host's first run, an index into the nights: the same for all of a host's */
     int status;
     size_t passed, failed, known, skipped;
     bool clock_back; /* its clock was behind that of the host's run before: it stands after that one */
     bool newest;     /* of its host's newest night */
+    bool current;    /* that, and the host is not gone: what is found on it is news */
 } hd_night;
 
 /* One series on one night, over the run's hyper-iterations and repetitions. */
@@ -63,7 +69,10 @@ typedef struct hd_series {
     size_t learning[HD_COSTS]; /* hd_change_learning; 0 too where the cost is never measured */
 } hd_series;
 
-/* A number that is not what it was on the series' night before. */
+/* A number that is not what it was on the night before: on that of the series and the same host, and where
+ * the host is new to the series, on the series' last one. What came to a series is told once, by the host
+ * that had it first; other hosts that follow it are not told of. And where a host that was there before a new
+ * one still has the old number when it runs again, the two disagree, and nothing changed. */
 typedef struct hd_shift {
     size_t series, step;
     size_t before, since; /* indices into trend->nights: the last night of the old value and the first of the
@@ -79,12 +88,14 @@ typedef struct hd_shift {
     bool weights;      /* the weights' digest changed */
 } hd_shift;
 
-/* Two series of one experiment, data and mode, both in the exact arithmetic, with other bits: machine,
- * threads and device (cpu, cuda) must not matter. The newest night of each is compared; of a group of series
- * those that differ from what most of them have. Not where some series of the group has left its value since
- * it last ran: then it may well follow, and that is a shift. */
+/* Two series of one experiment, data and mode, both in the exact arithmetic, or two hosts of one series, with
+ * other bits: host, machine, threads and device (cpu, cuda) must not matter. The newest night of each host is
+ * compared with what most hosts have, and of them with one of its own series if there is any. Not where a
+ * host has left its value since another that has it last ran: that one may well follow, and that is a shift.
+ * All hosts of a series with the same bits are one. */
 typedef struct hd_disagreement {
-    size_t other;   /* the series it is compared with */
+    size_t other;   /* the series it is compared with; it may be the same */
+    size_t last;    /* the newest night on which it is so */
     hd_shift shift; /* .series and its new value against the other's old one; .before: the other's newest
                        night, .since: the first night on which both had what they have */
 } hd_disagreement;
@@ -96,7 +107,7 @@ typedef struct hd_trend {
     size_t series_count;
     hd_shift *shifts; /* [shift_count], in order of time, then of series and step */
     size_t shift_count;
-    hd_disagreement *disagreements; /* [disagreement_count], in order of series and step */
+    hd_disagreement *disagreements; /* [disagreement_count], by series, other, newest night, step */
     size_t disagreement_count;
     char **quantities; /* [quantity_count]: what `worst` points to */
     size_t quantity_count;
@@ -107,7 +118,7 @@ typedef struct hd_trend {
 hd_status hd_trend_load(const hd_history *history, hd_trend *trend, hd_error *error);
 void hd_trend_free(hd_trend *trend);
 
-/* Whether the run is a series' newest, and of its host's newest night: what is found on it is news. */
+/* Whether the run is its host's newest of a series, and current: what is found on it is news. */
 bool hd_trend_is_new(const hd_trend *trend, size_t series, size_t night);
 
 #endif

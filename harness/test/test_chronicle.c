@@ -59,6 +59,27 @@ Test(chronicle, tells_once_what_differs_from_the_night_before) {
     release();
 }
 
+static void flags_of_beta(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    (void)series, (void)verdict;
+    json_object_set_new(record->provenance, "flags", json_string("-O3"));
+    if (night >= 5) json_object_set_new(record->provenance, "libc", json_string("2.41"));
+}
+
+Test(chronicle, tells_of_each_host_what_differs_from_its_own_night_before) {
+    hd_history history = nights_open(sample_path("h"));
+    for (size_t night = 0; night < 7; night++)
+        nights_add(&history, night % 2 ? "beta" : "alpha", night, 1, 2, night % 2 ? flags_of_beta : NULL);
+    hd_history_close(&history);
+    load("h");
+    static const size_t counts[7] = {0, 1, 0, 0, 0, 1, 0};
+    for (size_t n = 0; n < 7; n++)
+        cr_expect_eq(chronicle.nights[n].difference_count, counts[n], "night %zu: %zu", n,
+                     chronicle.nights[n].difference_count);
+    cr_expect_str_eq(chronicle.nights[1].differences[0].key, "flags");
+    expect_difference(5, 0, "libc", "", "2.41");
+    release();
+}
+
 Test(chronicle, has_a_provenance_once_for_all_nights_that_share_it) {
     make(9, 4, other_flags);
     cr_assert_eq(chronicle.origin_count, 2 * 3, "on cpu and cuda, before and after each of two changes");

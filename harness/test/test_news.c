@@ -171,6 +171,69 @@ Test(news, tell_of_a_machine_that_was_replaced_once) {
     end();
 }
 
+Test(news, tell_of_two_hosts_of_one_class_that_disagree_by_their_names) {
+    history = nights_open(sample_path("h"));
+    for (size_t night = 0; night < 5; night++) {
+        nights_add(&history, "alpha", night, 1, 1, NULL);
+        nights_add(&history, "beta", night, 1, 1, move);
+        if (night == 0) continue;
+        gather();
+        cr_assert_eq(count, 1, "night %zu: %zu", night, count);
+        cr_expect_eq(news[0].kind, HD_NEWS_DISAGREEMENT);
+        cr_expect_eq(news[0].count, NIGHTS_STEPS);
+        cr_expect(news[0].fresh);
+        if (night < 4) free(news), hd_trend_free(&trend);
+    }
+    const char *text = sentence(0);
+    cr_expect(strstr(text,
+                     "synthetic-0 forward on cpu (AMD EPYC, 2 threads) of host beta, hyper-iterations 0, "
+                     "1, 2 has not the bits of host alpha: 1 of 8 figures; "),
+              "%s", text);
+    cr_expect(strstr(text,
+                     "; since 2025-12-01 (run 2 on beta, commit c000000); last on 2025-12-05 (run 10 on "
+                     "beta, commit c000000) and 2025-12-05 (run 9 on alpha, "),
+              "%s", text);
+    end();
+}
+
+static void move_on_third(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    if (night >= 3) move(night, series, record, verdict);
+}
+
+Test(news, are_new_on_each_host_of_a_night) {
+    history = nights_open(sample_path("h"));
+    nights_add(&history, "alpha", 0, 4, 1, move_on_third);
+    nights_add(&history, "beta", 0, 4, 1, move_on_third); /* of the same class, and later */
+    gather();
+    cr_assert_eq(count, 1);
+    cr_expect(news[0].fresh && news[0].kind == HD_NEWS_NUMBERS);
+    cr_expect_str_eq(trend.nights[news[0].night].host, "alpha");
+    end();
+}
+
+Test(news, of_a_host_that_is_gone_are_old) {
+    history = nights_open(sample_path("h"));
+    add_on("alpha", 0, 4, move_on_third);
+    add_on("beta", 3, 1, move_on_third);
+    gather();
+    cr_assert_eq(count, 1);
+    cr_expect(news[0].fresh && news[0].night == 3, "alpha's, of its newest night");
+    free(news);
+    hd_trend_free(&trend);
+    add_on("beta", 4, 1, move_on_third);
+    gather();
+    cr_assert_eq(count, 1);
+    cr_expect(news[0].fresh, "alpha may only be late");
+    free(news);
+    hd_trend_free(&trend);
+    add_on("beta", 5, 1, move_on_third);
+    gather();
+    cr_assert_eq(count, 1, "it is still told ...");
+    cr_expect_not(news[0].fresh, "... and no more new");
+    cr_expect(trend.nights[3].newest && !trend.nights[3].current);
+    end();
+}
+
 Test(news, of_a_night_made_of_several_runs_are_all_new) {
     history = nights_open(sample_path("h"));
     nights_add(&history, "alpha", 0, 3, 2, NULL);

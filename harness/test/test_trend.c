@@ -488,6 +488,104 @@ Test(trend, waits_for_machines_that_have_not_run_since_the_numbers_changed) {
     end();
 }
 
+/* Of one class of machine: their records are of the same series. */
+static void keep_alternating(size_t nights, nights_plan *on_alpha, nights_plan *on_beta) {
+    for (size_t night = 0; night < nights; night++)
+        nights_add(&history, night % 2 ? "beta" : "alpha", night, 1, 1, night % 2 ? on_beta : on_alpha);
+}
+
+Test(trend, tells_two_hosts_of_one_class_that_disagree_from_a_change) {
+    history = nights_open(sample_path("h"));
+    keep_alternating(9, NULL, move_a_gradient);
+    load();
+    cr_expect_eq(trend.series_count, 1);
+    cr_expect_eq(trend.shift_count, 0);
+    cr_assert_eq(trend.disagreement_count, NIGHTS_STEPS);
+    const hd_disagreement *one = &trend.disagreements[0];
+    cr_expect(one->other == 0 && one->shift.series == 0);
+    cr_expect_str_eq(trend.nights[one->last].host, "beta");
+    cr_expect_str_eq(trend.nights[one->shift.before].host, "alpha");
+    cr_expect(one->shift.since == 1 && one->last == 7 && one->shift.before == 8);
+    end();
+}
+
+Test(trend, holds_a_host_to_another_of_its_class_rather_than_to_another_device) {
+    history = nights_open(sample_path("h"));
+    for (size_t night = 0; night < 4; night++)
+        nights_add(&history, night % 2 ? "beta" : "alpha", night, 1, 4, night % 2 ? move_a_gradient : NULL);
+    load();
+    cr_assert_eq(trend.series_count, 4);
+    cr_expect_eq(trend.shift_count, 0);
+    cr_assert_eq(trend.disagreement_count, 4 * NIGHTS_STEPS);
+    for (size_t i = 0; i < trend.disagreement_count; i++) {
+        cr_expect_eq(trend.disagreements[i].other, trend.disagreements[i].shift.series);
+        cr_expect_str_eq(trend.nights[trend.disagreements[i].last].host, "beta");
+    }
+    end();
+}
+
+static void move_from_third(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    if (night >= 3) move_a_gradient(night, series, record, verdict);
+}
+
+Test(trend, tells_a_change_that_comes_to_all_hosts_of_a_class_once) {
+    history = nights_open(sample_path("h"));
+    keep_alternating(9, move_from_third, move_from_third);
+    load();
+    cr_assert_eq(trend.shift_count, NIGHTS_STEPS);
+    cr_expect(trend.shifts[0].since == 3 && trend.shifts[0].before == 1, "on beta, which had it first");
+    cr_expect_eq(trend.disagreement_count, 0);
+    end();
+}
+
+static void move_back_on_fifth(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    if (night < 5) move_from_third(night, series, record, verdict);
+}
+
+Test(trend, tells_a_change_that_one_host_takes_back_though_another_never_had_it) {
+    history = nights_open(sample_path("h"));
+    nights_add(&history, "alpha", 2, 1, 1, NULL);
+    nights_add(&history, "beta", 2, 2, 1, move_back_on_fifth);
+    nights_add(&history, "beta", 5, 1, 1, move_back_on_fifth);
+    load();
+    cr_assert_eq(trend.shift_count, 2 * NIGHTS_STEPS);
+    cr_expect_eq(trend.shifts[0].since, 2);
+    cr_expect_eq(trend.shifts[NIGHTS_STEPS].since, 3);
+    cr_expect_eq(trend.disagreement_count, 0);
+    end();
+}
+
+Test(trend, finds_a_change_on_hosts_that_are_new_every_night) {
+    char host[16];
+    history = nights_open(sample_path("h"));
+    for (size_t night = 0; night < 6; night++) {
+        snprintf(host, sizeof host, "runner-%zu", night);
+        nights_add(&history, host, night, 1, 1, move_from_third);
+    }
+    load();
+    cr_assert_eq(trend.shift_count, NIGHTS_STEPS);
+    cr_expect(trend.shifts[0].since == 3 && trend.shifts[0].before == 2);
+    cr_expect_eq(trend.disagreement_count, 0, "the hosts before run no more");
+    end();
+}
+
+Test(trend, holds_hosts_to_what_most_have_and_tells_of_a_class_once) {
+    static const char *const hosts[] = {"alpha", "beta", "gamma", "delta", "epsilon"};
+    history = nights_open(sample_path("h"));
+    for (size_t night = 0; night < 3;
+         night++) /* alpha comes first; epsilon last, and later than the others */
+        for (size_t host = 0; host < (night < 1 ? 1 : 5); host++)
+            nights_add(&history, hosts[host], night, 1, 1, host % 4 ? NULL : move_a_gradient);
+    load();
+    cr_expect_eq(trend.shift_count, 0);
+    cr_assert_eq(trend.disagreement_count, NIGHTS_STEPS);
+    const hd_disagreement *one = &trend.disagreements[0];
+    cr_expect_str_eq(trend.nights[one->last].host, "epsilon", "the newest of the two");
+    cr_expect_str_eq(trend.nights[one->shift.before].host, "delta", "the newest of the three");
+    cr_expect_str_eq(trend.nights[one->shift.since].host, "beta", "the first of the three");
+    end();
+}
+
 static void use_cublas(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)night, (void)verdict;
     if (series < 2) return;
