@@ -7,14 +7,17 @@
 #include <sys/statvfs.h>
 
 /* The runs to be removed, as the temporary table `old`: those before the nights that stay, but for those that
- * a change leads from or to. A record's neighbours are its series' and hyper-iteration's in order of time. */
+ * a change leads from or to. A record's neighbours are its series' and hyper-iteration's in order of time: on
+ * the same host, and where that has none, on any. */
 static void choose(hd_sql *sql, size_t keep, hd_pruned *pruned) {
     hd_sql_run(sql, "CREATE TEMP TABLE old (run INTEGER PRIMARY KEY);"
                     "CREATE TEMP TABLE turning (run INTEGER PRIMARY KEY);"
                     "INSERT OR IGNORE INTO turning SELECT run FROM ("
-                    " SELECT run, result, lag(result) OVER place AS before, lead(result) OVER place AS after,"
+                    " SELECT run, result, coalesce(lag(result) OVER own, lag(result) OVER place) AS before,"
+                    "  coalesce(lead(result) OVER own, lead(result) OVER place) AS after,"
                     "  row_number() OVER place AS place FROM record JOIN run ON run.id = run"
-                    " WINDOW place AS (PARTITION BY series, step ORDER BY moment, run.id))"
+                    " WINDOW place AS (PARTITION BY series, step ORDER BY moment, run.id),"
+                    " own AS (PARTITION BY series, step, host ORDER BY moment, run.id))"
                     " WHERE place = 1 OR before <> result OR after <> result");
     sqlite3_stmt *insert = hd_sql_prepare(
         sql, "INSERT INTO old SELECT id FROM run WHERE date(moment, 'unixepoch') < (SELECT min(night) FROM"

@@ -2,8 +2,8 @@
  *
  * A night is a date (UTC) on which runs have their place in time. The runs of the newest `keep` nights stay,
  * and of older ones those at which a number changed: for each series and hyper-iteration the first run of
- * all, and the last one before and the first one with another result. So it stays known since which night and
- * commit a number is what it is. Levels of time and memory are told from the nights that are left.
+ * all, and the last one before and the first one with another result on a host. So it stays known since which
+ * night and commit a number is what it is. Levels of time and memory are told from the nights that are left.
  *
  * Results, provenance, verdicts and series that no run has any more go too. */
 #ifndef HD_PRUNE_H

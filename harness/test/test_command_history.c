@@ -270,6 +270,22 @@ Test(command_history, forgets_old_nights_but_not_those_at_which_a_number_changed
     expect_has(program.out, "13 runs, all whole");
 }
 
+static void on_beta(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    (void)night, (void)series, (void)verdict;
+    record->hyper[1].hypergradient *= 2;
+}
+
+Test(command_history, forgets_nights_on_which_hosts_that_disagree_took_turns) {
+    hd_history history = made(1, NULL);
+    for (size_t night = 1; night < 20; night++)
+        nights_add(&history, night % 2 ? "beta" : "alpha", night, 1, 2, night % 2 ? on_beta : NULL);
+    hd_history_close(&history);
+    hyperdrift("history", "prune", file, "--keep-nights", "10", "--dry-run");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, "would forget 8 of 20 runs, started from 2025-12-03T02:00:00Z to ");
+    expect_has(program.out, "; older, but kept for a number that changed there: 2\n");
+}
+
 Test(command_history, what_no_run_has_any_more_goes_with_it) {
     hd_history history = made(3, NULL);
     hd_sql sql = {.history = &history, .doing = "test", .error = &error};
