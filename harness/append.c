@@ -104,14 +104,14 @@ static void insert_run(hd_sql *sql, const hd_entry *entry, hd_kept *kept) {
     sqlite3_stmt *insert = hd_sql_prepare(
         sql, "INSERT INTO run (uid, sha256, moment, started, kept, clock_back, host, version, commit_id, "
              "arguments,"
-             " status, passed, failed, known, skipped, matrix, shard, shards)"
+             " status, passed, failed, known, skipped, matrix, shard, shards, terms)"
              " VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
-             " nullif(?17, 0)) RETURNING id");
+             " nullif(?17, 0), ?18) RETURNING id");
     kept->run =
-        hd_sql_first(sql, insert, "tnttzttttzzzzztzz", entry->uid, moment, started, now,
+        hd_sql_first(sql, insert, "tnttzttttzzzzztzzt", entry->uid, moment, started, now,
                      (size_t)kept->clock_back, entry->host, entry->version, entry->commit, entry->arguments,
                      (size_t)status, entry->passed, entry->failed, entry->known, entry->skipped,
-                     entry->matrix[0] ? entry->matrix : NULL, entry->shard, entry->shards);
+                     entry->matrix[0] ? entry->matrix : NULL, entry->shard, entry->shards, entry->terms);
     sqlite3_finalize(insert);
 }
 

@@ -4,6 +4,7 @@
 #include "list.h"
 #include "numbers.h"
 #include "report.h"
+#include "terms.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +32,13 @@ static void read_part(sqlite3_stmt *row, hd_part *part) {
     snprintf(part->host, sizeof part->host, "%s", hd_sql_text(row, 3));
     snprintf(part->commit, sizeof part->commit, "%s", hd_sql_text(row, 4));
     snprintf(part->started, sizeof part->started, "%s", hd_sql_text(row, 5));
+    part->terms = json_loads(hd_sql_text(row, 11), 0, NULL);
 }
 
 static void load_parts(hd_sql *sql, hd_assembly *assembly) {
     sqlite3_stmt *rows =
         hd_sql_prepare(sql, "SELECT id, shard, shards, host, commit_id, started, status, passed, failed, "
-                            "known, skipped FROM " RUNS " ORDER BY moment, id");
+                            "known, skipped, terms FROM " RUNS " ORDER BY moment, id");
     hd_sql_bind(sql, rows, "t", assembly->name);
     while (hd_sql_row(sql, rows)) {
         hd_part *parts = one_more(sql, assembly->parts, assembly->part_count, sizeof *parts);
@@ -167,6 +169,62 @@ static void compare_bits(hd_sql *sql, hd_assembly *assembly) {
     hd_numbers_close(&numbers);
 }
 
+/* ---- the terms ---- */
+
+enum { WHO = 512 };
+
+static void write_who(const hd_part *part, char who[WHO]) {
+    snprintf(who, WHO, "shard %zu/%zu (run %lld on %s)", part->shard, part->shards, (long long)part->run,
+             part->host);
+}
+
+/* The first shard that tells its terms: the others are held to them; NULL: none does. */
+static const hd_part *find_standard(const hd_assembly *assembly) {
+    for (size_t i = 0; i < assembly->part_count; i++)
+        if (assembly->parts[i].counts && assembly->parts[i].terms) return &assembly->parts[i];
+    return NULL;
+}
+
+static bool is_there(const hd_assembly *assembly, size_t shard) {
+    for (size_t i = 0; i < assembly->part_count; i++)
+        if (assembly->parts[i].counts && assembly->parts[i].shard == shard) return true;
+    return false;
+}
+
+static void list_missing(hd_assembly *assembly) {
+    const hd_part *standard = find_standard(assembly);
+    for (size_t shard = 1; standard && shard <= assembly->shards; shard++)
+        if (!is_there(assembly, shard))
+            hd_terms_cells(standard->terms, shard, assembly->shards, assembly->missing_cells);
+}
+
+static void hold_to(const hd_part *standard, const hd_part *part, json_t *conflicts) {
+    char one[WHO], other[WHO];
+    write_who(standard, one);
+    write_who(part, other);
+    if (part->terms)
+        hd_terms_compare(standard->terms, one, part->terms, other, conflicts);
+    else
+        json_array_append_new(conflicts, json_sprintf("%s does not tell what it was started with", other));
+}
+
+/* `said`: how the matrix is divided was not asked for, but is what its last run says. */
+static void compare_terms(hd_sql *sql, hd_assembly *assembly, bool said) {
+    const hd_part *standard = assembly->name ? find_standard(assembly) : NULL;
+    for (size_t i = 0; i < assembly->part_count && sql->status == HD_OK; i++) {
+        const hd_part *part = &assembly->parts[i];
+        char who[WHO];
+        write_who(part, who);
+        if (said && part->shards != assembly->shards)
+            json_array_append_new(assembly->conflicts,
+                                  json_sprintf("%s: others are of %zu shards", who, assembly->shards));
+        if (!standard || !part->counts) continue;
+        if (part != standard) hold_to(standard, part, assembly->conflicts);
+        sql->status =
+            hd_pedigrees_take(&assembly->goldens, json_object_get(part->terms, "goldens"), sql->error);
+    }
+}
+
 /* ---- all together ---- */
 
 static void sum_up(hd_assembly *assembly) {
@@ -179,16 +237,21 @@ static void sum_up(hd_assembly *assembly) {
         assembly->skipped += part->skipped;
         if (part->status > assembly->status) assembly->status = part->status;
     }
-    assembly->failed += assembly->missing + assembly->difference_count;
+    const size_t conflicts = json_array_size(assembly->conflicts);
+    assembly->failed += assembly->missing + assembly->difference_count + conflicts;
     if ((assembly->failed || !assembly->passed) && assembly->status == HD_OK) assembly->status = HD_DIFFERENT;
+    if (conflicts && assembly->status < HD_INVALID) assembly->status = HD_INVALID;
 }
 
 hd_status hd_assembly_load(const hd_history *history, const char *name, size_t shards, hd_assembly *assembly,
                            hd_error *error) {
     hd_sql sql = {.history = history, .doing = "its runs could not be put together", .error = error};
-    *assembly = (hd_assembly){.name = name, .shards = shards};
+    *assembly = (hd_assembly){
+        .name = name, .shards = shards, .conflicts = json_array(), .missing_cells = json_array()};
     load_parts(&sql, assembly);
     count_parts(assembly);
+    compare_terms(&sql, assembly, name && !shards);
+    list_missing(assembly);
     compare_bits(&sql, assembly);
     sum_up(assembly);
     return sql.status;
@@ -196,18 +259,16 @@ hd_status hd_assembly_load(const hd_history *history, const char *name, size_t s
 
 void hd_assembly_free(hd_assembly *assembly) {
     for (size_t i = 0; i < assembly->difference_count; i++) hd_verdict_free(&assembly->differences[i]);
+    for (size_t i = 0; i < assembly->part_count; i++) json_decref(assembly->parts[i].terms);
     free(assembly->differences);
     free(assembly->parts);
+    json_decref(assembly->conflicts);
+    json_decref(assembly->missing_cells);
+    hd_pedigrees_free(&assembly->goldens);
     *assembly = (hd_assembly){0};
 }
 
 /* ---- said ---- */
-
-static bool is_there(const hd_assembly *assembly, size_t shard) {
-    for (size_t i = 0; i < assembly->part_count; i++)
-        if (assembly->parts[i].counts && assembly->parts[i].shard == shard) return true;
-    return false;
-}
 
 static void print_part(FILE *to, const hd_part *part, size_t shards) {
     if (part->shard) fprintf(to, "  shard %zu/%zu  ", part->shard, part->shards);
@@ -241,6 +302,12 @@ void hd_assembly_print(FILE *to, const hd_assembly *assembly, bool quiet) {
     for (size_t shard = 1; shard <= assembly->shards; shard++)
         if (!is_there(assembly, shard))
             fprintf(to, "shard %zu/%zu of matrix %s is missing\n", shard, assembly->shards, assembly->name);
+    for (size_t i = 0; i < json_array_size(assembly->missing_cells); i++)
+        fprintf(to, "  not run: %s\n", json_string_value(json_array_get(assembly->missing_cells, i)));
+    for (size_t i = 0; i < json_array_size(assembly->conflicts); i++)
+        fprintf(to, "matrix %s is not one: %s\n", assembly->name,
+                json_string_value(json_array_get(assembly->conflicts, i)));
+    if (assembly->failed || !quiet) hd_pedigrees_print(to, &assembly->goldens);
     if (!quiet) print_bits(to, assembly);
     if (!assembly->passed && !assembly->failed) fputs("nothing was compared\n", to);
     for (size_t i = 0; i < assembly->difference_count; i++) {
@@ -269,7 +336,9 @@ json_t *hd_assembly_json(const hd_assembly *assembly) {
         json_array_append_new(runs, part_json(&assembly->parts[i]));
     for (size_t i = 0; i < assembly->difference_count; i++)
         json_array_append_new(differences, hd_verdict_json(&assembly->differences[i]));
-    return json_pack("{ss?sIsososIsIso}", "matrix", assembly->name, "shards", (json_int_t)assembly->shards,
-                     "missing", missing, "runs", runs, "records", (json_int_t)assembly->records, "compared",
-                     (json_int_t)assembly->compared, "differences", differences);
+    return json_pack("{ss?sIsososIsIsosOsOso}", "matrix", assembly->name, "shards",
+                     (json_int_t)assembly->shards, "missing", missing, "runs", runs, "records",
+                     (json_int_t)assembly->records, "compared", (json_int_t)assembly->compared, "differences",
+                     differences, "conflicts", assembly->conflicts, "missing_cells", assembly->missing_cells,
+                     "goldens", hd_pedigrees_json(&assembly->goldens));
 }

@@ -10,6 +10,7 @@
 #include "report.h"
 #include "rounds.h"
 #include "seeded.h"
+#include "terms.h"
 #include "trace.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ typedef struct hd_checking {
     hd_findings findings;
     hd_keeping keeping;
     hd_pedigrees pedigrees; /* of the goldens that judged */
+    json_t *terms;          /* of a shard that is kept, owned; else NULL */
     hd_status status;
 } hd_checking;
 
@@ -306,6 +308,11 @@ static void print_json(hd_checking *checking) {
 
 static void append_to_history(hd_checking *checking) {
     hd_error error;
+    if (checking->terms) {
+        json_object_set_new(checking->terms, "goldens", hd_pedigrees_json(&checking->pedigrees));
+        if (hd_entry_set_terms(checking->keeping.entry, checking->terms, &error) != HD_OK)
+            complain(checking, &error);
+    }
     if (hd_keeping_end(&checking->keeping, &checking->findings, checking->status, &error) != HD_OK)
         complain(checking, &error);
     if (checking->keeping.kept.clock_back) worsen(checking, HD_UNAVAILABLE);
@@ -369,6 +376,7 @@ static hd_status check(const hd_options *options, char *const *words, size_t cou
     checking.findings.no_bits = options->no_bits;
     checking.findings.shard = options->shards > 0;
     if (hd_keeping_begin(&checking.keeping, options, &error) == HD_OK) {
+        if (options->matrix) checking.terms = hd_terms_of(options, words, count);
         load_trace(&checking);
         worsen(&checking, hd_rounds(options, words, count, &listener));
         conclude(&checking);
@@ -378,6 +386,7 @@ static hd_status check(const hd_options *options, char *const *words, size_t cou
     hd_findings_free(&checking.findings);
     hd_trace_free(&checking.trace);
     hd_pedigrees_free(&checking.pedigrees);
+    json_decref(checking.terms);
     free(checking.seen);
     free(checking.missed);
     hd_keeping_free(&checking.keeping);

@@ -83,6 +83,7 @@ void hd_entry_free(hd_entry *entry) {
     free(entry->skips);
     free(entry->failures);
     free(entry->arguments);
+    free(entry->terms);
     free(entry);
 }
 
@@ -96,6 +97,13 @@ hd_status hd_entry_set_shard(hd_entry *entry, const char *matrix, size_t shard, 
     entry->shard = shard;
     entry->shards = shards;
     return HD_OK;
+}
+
+hd_status hd_entry_set_terms(hd_entry *entry, const json_t *terms, hd_error *error) {
+    if (!entry) return HD_OK;
+    free(entry->terms);
+    entry->terms = json_dumps(terms, JSON_COMPACT | JSON_SORT_KEYS);
+    return entry->terms ? HD_OK : no_memory(error);
 }
 
 void hd_entry_conclude(hd_entry *entry, hd_status status, size_t passed, size_t failed, size_t known,

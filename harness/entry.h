@@ -47,6 +47,7 @@ typedef struct hd_entry {
     char *arguments;               /* owned, a JSON array */
     char matrix[HD_LABEL];         /* "": a run by itself */
     size_t shard, shards;          /* of the matrix */
+    char *terms;                   /* owned, JSON as terms.h has it; NULL: by itself, or not known */
     hd_kept_record *records;       /* [record_count], owned */
     hd_kept_verdict *verdicts;     /* [verdict_count], owned */
     char *(*skips)[2], **failures; /* [skip_count] what and why, [failure_count], owned */
@@ -77,6 +78,9 @@ void hd_entry_free(hd_entry *entry);
  * long. */
 hd_status hd_entry_set_shard(hd_entry *entry, const char *matrix, size_t shard, size_t shards,
                              hd_error *error);
+
+/* Keeps the terms of a shard (terms.h), copied. HD_UNAVAILABLE: no memory. */
+hd_status hd_entry_set_terms(hd_entry *entry, const json_t *terms, hd_error *error);
 
 /* Adds a record, copied, as its first repetition. Where its series and hyper-iteration are there already it
  * is one more repetition, whose time and memory alone are kept. Errors as hd_record_json's. */

@@ -53,12 +53,18 @@ static const char *const texts[QUERIES] = {
     [FAILURES] = "SELECT message FROM failure WHERE run = ?1 ORDER BY rowid",
 };
 
+/* A text that is JSON becomes what it says. */
+static void set_parsed(json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    if (text) json_object_set_new(object, key, json_loads(text, 0, NULL));
+}
+
 static json_t *run_json(hd_exporting *x, sqlite3_stmt *run, sqlite3_stmt *const *query) {
     json_t *object = hd_sql_object(run), *record;
     int64_t id = json_integer_value(json_object_get(object, "run"));
     size_t i;
-    json_object_set_new(object, "arguments",
-                        json_loads(json_string_value(json_object_get(object, "arguments")), 0, NULL));
+    set_parsed(object, "arguments");
+    set_parsed(object, "terms");
     set_rows(x, object, "records", query[RECORDS], id);
     json_array_foreach(json_object_get(object, "records"), i, record) {
         int64_t of = taken(record, "id");
@@ -75,7 +81,7 @@ static void put_runs(hd_exporting *x) {
         *run = hd_sql_prepare(&x->sql, "SELECT id AS run, uid, sha256, started, kept, moment, clock_back, "
                                        "host, version, commit_id AS \"commit\","
                                        " arguments, status, passed, failed, known, "
-                                       "skipped, matrix, shard, shards FROM run"
+                                       "skipped, matrix, shard, shards, terms FROM run"
                                        " WHERE ?1 IN (0, id) ORDER BY moment, id");
     for (size_t i = 0; i < QUERIES; i++) query[i] = hd_sql_prepare(&x->sql, texts[i]);
     hd_sql_bind(&x->sql, run, "i", x->run);

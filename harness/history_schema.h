@@ -108,6 +108,9 @@ static const char *const hd_history_schema[] = {
     "ALTER TABLE run ADD COLUMN matrix TEXT;"     /* the same for all shards of a matrix; NULL: by itself */
     "ALTER TABLE run ADD COLUMN shard INTEGER;"   /* I of --shard I/N */
     "ALTER TABLE run ADD COLUMN shards INTEGER;", /* N */
+
+    /* 3: what a shard was started with and judged by */
+    "ALTER TABLE run ADD COLUMN terms TEXT;", /* JSON, see terms.h; NULL: by itself, or not kept then */
 };
 
 enum { HD_HISTORY_NEWEST = sizeof hd_history_schema / sizeof *hd_history_schema };

@@ -56,9 +56,10 @@ static time_t time_at(sqlite3_stmt *query, int column) {
 
 static void load_run(hd_loading *l) {
     hd_entry *e = l->entry;
-    sqlite3_stmt *q = rows_of_run(l, "SELECT uid, sha256, moment, started, kept, clock_back, host, version, "
-                                     "commit_id, arguments, status, passed,"
-                                     " failed, known, skipped, matrix, shard, shards FROM run WHERE id = ?1");
+    sqlite3_stmt *q =
+        rows_of_run(l, "SELECT uid, sha256, moment, started, kept, clock_back, host, version, "
+                       "commit_id, arguments, status, passed,"
+                       " failed, known, skipped, matrix, shard, shards, terms FROM run WHERE id = ?1");
     if (hd_sql_row(&l->sql, q)) {
         copy_at(q, 0, e->uid, sizeof e->uid);
         copy_at(q, 1, e->sha256, sizeof e->sha256);
@@ -75,6 +76,7 @@ static void load_run(hd_loading *l) {
         copy_at(q, 15, e->matrix, sizeof e->matrix);
         e->shard = size_at(q, 16);
         e->shards = size_at(q, 17);
+        if (sqlite3_column_type(q, 18) != SQLITE_NULL) e->terms = text_at(l, q, 18);
     } else if (l->sql.status == HD_OK) {
         fail(l, hd_fail(l->sql.error, HD_INVALID, "%s: has no run %lld", l->sql.history->path,
                         (long long)l->run));

@@ -17,6 +17,33 @@ hd_status hd_pedigrees_add(hd_pedigrees *pedigrees, const char *experiment, hd_e
     return HD_OK;
 }
 
+static void copy(const json_t *from, const char *key, char *text, size_t size) {
+    const char *value = json_string_value(json_object_get(from, key));
+    snprintf(text, size, "%s", value ? value : "");
+}
+
+static const char no_log[] = "no log of blessings";
+
+hd_status hd_pedigrees_take(hd_pedigrees *pedigrees, const json_t *list, hd_error *error) {
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *json = json_array_get(list, i);
+        const size_t before = pedigrees->count;
+        char text[HD_LABEL];
+        copy(json, "experiment", text, sizeof text);
+        hd_status status = hd_pedigrees_add(pedigrees, text, error);
+        if (status != HD_OK) return status;
+        if (pedigrees->count == before) continue;
+        hd_pedigree *pedigree = &pedigrees->list[before];
+        copy(json, "date", pedigree->date, sizeof pedigree->date);
+        copy(json, "reason", pedigree->reason, sizeof pedigree->reason);
+        copy(json, "commit", pedigree->commit, sizeof pedigree->commit);
+        copy(json, "unplaced", pedigree->unplaced, sizeof pedigree->unplaced);
+        copy(json, "log", text, sizeof text);
+        pedigrees->logged |= strcmp(text, no_log) != 0;
+    }
+    return HD_OK;
+}
+
 static hd_status find(const hd_ledger *ledger, const char *root, hd_pedigree *pedigree, hd_error *error) {
     const char *experiment = pedigree->experiment;
     char folder[PATH_MAX];
@@ -55,8 +82,6 @@ void hd_pedigrees_free(hd_pedigrees *pedigrees) {
     free(pedigrees->list);
     *pedigrees = (hd_pedigrees){.count = 0};
 }
-
-static const char no_log[] = "no log of blessings";
 
 void hd_pedigrees_print(FILE *to, const hd_pedigrees *pedigrees) {
     for (size_t i = 0; i < pedigrees->count; i++) {

@@ -23,6 +23,9 @@ typedef struct hd_pedigrees {
 /* Adds an experiment, whose goldens judged something, unless it is there. HD_UNAVAILABLE: no memory. */
 hd_status hd_pedigrees_add(hd_pedigrees *pedigrees, const char *experiment, hd_error *error);
 
+/* Adds those of a list as hd_pedigrees_json's whose experiment is not there. HD_UNAVAILABLE: no memory. */
+hd_status hd_pedigrees_take(hd_pedigrees *pedigrees, const json_t *list, hd_error *error);
+
 /* Finds them all under root. failed(context, error) is called for each that hd_goldens_load or
  * hd_ledger_lineage refuses, and for a ledger that cannot be read. */
 void hd_pedigrees_find(hd_pedigrees *pedigrees, const char *root,

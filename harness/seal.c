@@ -108,7 +108,7 @@ void hd_seal_run(hd_sql *sql, int64_t run, char hex[HD_DIGEST]) {
     static const char *const queries[] = {
         "SELECT uid, moment, started, kept, clock_back, host, version, commit_id, arguments, status, passed, "
         "failed,"
-        " known, skipped, matrix, shard, shards FROM run WHERE id = ?1",
+        " known, skipped, matrix, shard, shards, terms FROM run WHERE id = ?1",
         "SELECT" SERIES ", result.sha256, provenance.sha256, state_bytes" OF_RECORDS
         " JOIN result ON result.id = result JOIN provenance ON provenance.id = provenance"
         " WHERE run = ?1 ORDER BY" SERIES,

@@ -1,6 +1,7 @@
 /* Matrices put together from the runs of their shards: what is there, what counts, what must have the same
  * bits. */
 #include "assembly.h"
+#include "cells.h"
 #include "nights.h"
 #include "sql.h"
 
@@ -10,11 +11,15 @@ static hd_history history;
 static hd_assembly assembly;
 static hd_error error;
 
-static void open_history(void) {
-    history = nights_open(sample_path("h.sqlite"));
+static void open_as(const char *name) {
+    history = nights_open(sample_path(name));
     hd_sql sql = {.history = &history, .doing = "test", .error = &error};
     hd_sql_run(&sql, "CREATE TEMP TABLE arrived (uid TEXT PRIMARY KEY)");
     cr_assert_eq(sql.status, HD_OK);
+}
+
+static void open_history(void) {
+    open_as("h.sqlite");
 }
 
 /* Appends a run of the matrix "m" on a night; shard 0: a run by itself. */
@@ -111,6 +116,137 @@ Test(assembly, has_no_place_for_a_shard_of_another_division) {
     load("m", 4);
     cr_expect_eq(assembly.missing, 3);
     cr_expect(assembly.parts[0].counts && !assembly.parts[1].counts);
+    done();
+}
+
+/* --- terms --- */
+
+/* As add, on host "alpha" and night `shard`, with terms that other words replace. */
+static void add_on_terms(size_t shard, size_t shards, const char *key, json_t *value) {
+    hd_kept kept;
+    hd_entry *entry = nights_entry("alpha", shard, 2, NULL);
+    json_t *terms = json_pack("{s[{sssiss}{sssiss}]s[]s[ss]s[ss]s[]sbsisss[{ssssssss}]}", "experiments",
+                              "name", "deep", "seed", 3, "sha256", "1234567890", "name", "slices", "seed", 4,
+                              "sha256", "abcdefghij", "seeds", "devices", "cpu", "cuda", "modes", "forward",
+                              "reverse", "set", "bits", 1, "repeat", 1, "program", "0.1.0 (one)", "goldens",
+                              "experiment", "deep", "date", "2026-11-23", "reason", "so", "commit", "abc");
+    cr_assert_not_null(terms);
+    if (key) json_object_set_new(terms, key, value);
+    cr_assert_eq(hd_entry_set_shard(entry, "m", shard, shards, &error), HD_OK);
+    cr_assert_eq(hd_entry_set_terms(entry, terms, &error), HD_OK);
+    cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
+    hd_entry_free(entry);
+    json_decref(terms);
+}
+
+/* The only conflict of a shard whose terms differ in one key. */
+static void expect_conflict(const char *key, json_t *value, const char *said) {
+    open_as(key);
+    add_on_terms(1, 2, NULL, NULL);
+    add_on_terms(2, 2, key, value);
+    load("m", 0);
+    cr_assert_eq(json_array_size(assembly.conflicts), 1, "%s", key);
+    cr_expect_str_eq(json_string_value(json_array_get(assembly.conflicts, 0)), said);
+    cr_expect(assembly.failed == 1 && assembly.missing == 0);
+    cr_expect_eq(assembly.status, HD_INVALID);
+    done();
+}
+
+Test(assembly, is_one_matrix_where_all_shards_were_started_alike) {
+    open_history();
+    add_on_terms(1, 2, NULL, NULL);
+    add_on_terms(2, 2, "devices", json_pack("[ss]", "cuda", "cpu")); /* the order is no matter */
+    load("m", 0);
+    cr_expect_eq(json_array_size(assembly.conflicts), 0);
+    cr_expect_eq(assembly.status, HD_OK);
+    cr_assert_eq(assembly.goldens.count, 1);
+    cr_expect_str_eq(assembly.goldens.list[0].date, "2026-11-23");
+    done();
+}
+
+Test(assembly, names_the_word_in_which_shards_differ) {
+#define ONE "shard 1/2 (run 1 on alpha)"
+#define TWO "shard 2/2 (run 2 on alpha)"
+    expect_conflict("experiments", json_pack("[{sssiss}]", "name", "deep", "seed", 3, "sha256", "1234567890"),
+                    "experiment slices (hash abcdefgh): in " ONE ", not in " TWO);
+    expect_conflict("seeds", json_pack("[iii]", 7, 8, 9), "seed 7 and 2 more: in " TWO ", not in " ONE);
+    expect_conflict("devices", json_pack("[s]", "cpu"), "device cuda: in " ONE ", not in " TWO);
+    expect_conflict("modes", json_pack("[s]", "reverse"), "mode forward: in " ONE ", not in " TWO);
+    expect_conflict("set", json_pack("[s]", "a.b=c"), "--set a.b=c: in " TWO ", not in " ONE);
+    expect_conflict("bits", json_false(), "bits: true in " ONE ", false in " TWO);
+    expect_conflict("repeat", json_integer(3), "repeat: 1 in " ONE ", 3 in " TWO);
+    expect_conflict("program", json_string("0.1.0 (two)"),
+                    "program: \"0.1.0 (one)\" in " ONE ", \"0.1.0 (two)\" in " TWO);
+    expect_conflict("goldens",
+                    json_pack("[{ssssssss}]", "experiment", "deep", "date", "2026-11-24", "reason", "other",
+                              "commit", "abd"),
+                    "golden of deep: blessed 2026-11-23 at abc (so) in " ONE
+                    ", 2026-11-24 at abd (other) in " TWO);
+}
+
+Test(assembly, takes_no_shard_of_another_division_for_one_of_the_matrix) {
+    open_history();
+    add_on_terms(1, 4, NULL, NULL);
+    add_on_terms(1, 2, NULL, NULL);
+    add_on_terms(2, 2, NULL, NULL);
+    load("m", 0);
+    cr_expect_eq(assembly.missing, 0);
+    cr_assert_eq(json_array_size(assembly.conflicts), 1);
+    cr_expect_str_eq(json_string_value(json_array_get(assembly.conflicts, 0)),
+                     "shard 1/4 (run 1 on alpha): others are of 2 shards");
+    cr_expect_eq(assembly.status, HD_INVALID);
+    hd_assembly_free(&assembly);
+    load("m", 2);
+    cr_expect_eq(assembly.status, HD_OK, "it was said which are meant");
+    done();
+}
+
+Test(assembly, forgets_the_terms_of_a_shard_that_ran_again) {
+    open_history();
+    add_on_terms(1, 2, "repeat", json_integer(3));
+    add_on_terms(1, 2, NULL, NULL);
+    add_on_terms(2, 2, NULL, NULL);
+    load("m", 0);
+    cr_expect_eq(assembly.status, HD_OK);
+    done();
+}
+
+Test(assembly, holds_a_shard_that_tells_no_terms_to_those_that_do) {
+    open_history();
+    add_on_terms(1, 2, NULL, NULL);
+    add("alpha", 2, 2, 2, NULL);
+    load("m", 0);
+    cr_assert_eq(json_array_size(assembly.conflicts), 1);
+    cr_expect_str_eq(json_string_value(json_array_get(assembly.conflicts, 0)),
+                     TWO " does not tell what it was started with");
+    done();
+}
+
+Test(assembly, names_the_cells_of_a_missing_shard) {
+    open_history();
+    add_on_terms(2, 3, "seeds", json_pack("[ii]", 3, 5));
+    add_on_terms(1, 3, "seeds", json_pack("[ii]", 3, 5));
+    load("m", 0);
+    cr_expect_eq(assembly.missing, 1);
+    hd_cell cell = {.device = "cuda", .mode = HD_REVERSE};
+    size_t expected = 0;
+    char text[128];
+    for (size_t i = 0; i < 16; i++) {
+        snprintf(cell.experiment, sizeof cell.experiment, "%s", i & 1 ? "deep" : "slices");
+        cell.seed = i & 2 ? 3 : 5;
+        cell.device = i & 4 ? "cpu" : "cuda";
+        cell.mode = i & 8 ? HD_FORWARD : HD_REVERSE;
+        if (hd_cell_shard(&cell, 3) != 3) continue;
+        expected++;
+        snprintf(text, sizeof text, "%s seed %u %s %s", cell.experiment, cell.seed, cell.device,
+                 hd_mode_name(cell.mode));
+        bool named = false;
+        for (size_t j = 0; j < json_array_size(assembly.missing_cells); j++)
+            named |= !strcmp(text, json_string_value(json_array_get(assembly.missing_cells, j)));
+        cr_expect(named, "%s", text);
+    }
+    cr_expect_gt(expected, 0);
+    cr_expect_eq(json_array_size(assembly.missing_cells), expected);
     done();
 }
 

@@ -74,6 +74,59 @@ Test(command_merge, names_the_shard_that_is_missing) {
     json_decref(json);
 }
 
+Test(command_merge, tells_when_and_why_the_goldens_that_judged_were_blessed) {
+    run_both();
+    hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), path_of("2.sqlite"));
+    cr_assert_eq(program.status, 0, "%s%s", program.out, program.err);
+    expect_has(program.out, "\ngolden: blobs-logistic: blessed 20");
+    expect_has(program.out, "\ngolden: blobs-one-hidden: blessed 20");
+    char *line = strstr(program.out, "golden: blobs-one-hidden");
+    char told[512];
+    snprintf(told, sizeof told, "%.*s", (int)strcspn(line, "\n"), line);
+    hyperdrift("check", "blobs-one-hidden", "--mode", "forward");
+    expect_has(program.out, told);
+    hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), path_of("2.sqlite"), "--json");
+    json_t *json = program_json();
+    cr_expect_eq(json_array_size(program_value(json, "matrices.0.goldens")), 2);
+    json_decref(json);
+}
+
+Test(command_merge, names_the_cells_that_nobody_ran) {
+    run_shard(HD_PROGRAM, "2/2", "2.sqlite");
+    hyperdrift("merge", path_of("all.sqlite"), path_of("2.sqlite"));
+    cr_expect_eq(program.status, 1, "%s", program.err);
+    hyperdrift("check", "blobs-logistic", "blobs-one-hidden", "--shard", "1/2", "--list", "--json");
+    json_t *json = program_json();
+    size_t count = json_array_size(program_value(json, "cells"));
+    cr_assert_gt(count, 0);
+    hyperdrift("merge", path_of("all.sqlite"), path_of("2.sqlite"));
+    for (size_t i = 0; i < count; i++) {
+        char cell[128];
+        const json_t *of = json_array_get(program_value(json, "cells"), i);
+        snprintf(cell, sizeof cell, "  not run: %s seed %lld %s %s\n",
+                 json_string_value(json_object_get(of, "experiment")),
+                 json_integer_value(json_object_get(of, "seed")),
+                 json_string_value(json_object_get(of, "device")),
+                 json_string_value(json_object_get(of, "mode")));
+        expect_has(program.out, cell);
+    }
+    json_decref(json);
+}
+
+Test(command_merge, says_which_words_make_two_matrices_of_one_name) {
+    run_shard(HD_PROGRAM, "1/2", "1.sqlite");
+    hyperdrift("check", "blobs-logistic", "-q", "--no-bits", "--seeds", "1,2", "--set", "training.steps=20",
+               "--shard", "2/2", "--matrix", "m", "--history", path_of("2.sqlite"));
+    cr_assert_eq(program.status, 0, "%s%s", program.out, program.err);
+    hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), path_of("2.sqlite"), "-q");
+    cr_expect_eq(program.status, 2, "%s", program.err);
+    expect_has(program.out, "matrix m is not one: experiment blobs-one-hidden (hash ");
+    expect_has(program.out, "matrix m is not one: --set training.steps=20: in shard 2/2 (run ");
+    expect_has(program.out, "matrix m is not one: seed 1 and 1 more: in shard 2/2 (run ");
+    expect_has(program.out, "matrix m is not one: bits: true in shard 1/2 (run ");
+    expect_has(program.out, " passed, 4 failed, 0 skipped\n");
+}
+
 Test(command_merge, fails_where_nothing_was_compared) {
     hyperdrift("merge", path_of("all.sqlite"));
     program_expect_failure(1, "merge: nothing was compared");

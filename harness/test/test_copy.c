@@ -29,7 +29,10 @@ static hd_history made(const char *name, const char *host, size_t nights) {
     cr_assert_eq(hd_entry_add_verdict(entry, &unkept, &error), HD_OK);
     cr_assert_eq(hd_entry_add_skip(entry, "x on cuda", "none", &error), HD_OK);
     cr_assert_eq(hd_entry_add_failure(entry, "killed", &error), HD_OK);
+    json_t *terms = json_pack("{si}", "repeat", 3);
     cr_assert_eq(hd_entry_set_shard(entry, "4711", 2, 8, &error), HD_OK);
+    cr_assert_eq(hd_entry_set_terms(entry, terms, &error), HD_OK);
+    json_decref(terms);
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
     hd_verdict_free(&unkept);
     hd_record_free(&again);

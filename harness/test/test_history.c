@@ -321,9 +321,9 @@ Test(history, of_a_newer_schema_is_refused_and_left_alone) {
     make_file("h", newer);
     size_t size = get_bytes(sample_path("h"), before, sizeof before);
     refuses(sample_path("h"), HD_HISTORY_WRITE, HD_INVALID,
-            "schema 3, and this program knows schemas up to 2");
+            "schema 4, and this program knows schemas up to 3");
     refuses(sample_path("h"), HD_HISTORY_READ, HD_INVALID,
-            "schema 3, and this program knows schemas up to 2");
+            "schema 4, and this program knows schemas up to 3");
     cr_expect_eq(get_bytes(sample_path("h"), after, sizeof after), size);
     cr_expect_arr_eq(before, after, size);
 }
