@@ -47,8 +47,8 @@ static const char *const texts[QUERIES] = {
     [TIMINGS] = "SELECT repetition, seconds, data, training, differentiate, validation, operations, launches,"
                 " sgemm_rate, peak_bytes, device_bytes, device_data_bytes FROM timing WHERE record = ?1"
                 " ORDER BY repetition",
-    [VERDICTS] = "SELECT sha256 FROM record_verdict JOIN verdict ON verdict.id = verdict WHERE record = ?1"
-                 " ORDER BY verdict.id",
+    [VERDICTS] = ("SELECT sha256 FROM record_verdict JOIN verdict ON verdict.id = verdict WHERE record = ?1"
+                  " ORDER BY verdict.id"),
     [SKIPS] = "SELECT what, why FROM skip WHERE run = ?1 ORDER BY rowid",
     [FAILURES] = "SELECT message FROM failure WHERE run = ?1 ORDER BY rowid",
 };
