@@ -109,9 +109,20 @@ static void name_hypers(hd_sql *sql, sqlite3_stmt *row, json_t *names) {
     }
 }
 
+/* Of a file that is corrupt, or of another's making, anything is to be expected. */
+static bool has_place(const hd_results *results, int64_t id) {
+    return id >= 0 && (uint64_t)id < results->count;
+}
+
 static void write_tail(hd_sql *sql, sqlite3_stmt *row, hd_results *results) {
+    int64_t id = sqlite3_column_int64(row, 0);
+    if (!has_place(results, id)) {
+        sql->status = hd_fail(sql->error, HD_INVALID, "%s: result %lld has a number that none can have",
+                              sql->history->path, (long long)id);
+        return;
+    }
     json_t *result = result_at(sql, row);
-    char **tail = &results->tail[sqlite3_column_int64(row, 0)];
+    char **tail = &results->tail[id];
     size_t size;
     FILE *to = result ? open_memstream(tail, &size) : NULL;
     if (to) {
@@ -137,10 +148,8 @@ static void load_results(hd_sql *sql, hd_results *results) {
     sqlite3_finalize(row);
 }
 
-/* Of a file that is corrupt anything is to be expected. */
 static const char *tail_of(const hd_results *results, int64_t id) {
-    bool known = id >= 0 && (uint64_t)id < results->count && results->tail[id];
-    return known ? results->tail[id] : "";
+    return has_place(results, id) && results->tail[id] ? results->tail[id] : "";
 }
 
 static void free_results(hd_results *results) {
