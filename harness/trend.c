@@ -78,9 +78,19 @@ static void place_night(const hd_trend *trend, hd_night *night) {
     night->current = night->newest && newest->moment - last->moment < HD_TREND_GONE;
 }
 
+/* Days are counted from such moments, and drawn: they must be of a calendar's years, 1970 to 9999. */
+static void expect_moment(hd_sql *sql, sqlite3_stmt *row) {
+    static const double end = 253402300800;
+    double moment = sqlite3_column_double(row, 1);
+    if (!(moment >= 0 && moment < end))
+        sql->status = hd_fail(sql->error, HD_INVALID, "%s: run %lld: its place in time, %g, is none",
+                              sql->history->path, (long long)sqlite3_column_int64(row, 0), moment);
+}
+
 static void load_nights(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, runs_sql);
     while (hd_sql_row(sql, row)) {
+        expect_moment(sql, row);
         hd_night *nights = hd_list_room(trend->nights, trend->night_count, sizeof *nights);
         if (nights)
             trend->nights = nights, take_night(row, &nights[trend->night_count++]);

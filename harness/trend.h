@@ -113,8 +113,8 @@ typedef struct hd_trend {
     size_t quantity_count;
 } hd_trend;
 
-/* Reads it all, as it is at one moment. HD_INVALID: a record's numbers cannot be read (named); else as
- * history.h's. End with hd_trend_free, also after a failure. */
+/* Reads it all, as it is at one moment. HD_INVALID: a record's numbers, or a run's place in time, cannot be
+ * read (named); else as history.h's. End with hd_trend_free, also after a failure. */
 hd_status hd_trend_load(const hd_history *history, hd_trend *trend, hd_error *error);
 void hd_trend_free(hd_trend *trend);
 

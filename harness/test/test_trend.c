@@ -423,6 +423,20 @@ Test(trend, refuses_a_result_that_is_none) {
     end();
 }
 
+Test(trend, refuses_a_place_in_time_that_no_calendar_has) {
+    static const char *const moments[] = {"9e999", "-9e999", "1e300", "-1", "253402300800"};
+    keep(2, 1, NULL);
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        char text[80];
+        snprintf(text, sizeof text, "UPDATE run SET moment = %s WHERE id = 2", moments[i]);
+        cr_assert_eq(sqlite3_exec(history.database, text, NULL, NULL, NULL), SQLITE_OK);
+        cr_expect_eq(hd_trend_load(&history, &trend, &error), HD_INVALID, "%s", moments[i]);
+        cr_expect(strstr(error.message, ": run 2: its place in time, "), "%s", error.message);
+        hd_trend_free(&trend);
+    }
+    end();
+}
+
 /* --- machines --- */
 
 Test(trend, finds_no_disagreement_between_machines_and_devices_with_the_same_bits) {
