@@ -137,9 +137,19 @@ static void put_verdicts(hd_exporting *x) {
     sqlite3_finalize(verdict);
 }
 
+static void expect_run(hd_exporting *x) {
+    sqlite3_stmt *query = hd_sql_prepare(&x->sql, "SELECT id FROM run WHERE id = ?1");
+    if (hd_sql_first(&x->sql, query, "i", x->run) != x->run && x->sql.status == HD_OK)
+        x->sql.status =
+            hd_fail(x->sql.error, HD_INVALID, "%s: has no run %lld", x->sql.history->path, (long long)x->run);
+    sqlite3_finalize(query);
+}
+
 hd_status hd_export_json(const hd_history *history, int64_t run, FILE *to, hd_error *error) {
     hd_exporting x = {{.history = history, .doing = "could not be exported", .error = error}, run, to};
     hd_sql_run(&x.sql, "BEGIN"); /* all of it as it is at one moment */
+    if (run) expect_run(&x);
+    if (x.sql.status != HD_OK) return hd_sql_end(&x.sql);
     fprintf(to, "{\"format\":\"hyperdrift-history/1\",\"schema\":%d,\n", HD_HISTORY_NEWEST);
     put_runs(&x);
     put_texts(

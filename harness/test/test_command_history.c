@@ -106,6 +106,8 @@ Test(command_history, shows_a_run_with_its_records_and_what_failed) {
     json_decref(json);
     hyperdrift("history", "show", file, "4");
     program_expect_failure(2, "h: has no run 4");
+    hyperdrift("history", "show", file, "4", "--json");
+    program_expect_failure(2, "h: has no run 4");
     hyperdrift("history", "show", file, "3x");
     program_expect_failure(2, "3x: is not the number of a run");
 }
@@ -228,6 +230,15 @@ Test(command_history, exports_a_row_for_each_repetition_as_csv) {
     cr_expect(atof(cell(12, "seconds")) > 0.1 && atof(cell(12, "seconds")) < 0.3);
     cr_expect_eq(atof(cell(7, "validation_error")), (double)2.06643f);
     cr_expect_str_eq(cell(7, "figures"), "4");
+}
+
+Test(command_history, with_numbers_that_no_result_can_have_is_not_exported_as_csv) {
+    make(2, NULL);
+    change(
+        "UPDATE record SET result = -1000000 WHERE result = 1; UPDATE result SET id = -1000000 WHERE id = 1");
+    hyperdrift("history", "export", file, "--csv");
+    cr_expect_eq(program.status, 2, "%s", program.err);
+    expect_has(program.err, "h: result -1000000 has a number that none can have");
 }
 
 Test(command_history, an_export_that_cannot_be_written_leaves_nothing) {
