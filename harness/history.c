@@ -106,8 +106,8 @@ static void migrate_copy(hd_history *history, hd_sql *sql) {
     hd_history copy = {.path = history->path};
     sqlite3_open(":memory:", &copy.database);
     sqlite3_backup *backup = sqlite3_backup_init(copy.database, "main", history->database, "main");
-    sqlite3_backup_step(backup, -1);
-    if (!backup || sqlite3_backup_finish(backup) != SQLITE_OK)
+    bool copied = backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+    if (sqlite3_backup_finish(backup) != SQLITE_OK || !copied)
         sql->status = hd_history_fail(&copy, sql->error, sql->doing);
     hd_history_close(history);
     *history = copy;
