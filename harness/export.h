@@ -15,16 +15,18 @@
  * is not one is the text "nan", "inf" or "-inf".
  *
  * CSV (RFC 4180), a row for each repetition of each record, runs in order of time; a run without records has
- * no row: run, uid, started, kept, moment, clock_back, host, version, commit, matrix, shard, shards, status
- * of the run experiment, experiment_sha256, data_sha256, mode, device, machine, threads of its series step,
- * state_bytes, result_sha256, provenance_sha256                                                  of the
- * record figures, failures, known, worst, worst_budget    of its verdicts together: sums; what used most of
- * its tolerance repetition, seconds, data, training, differentiate, validation, operations, launches,
- * sgemm_rate, peak_bytes, device_bytes, device_data_bytes of the repetition test_correct, test_total,
- * validation_correct, validation_total, training_correct, training_total, validation_error, weights_l2,
- * weights_sha256                                                                           of the result
- *   hyperparameter NAME, hypergradient NAME          of the result: a pair for each name in the file; empty:
- * has none Numbers have 17 digits. */
+ * no row. Its columns:
+ *   of the run         run, uid, started, kept, moment, clock_back, host, version, commit, matrix, shard,
+ *                      shards, status
+ *   of its series      experiment, experiment_sha256, data_sha256, mode, device, machine, threads
+ *   of the record      step, state_bytes, result_sha256, provenance_sha256
+ *   of its verdicts    figures, failures, known: sums; worst, worst_budget: what used most of its tolerance
+ *   of the repetition  repetition, seconds, data, training, differentiate, validation, operations, launches,
+ *                      sgemm_rate, peak_bytes, device_bytes, device_data_bytes
+ *   of the result      test_correct, test_total, validation_correct, validation_total, training_correct,
+ *                      training_total, validation_error, weights_l2, weights_sha256; and a pair for each name
+ *                      in the file, hyperparameter NAME and hypergradient NAME, empty where it has none
+ * Numbers have 17 digits. */
 #ifndef HD_EXPORT_H
 #define HD_EXPORT_H
 
