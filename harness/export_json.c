@@ -12,7 +12,9 @@ typedef struct hd_exporting {
 static void put(hd_exporting *x, const json_t *json) {
     if (json_dumpf(json, x->to, JSON_COMPACT | JSON_REAL_PRECISION(17)) && !ferror(x->to) &&
         x->sql.status == HD_OK)
-        x->sql.status = hd_fail(x->sql.error, HD_UNAVAILABLE, "no memory for the JSON of a history");
+        x->sql.status = hd_fail(x->sql.error, HD_INVALID,
+                                "%s: %s: a text in it is not UTF-8 (or there is no memory for it)",
+                                x->sql.history->path, x->sql.doing);
 }
 
 /* --- runs --- */

@@ -37,13 +37,14 @@ sqlite3_stmt *hd_sql_prepare(hd_sql *sql, const char *text) {
     return query;
 }
 
+/* What stands for a number that is not finite. */
+static const char *no_number(double value) {
+    return isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
 static int bind_number(sqlite3_stmt *query, int place, double value) {
     if (isfinite(value)) return sqlite3_bind_double(query, place, value);
-    return sqlite3_bind_text(query, place,
-                             isnan(value) ? "nan"
-                             : value > 0  ? "inf"
-                                          : "-inf",
-                             -1, SQLITE_STATIC);
+    return sqlite3_bind_text(query, place, no_number(value), -1, SQLITE_STATIC);
 }
 
 static void bind(hd_sql *sql, sqlite3_stmt *query, const char *types, va_list values) {
@@ -140,11 +141,13 @@ const char *hd_sql_text(sqlite3_stmt *query, int column) {
 /* --- JSON --- */
 
 static json_t *column_json(sqlite3_stmt *query, int column) {
+    double number;
     switch (sqlite3_column_type(query, column)) {
     case SQLITE_INTEGER:
         return json_integer(sqlite3_column_int64(query, column));
     case SQLITE_FLOAT:
-        return json_real(sqlite3_column_double(query, column));
+        number = sqlite3_column_double(query, column);
+        return isfinite(number) ? json_real(number) : json_string(no_number(number));
     case SQLITE_TEXT:
         return json_string(hd_sql_text(query, column));
     default:
@@ -166,7 +169,8 @@ json_t *hd_sql_array(hd_sql *sql, sqlite3_stmt *query) {
     json_t *array = json_array();
     while (hd_sql_row(sql, query))
         if (json_array_append_new(array, hd_sql_object(query)) && sql->status == HD_OK)
-            sql->status = hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: no memory for its JSON",
+            sql->status = hd_fail(sql->error, HD_INVALID,
+                                  "%s: %s: a text in it is not UTF-8 (or there is no memory for it)",
                                   sql->history->path, sql->doing);
     return array;
 }

@@ -59,7 +59,8 @@ int64_t hd_sql_whole(hd_sql *sql, const char *text);
 double hd_sql_number(sqlite3_stmt *query, int column);
 const char *hd_sql_text(sqlite3_stmt *query, int column);
 
-/* The row at hand as an object, its keys the columns' names; the caller's to json_decref, NULL: no memory. */
+/* The row at hand as an object, its keys the columns' names; the caller's to json_decref, NULL: a text in it
+ * is not UTF-8, or no memory. */
 json_t *hd_sql_object(sqlite3_stmt *query);
 
 /* All rows that are left, as an array of objects; the caller's. */

@@ -241,6 +241,27 @@ Test(command_history, with_numbers_that_no_result_can_have_is_not_exported_as_cs
     expect_has(program.err, "h: result -1000000 has a number that none can have");
 }
 
+Test(command_history, with_a_text_that_is_no_utf8_is_bad_input_as_json) {
+    make(2, NULL);
+    change("UPDATE run SET host = CAST(x'ff80fe' AS TEXT)");
+    hyperdrift("history", "list", file, "--json");
+    cr_expect_eq(program.status, 2, "%s", program.err);
+    expect_has(program.err, "h: could not be listed: a text in it is not UTF-8");
+    hyperdrift("history", "export", file, "--json");
+    cr_expect_eq(program.status, 2, "%s", program.err);
+    expect_has(program.err, "h: could not be exported: a text in it is not UTF-8");
+    hyperdrift("history", "list", file);
+    cr_expect_eq(program.status, 0, "%s", program.err);
+}
+
+Test(command_history, exports_an_infinite_number_as_a_text) {
+    make(2, NULL);
+    change("UPDATE timing SET seconds = 9e999");
+    hyperdrift("history", "export", file, "--json");
+    cr_assert_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, "\"seconds\":\"inf\"");
+}
+
 Test(command_history, an_export_that_cannot_be_written_leaves_nothing) {
     make(3, NULL);
     program.file_size = 1024;
