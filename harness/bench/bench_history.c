@@ -35,7 +35,7 @@ static hd_error error;
 static void expect(hd_status status) {
     if (status == HD_OK) return;
     fprintf(stderr, "bench-history: %s\n", error.message);
-    exit(status);
+    exit((int)status);
 }
 
 /* --- nights --- */
