@@ -10,7 +10,7 @@
 
 /* For SOON nights a reference is long enough with LEARNED, or is lent noise after YOUNG; a change is placed
  * within the newest SPAN, APART from their ends. */
-enum { WINDOWS = 3, SOON = 5, LEARNED = 20, YOUNG = 5, APART = 3, SPAN = HD_RANK_K + HD_RANK_M };
+enum { WINDOWS = 3, SOON = 5, LEARNED = 25, YOUNG = 5, APART = 3, SPAN = HD_RANK_K + HD_RANK_M };
 
 /* So many of the last nights are compared, at this level; below is hd_rank_sum_critical's. */
 typedef struct window {
@@ -144,9 +144,9 @@ static bool find(series *s, size_t n, hd_change *change) {
 
 hd_status hd_changes_find(const double *value, size_t count, hd_change **changes, size_t *change_count,
                           hd_error *error) {
-    series s = {.windows = {{.nights = SOON, .level = 4e-5},
-                            {.nights = 10, .level = 1e-5},
-                            {.nights = 20, .level = 1e-5}}};
+    series s = {.windows = {{.nights = SOON, .level = 1.42e-5},
+                            {.nights = 10, .level = 1.8e-6},
+                            {.nights = 20, .level = 4e-6}}};
     hd_status status = HD_OK;
     *changes = NULL;
     *change_count = 0;

@@ -4,24 +4,27 @@
  * compared with its reference, the first 60 of those before them, by the exact Mann-Whitney test in both
  * directions (rank_sum.h). A change is found where
  *     P(U <= u) <= level_k / 2   and   the medians differ by HD_CHANGE_LEAST or more.
- * The levels are 4e-5, 1e-5 and 1e-5: together 6e-5 for a night of a series at most, 0.6 false alarms for 50
- * series in 200 nights, whatever the distribution of their noise, as long as the nights of a level are
- * exchangeable. (A false change may be followed by another, back. Noise that is correlated from night to
- * night costs more: with a correlation of 0.3, some 10.) Each k is tested as soon as the reference can reach
- * its level at all: with 20 nights for k = 5, 11 for k = 10, 6 for k = 20. One outlier or two make no change
- * by themselves, for nearly all of five nights' pairs must go one way. (With the help of ordinary nights 0.1
- * % of single ones did in normal noise, and 0.7 % of two in a row.)
+ * The levels are 1.42e-5, 1.8e-6 and 4e-6: together 2e-5 for a night of a cost. A series has three (time, the
+ * process's memory, the device's), which makes 6e-5 for its night at most, 0.6 false alarms for 50 series in
+ * 200 nights, whatever the distribution of their noise, as long as the nights of a level are exchangeable.
+ * (A false change may be followed by another, back. Noise that is correlated from night to night costs more:
+ * with a correlation of 0.3 in all three costs, some 14. Memory that repeats to the byte costs nothing.)
  *
- * In noise of 2 % (normal) a step of 20 or 10 % is found by the fifth night, one of 5 % in half of the series
- * by then and in 95 % of them by the tenth, one of 3 % in half of them by the fifteenth.
+ * Each k is tested as soon as the reference can reach its level at all: with 25 nights for k = 5, 13 for
+ * k = 10, 7 for k = 20. One outlier or two make no change by themselves, for nearly all of five nights' pairs
+ * must go one way. (With the help of ordinary nights 0.1 % of single ones did in normal noise, and 0.5 % of
+ * two in a row.)
+ *
+ * In noise of 2 % (normal) a step of 20 or 10 % is found by the fifth night, one of 5 % in nearly half of the
+ * series by then and in nine of ten by the tenth, one of 3 % in half of them by the eighteenth.
  *
  * The reference stays where the level began, and does not move on with the nights: so a slow drift adds up
- * until it is found. (One of 0.02 % a night in noise of 2 % was found after 115 nights; with a reference of
+ * until it is found. (One of 0.02 % a night in noise of 2 % was found after 122 nights; with a reference of
  * the newest 60 nights most were not found in 600.)
  *
  * The change is placed where two medians, of the nights before and after, leave the least sum of absolute
  * deviations, among the level's newest 80 nights and with 3 or more on either side. There a new level begins.
- * (Of steps of 10 % in noise of 2 %, 97 % were placed on the very night; where the standardized U is
+ * (Of steps of 10 % in noise of 2 %, 98 % were placed on the very night; where the standardized U is
  * greatest, 66 %.)
  *
  * A level that is younger than a test's reference must be would be blind to what happens in it, as when a
@@ -31,7 +34,7 @@
  * nights with probability 2^-n, and then hardly: the test remains conservative unless the noise itself has
  * become wider.
  *
- * A cost without noise (state bytes) needs nothing else: five nights beyond 20 equal ones are a change, and
+ * A cost without noise (state bytes) needs nothing else: five nights beyond 25 equal ones are a change, and
  * equal ones are none, for pairs that are equal speak against it.
  *
  * The tests see nights 1 .. n alone and each change is kept as it was found, so the changes of the first n
@@ -70,7 +73,7 @@ hd_status hd_changes_find(const double *value, size_t count, hd_change **changes
                           hd_error *error);
 
 /* How many nights with a value the newest level still lacks until a change of it can be found by five nights:
- * it needs 25, or 10 where 20 came before it; 0: none. changes[change_count] are those found in value[count].
+ * it needs 30, or 10 where 25 came before it; 0: none. changes[change_count] are those found in value[count].
  * (By ten or twenty nights a change may be found earlier.) */
 size_t hd_change_learning(const double *value, size_t count, const hd_change *changes, size_t change_count);
 

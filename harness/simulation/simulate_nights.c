@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 enum {
-    SERIES = 50, /* of one history: what a nightly job watches */
+    SERIES = 50, /* of one history: what a nightly job watches, */
+    COSTS = 3,   /* each with so many costs */
     NIGHTS = 200,
     SHORTEST = 60,
     LONGEST = 730,
@@ -50,7 +51,7 @@ static void noise_alone(tally *t) {
     static const struct {
         const char *name;
         hd_nights nights;
-        size_t real;      /* changes of a series that are no false alarms */
+        size_t real;      /* changes of a cost that are no false alarms */
         const char *note; /* why it is not judged */
     } rows[] = {
         {"normal, 2 %", {.size = 0.02, .count = NIGHTS}, 0, NULL},
@@ -82,8 +83,8 @@ static void noise_alone(tally *t) {
          0,
          "not exchangeable"},
     };
-    printf("Noise alone: false alarms of %d series in %d nights, from %d times as many nights\n", SERIES,
-           NIGHTS, HISTORIES);
+    printf("Noise alone: false alarms of %d series with %d costs each in %d nights, from %d times as many\n",
+           SERIES, COSTS, NIGHTS, HISTORIES);
     printf("    %-38s %8s %15s %9s\n", "noise", "mean", "at most (99 %)", "a series");
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         hd_mt19937 generator;
@@ -93,7 +94,7 @@ static void noise_alone(tally *t) {
         hd_mt19937_seed(&generator, (uint32_t)(100 + r));
         for (size_t h = 0; h < histories; h++) {
             size_t all = 0;
-            for (size_t i = 0; i < SERIES; i++) {
+            for (size_t i = 0; i < SERIES * COSTS; i++) {
                 hd_change *found;
                 size_t n = draw(nights, &generator, &found);
                 all += n > rows[r].real ? n - rows[r].real : 0;

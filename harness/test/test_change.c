@@ -47,7 +47,7 @@ Test(change, a_constant_cost_never_changes) {
 }
 
 Test(change, a_step_of_a_constant_cost_is_found_after_five_nights) {
-    for (size_t at = 20; at <= 100; at += 20)
+    for (size_t at = 25; at <= 100; at += 25)
         for (int down = 0; down < 2; down++) {
             double value[NIGHTS], factor = down ? 1 / 1.03125 : 1.03125;
             fill(value, 0, at, 1024, 0, 1);
@@ -82,7 +82,7 @@ Test(change, a_step_in_noise_is_found_placed_and_measured) {
         cr_assert_eq(f.count, 1);
         hd_change c = f.changes[0];
         cr_expect(c.at >= 89 && c.at <= 91 && c.found >= 92 && c.found <= 95, "%zu found %zu", c.at, c.found);
-        cr_expect(c.p <= 4e-5 && c.low < c.ratio && c.ratio < c.high);
+        cr_expect(c.p <= 1.5e-5 && c.low < c.ratio && c.ratio < c.high);
         cr_expect(fabs(c.before / 7 - 1) < 0.01 && fabs(c.after / (7 * size) - 1) < 0.03);
         covered += c.low <= size && size <= c.high;
     }
@@ -213,22 +213,22 @@ static size_t learning(const double *value, size_t n) {
     return hd_change_learning(value, n, f.changes, f.count);
 }
 
-Test(change, a_level_is_learned_in_25_nights_or_in_10_after_another) {
+Test(change, a_level_is_learned_in_30_nights_or_in_10_after_another) {
     double value[NIGHTS];
     fill(value, 0, 60, 100, 0, 1);
     fill(value, 60, NIGHTS, 150, 0, 1);
     value[3] = NAN;
-    cr_expect_eq(learning(value, 0), 25);
-    cr_expect_eq(learning(value, 12), 14);
-    cr_expect_eq(learning(value, 25), 1);
-    cr_expect_eq(learning(value, 26), 0);
+    cr_expect_eq(learning(value, 0), 30);
+    cr_expect_eq(learning(value, 12), 19);
+    cr_expect_eq(learning(value, 30), 1);
+    cr_expect_eq(learning(value, 31), 0);
     cr_expect_eq(learning(value, 64), 0);
     cr_expect_eq(learning(value, 65), 5); /* found: five nights of the new level are known */
     cr_expect_eq(learning(value, 70), 0);
 }
 
 Test(change, five_nights_find_a_step_just_when_nothing_is_left_to_learn) {
-    for (size_t nights = 15; nights <= 25; nights++) {
+    for (size_t nights = 20; nights <= 30; nights++) {
         double constant[NIGHTS], step[NIGHTS];
         fill(constant, 0, nights + 5, 100, 0, 1);
         fill(step, 0, nights, 100, 0, 1);

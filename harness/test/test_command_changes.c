@@ -49,7 +49,7 @@ Test(command_changes, tell_of_nothing_where_nothing_changed) {
     expect_out("learning: blobs-logistic forward on cpu (");
     expect_out("learning: blobs-logistic reverse on cpu (another, ");
     expect_out(", 1 thread): nights still needed before a change can be told: time 2");
-    expect_out(", memory 24\n");
+    expect_out(", memory 29\n");
     expect_out("\n4 runs, ");
     expect_no("numbers");
     expect_no("disagreement");
@@ -131,7 +131,7 @@ Test(command_changes, are_one_json_document) {
     cr_expect_eq(json_integer_value(program_value(json, "changes.0.before.run")), 1);
     cr_expect_eq(json_array_size(program_value(json, "changes.0.steps")), 3);
     cr_expect_eq(json_array_size(program_value(json, "learning")), 2);
-    cr_expect_eq(json_integer_value(program_value(json, "learning.0.nights_lacking.time")), 23);
+    cr_expect_eq(json_integer_value(program_value(json, "learning.0.nights_lacking.time")), 28);
     json_decref(json);
 }
 

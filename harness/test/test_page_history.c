@@ -93,7 +93,7 @@ Test(history_page, tells_of_a_first_night) {
     static const char *const parts[] = {"1 run of 1 host, 1 Dec 2025; 4 series.",
                                         "alpha, 1 Dec 2025, 02:00 UTC, commit c000000: pass",
                                         "<a href=\"#r1\">Run 1</a>: the host’s first.",
-                                        "learning: 1 of 25 nights",
+                                        "learning: 1 of 30 nights",
                                         "No change of level has been found",
                                         "Still learning: 4 of 4 series"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) markup_expect_has(page, parts[i]);

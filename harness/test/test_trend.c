@@ -81,7 +81,7 @@ Test(trend, of_one_night_has_points_and_no_changes) {
     cr_expect_float_eq(point->budget, 0.3, 0.01);
     cr_expect_str_eq(point->worst, "hypergradient rho_l1_0");
     cr_expect_eq(series.change_count[HD_COST_TIME], 0);
-    cr_expect_eq(series.learning[HD_COST_TIME], 24);
+    cr_expect_eq(series.learning[HD_COST_TIME], 29);
     cr_expect_eq(series.learning[HD_COST_DEVICE_MEMORY], 0, "it is never measured");
     cr_expect(isnan(hd_trend_cost(point, HD_COST_DEVICE_MEMORY)));
     end();
