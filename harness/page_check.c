@@ -170,7 +170,7 @@ static void write_goldens(hd_html *html, const hd_node *check) {
                     hd_node_text(&golden, "commit"), hd_node_text(&golden, "reason"));
         if (hd_node_second(&golden, "log", "kept", "no log of blessings"))
             hd_html_add(html, " (no log of blessings)");
-        write_optional(html, &golden, "unplaced", "; never came into place: a later blessing of ");
+        write_optional(html, &golden, "unplaced", "; not in place: a later blessing of ");
         hd_html_add(html, "</p>\n");
     }
 }

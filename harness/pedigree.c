@@ -72,9 +72,14 @@ void hd_pedigrees_find(hd_pedigrees *pedigrees, const char *root,
     hd_error error;
     hd_status status = hd_ledger_read(root, &ledger, &error);
     if (status != HD_OK) failed(context, &error);
+    for (size_t i = 0; status == HD_OK && i < pedigrees->count; i++) {
+        if (find(&ledger, root, &pedigrees->list[i], &error) == HD_OK) continue;
+        hd_ledger_close(&ledger); /* goldens may have come into place since: both are read again */
+        status = hd_ledger_read(root, &ledger, &error);
+        if (status != HD_OK || find(&ledger, root, &pedigrees->list[i], &error) != HD_OK)
+            failed(context, &error);
+    }
     pedigrees->logged = ledger.count > 0;
-    for (size_t i = 0; status == HD_OK && i < pedigrees->count; i++)
-        if (find(&ledger, root, &pedigrees->list[i], &error) != HD_OK) failed(context, &error);
     hd_ledger_close(&ledger);
 }
 
@@ -89,7 +94,7 @@ void hd_pedigrees_print(FILE *to, const hd_pedigrees *pedigrees) {
         if (!p->date[0]) continue;
         fprintf(to, "golden: %s: blessed %s at %s: %s", p->experiment, p->date, p->commit, p->reason);
         if (!pedigrees->logged) fprintf(to, " (%s)", no_log);
-        if (p->unplaced[0]) fprintf(to, " (a later blessing, %s, never came into place)", p->unplaced);
+        if (p->unplaced[0]) fprintf(to, " (a later blessing, %s, is not in place)", p->unplaced);
         fputc('\n', to);
     }
 }

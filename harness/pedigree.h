@@ -10,7 +10,7 @@
 typedef struct hd_pedigree {
     char experiment[HD_LABEL];
     char date[HD_LABEL], reason[HD_REASON], commit[HD_LABEL]; /* "": not found */
-    char unplaced[24]; /* the date of a later blessing whose goldens never came into place; or "" */
+    char unplaced[24]; /* the date of a later blessing whose goldens are not in place; or "" */
 } hd_pedigree;
 
 /* All zero is none. */
@@ -27,7 +27,8 @@ hd_status hd_pedigrees_add(hd_pedigrees *pedigrees, const char *experiment, hd_e
 hd_status hd_pedigrees_take(hd_pedigrees *pedigrees, const json_t *list, hd_error *error);
 
 /* Finds them all under root. failed(context, error) is called for each that hd_goldens_load or
- * hd_ledger_lineage refuses, and for a ledger that cannot be read. */
+ * hd_ledger_lineage refuses, twice if need be (others may bless meanwhile), and for a ledger that cannot be
+ * read. */
 void hd_pedigrees_find(hd_pedigrees *pedigrees, const char *root,
                        void (*failed)(void *context, const hd_error *error), void *context);
 void hd_pedigrees_free(hd_pedigrees *pedigrees);

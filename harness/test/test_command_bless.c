@@ -205,7 +205,7 @@ Test(command_bless, says_what_one_that_was_ended_left_in_the_log) {
     hyperdrift("check", "blobs-logistic", "--mode", "reverse");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out,
-               ": a first time (a later blessing, 2026-11-24T06:30:02Z, never came into place)\n");
+               ": a first time (a later blessing, 2026-11-24T06:30:02Z, is not in place)\n");
     bless("blobs-logistic", "--reason", "again", "--replicas", "13", "-q", "--loosen");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out, "the blessing of blobs-logistic of 2026-11-24T06:30:02Z never came into place\n");
