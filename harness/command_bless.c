@@ -27,13 +27,26 @@ static hd_status check_reason(const char *reason, hd_error *error) {
     return is_text ? HD_OK : hd_fail(error, HD_INVALID, "bless: the reason is not one line of UTF-8 text");
 }
 
+/* What runs commands unasked sets one of these: CI most do; TF_BUILD is Azure Pipelines', BUILD_NUMBER and
+ * BUILD_ID are Jenkins', whose JENKINS_URL is there only where it was told its own. */
+static hd_status expect_person(hd_error *error) {
+    static const char *const variables[] = {
+        "CI", "JENKINS_URL", "BUILD_NUMBER", "BUILD_ID", "TF_BUILD", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID",
+    };
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *value = getenv(variables[i]);
+        if (value && value[0])
+            return hd_fail(error, HD_INVALID,
+                           "bless: refused where %s is set, as in CI: a golden needs a person and a reason",
+                           variables[i]);
+    }
+    return HD_OK;
+}
+
 /* Whatever can be refused before anything is computed. */
 static hd_status check_permission(const hd_options *options, char commit[HD_LABEL], hd_error *error) {
-    const char *ci = getenv("CI");
-    if (ci && ci[0])
-        return hd_fail(error, HD_INVALID,
-                       "bless: refused where CI is set: a golden needs a person and a reason");
-    hd_status status = check_reason(options->reason, error);
+    hd_status status = expect_person(error);
+    if (status == HD_OK) status = check_reason(options->reason, error);
     if (status == HD_OK) status = hd_tree_commit(hd_data_root(), HD_COMMIT, commit, HD_LABEL, error);
     return status == HD_OK ? hd_probation_possible(error) : status;
 }

@@ -34,7 +34,7 @@ const char hd_usage_help[] =
     "  check [EXPERIMENT...] run them and judge every figure by golden/ (default: all of fixtures/)\n"
     "  diff A B              compare two records, run folders, or .npy(.gz) files\n"
     "  bless EXPERIMENT      accept new results as golden, where the oracles agree and no planted fault "
-    "would pass; needs --reason\n"
+    "would pass; needs --reason; not in CI\n"
     "  calibrate EXPERIMENT...  measure what rounding alone can do to each figure, and the tolerance that "
     "follows\n"
     "  devices               what this machine offers\n"

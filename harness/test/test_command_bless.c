@@ -24,7 +24,7 @@ static void expect_nothing_kept(void) {
 
 Test(command_bless, needs_a_reason_of_one_line) {
     program_own_root();
-    unsetenv("CI");
+    blessing_attend();
     static const char *const blank[] = {"", " ", " \t \n"};
     for (size_t i = 0; i < 3; i++) {
         hyperdrift("bless", "blobs-logistic", "--reason", blank[i]);
@@ -48,10 +48,15 @@ Test(command_bless, needs_a_reason_of_one_line) {
 
 Test(command_bless, is_refused_in_ci_and_with_settings) {
     program_own_root();
-    setenv("CI", "true", 1);
-    hyperdrift("bless", "blobs-logistic", "--reason", "because");
-    program_expect_failure(2, "CI is set");
-    unsetenv("CI");
+    for (size_t i = 0; i < sizeof blessing_unattended / sizeof *blessing_unattended; i++) {
+        char why[128];
+        blessing_attend();
+        setenv(blessing_unattended[i], "1", 1);
+        hyperdrift("bless", "blobs-logistic", "--reason", "because");
+        snprintf(why, sizeof why, "refused where %s is set, as in CI", blessing_unattended[i]);
+        program_expect_failure(2, why);
+    }
+    blessing_attend();
     hyperdrift("bless", "blobs-logistic", "--reason", "because", "--set", "training.steps=5");
     program_expect_failure(2, "bless: --set is none of its options");
 }
@@ -59,7 +64,7 @@ Test(command_bless, is_refused_in_ci_and_with_settings) {
 Test(command_bless, is_refused_in_a_dirty_tree_or_from_one) {
     char command[512];
     program_own_root();
-    unsetenv("CI");
+    blessing_attend();
     snprintf(command, sizeof command, "cd %s && git init >/dev/null 2>&1", path_of("root"));
     if (system(command) != 0) skip("git is not installed");
     hyperdrift("bless", "blobs-logistic", "--reason", "because");
@@ -204,8 +209,7 @@ Test(command_bless, says_what_one_that_was_ended_left_in_the_log) {
     hd_golden_free(&golden);
     hyperdrift("check", "blobs-logistic", "--mode", "reverse");
     cr_expect_eq(program.status, 0, "%s", program.err);
-    expect_has(program.out,
-               ": a first time (a later blessing, 2026-11-24T06:30:02Z, is not in place)\n");
+    expect_has(program.out, ": a first time (a later blessing, 2026-11-24T06:30:02Z, is not in place)\n");
     bless("blobs-logistic", "--reason", "again", "--replicas", "13", "-q", "--loosen");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out, "the blessing of blobs-logistic of 2026-11-24T06:30:02Z never came into place\n");
