@@ -105,12 +105,21 @@ static hd_status write_hidden(const hd_places *places, const hd_goldens *goldens
 
 static hd_status put_in_place(const hd_places *places, hd_error *error) {
     struct stat is;
-    hd_status status = HD_OK;
-    if (lstat(places->kept, &is) == 0)
-        status = exchange(places->hidden, places->kept, error);
-    else if (rename(places->hidden, places->kept) != 0)
-        status = hd_fail(error, HD_UNAVAILABLE, "%s: cannot be made: %s", places->kept, strerror(errno));
-    return status == HD_OK ? hd_directory_sync(places->all, error) : status;
+    if (lstat(places->kept, &is) == 0) return exchange(places->hidden, places->kept, error);
+    if (rename(places->hidden, places->kept) == 0) return HD_OK;
+    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be made: %s", places->kept, strerror(errno));
+}
+
+/* The old goldens go when the new ones are on the disk in their place, and not before. */
+static hd_status settle(const hd_places *places, hd_error *error) {
+    hd_error cause;
+    if (hd_directory_sync(places->all, &cause) != HD_OK)
+        return hd_fail(error, HD_UNAVAILABLE,
+                       "%s: the new goldens are in place, but not surely on the disk; those before are kept "
+                       "in %s: %s",
+                       places->kept, places->hidden, cause.message);
+    hd_scratch_remove(places->hidden);
+    return HD_OK;
 }
 
 hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, const hd_goldens *goldens,
@@ -128,7 +137,10 @@ hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, c
     if (status == HD_OK) status = judge(root, experiment, places.hidden, error);
     if (status == HD_OK) status = hd_ledger_append(ledger, was, &written, error);
     if (status == HD_OK) status = put_in_place(&places, error);
-    hd_scratch_remove(places.hidden);
+    if (status == HD_OK)
+        status = settle(&places, error);
+    else
+        hd_scratch_remove(places.hidden);
     hd_goldens_free(&written);
     return status;
 }

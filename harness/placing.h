@@ -18,8 +18,10 @@ typedef hd_status hd_placing_judge(const char *root, const char *experiment, con
 /* Puts an experiment's goldens into place, in the stead of `was`, which are those that are there. The
  * ledger must be open to append, which holds off others. HD_UNAVAILABLE: no room, no permission, or the
  * file system cannot exchange two folders in one step; HD_INVALID: the folder that is there holds other files
- * than goldens; else the judge's errors. In each case all is as it was. (Where an exchange fails that could
- * be done when it was tried out, the entry stays, and is told as unplaced.) */
+ * than goldens; else the judge's errors. In each case all is as it was, but for two: where an exchange fails
+ * that could be done when it was tried out, the entry stays, and is told as unplaced; and where the exchange
+ * was done but cannot be flushed to the disk, the new goldens are in place, the old ones still hidden beside
+ * them, and the message says so. */
 hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, const hd_goldens *goldens,
                    hd_placing_judge *judge, hd_error *error);
 

@@ -22,14 +22,25 @@ TestSuite(placing, .init = make_root, .fini = folder_remove);
 static hd_error error;
 
 /* The program's renameat2 is this one, which can be of a file system that does not know the exchange. */
-static bool cannot_exchange;
+static bool cannot_exchange, exchanges, cannot_flush;
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 int renameat2(int from, const char *old, int to, const char *new, unsigned flags) {
     if (cannot_exchange && flags == RENAME_EXCHANGE) {
         errno = EINVAL;
         return -1;
     }
+    exchanges = !strstr(old, ".trial.new");
     return (int)syscall(SYS_renameat2, from, old, to, new, flags);
+}
+
+/* And its fsync this one, which can fail after the goldens' exchange. */
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
+int fsync(int descriptor) {
+    if (cannot_flush && exchanges) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, descriptor);
 }
 
 static hd_status agree(const char *root, const char *experiment, const char *where, hd_error *why) {
@@ -98,6 +109,24 @@ static void expect_placed(size_t count, const char *date, size_t blessings) {
 #define FIRST  "2026-11-23T22:53:12Z"
 #define SECOND "2026-11-24T06:30:02Z"
 
+/* What a reader meets: the goldens of one blessing or the other, whole, and in the log. */
+static bool read_second(void) {
+    hd_goldens goldens = in_place();
+    hd_ledger ledger;
+    hd_lineage lineage;
+    cr_assert_eq(hd_ledger_read(folder, &ledger, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_ledger_lineage(&ledger, "small", &goldens, &lineage, &error), HD_OK, "%s", error.message);
+    cr_assert_not_null(lineage.blessed);
+    bool second = goldens.count == 1;
+    cr_assert(second || goldens.count == 2);
+    for (size_t k = 0; k < goldens.count; k++)
+        cr_expect_str_eq(goldens.steps[k].blessed.date, second ? SECOND : FIRST);
+    cr_expect(!lineage.unplaced || !strcmp(lineage.unplaced->date, SECOND));
+    hd_ledger_close(&ledger);
+    hd_goldens_free(&goldens);
+    return second;
+}
+
 Test(placing, puts_all_goldens_of_an_experiment_in_place) {
     place_new(3, FIRST, 1);
     expect_placed(3, FIRST, 1);
@@ -123,6 +152,28 @@ Test(placing, leaves_all_as_it_was_where_folders_cannot_be_exchanged) {
     cr_expect_not_null(strstr(error.message, "cannot exchange two folders in one step"), "%s", error.message);
     expect_placed(1, FIRST, 1);
     hd_goldens_free(&goldens);
+}
+
+Test(placing, says_where_the_exchange_may_not_be_on_the_disk_and_keeps_the_old_goldens) {
+    hd_goldens kept;
+    place_new(2, FIRST, 1);
+    hd_goldens goldens = sample_goldens(1, SECOND, 2);
+    cannot_flush = true;
+    exchanges = false;
+    cr_expect_eq(place(&goldens, agree), HD_UNAVAILABLE);
+    cannot_flush = false;
+    cr_expect_not_null(strstr(error.message, "the new goldens are in place, but not surely on the disk"),
+                       "%s", error.message);
+    cr_expect_not_null(strstr(error.message, "Input/output error"), "%s", error.message);
+    cr_expect(read_second());
+    cr_assert_eq(hd_goldens_load(sample_path("golden/.small.new"), &kept, &error), HD_OK, "%s",
+                 error.message);
+    cr_expect_eq(kept.count, 2);
+    cr_expect_str_eq(kept.steps[0].blessed.date, FIRST);
+    hd_goldens_free(&kept);
+    hd_goldens_free(&goldens);
+    place_new(3, "2026-11-25T06:30:02Z", 3);
+    expect_placed(3, "2026-11-25T06:30:02Z", 3);
 }
 
 Test(placing, does_not_replace_a_folder_that_holds_other_files) {
@@ -182,24 +233,6 @@ static bool may_trace(void) {
     pid_t child = fork();
     if (child == 0) _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : 1);
     return waitpid(child, &how, 0) == child && how == 0;
-}
-
-/* What a reader meets: the goldens of one blessing or the other, whole, and in the log. */
-static bool read_second(void) {
-    hd_goldens goldens = in_place();
-    hd_ledger ledger;
-    hd_lineage lineage;
-    cr_assert_eq(hd_ledger_read(folder, &ledger, &error), HD_OK, "%s", error.message);
-    cr_assert_eq(hd_ledger_lineage(&ledger, "small", &goldens, &lineage, &error), HD_OK, "%s", error.message);
-    cr_assert_not_null(lineage.blessed);
-    bool second = goldens.count == 1;
-    cr_assert(second || goldens.count == 2);
-    for (size_t k = 0; k < goldens.count; k++)
-        cr_expect_str_eq(goldens.steps[k].blessed.date, second ? SECOND : FIRST);
-    cr_expect(!lineage.unplaced || !strcmp(lineage.unplaced->date, SECOND));
-    hd_ledger_close(&ledger);
-    hd_goldens_free(&goldens);
-    return second;
 }
 
 Test(placing, is_whole_wherever_it_is_ended) {
