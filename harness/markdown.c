@@ -90,7 +90,23 @@ static void add_judgement(hd_markdown *markdown, const hd_verdict *verdict, cons
     end_row(markdown);
 }
 
-/* Every judgement that came out so. */
+/* A failure of a verdict that is none of its figures'. */
+static void add_remark(hd_markdown *markdown, const hd_verdict *verdict, const char *why) {
+    add_head(markdown, verdict);
+    add(markdown, " figures | | | | | | | | %s | %s |", verdict->against, why);
+    end_row(markdown);
+}
+
+static void add_verdict(hd_markdown *markdown, const hd_verdict *verdict, hd_outcome outcome) {
+    for (size_t i = 0; i < verdict->count; i++)
+        if (verdict->judgements[i].outcome == outcome)
+            add_judgement(markdown, verdict, &verdict->judgements[i]);
+    if (outcome != HD_FAIL) return;
+    if (verdict->count == 0) add_remark(markdown, verdict, "nothing was compared");
+    if (verdict->no_memory) add_remark(markdown, verdict, "no memory for more");
+}
+
+/* Everything that came out so. */
 static void add_judgements(hd_markdown *markdown, const char *title, hd_outcome outcome) {
     add(markdown, "### %s\n\n", title);
     begin_table(
@@ -100,10 +116,7 @@ static void add_judgements(hd_markdown *markdown, const char *title, hd_outcome 
         "| --- | --- | --- | --: | --- | --- | --: | --: | --: | --: | --: | --: | --- | --- |\n");
     for (size_t i = 0; i < markdown->findings->record_count; i++) {
         const hd_finding *finding = &markdown->findings->records[i];
-        for (size_t v = 0; v < finding->count; v++)
-            for (size_t j = 0; j < finding->verdicts[v].count; j++)
-                if (finding->verdicts[v].judgements[j].outcome == outcome)
-                    add_judgement(markdown, &finding->verdicts[v], &finding->verdicts[v].judgements[j]);
+        for (size_t v = 0; v < finding->count; v++) add_verdict(markdown, &finding->verdicts[v], outcome);
     }
     end_table(markdown);
 }
@@ -211,7 +224,8 @@ static hd_status add_all(hd_markdown *markdown, const hd_trend *trend, hd_error 
         findings->no_bits ? " The goldens' bits were left aside." : "",
         findings->no_memory ? " There was no memory for all of it." : "");
     if (findings->failure_count) add_failures(markdown);
-    if (sum.failed > findings->failure_count) add_judgements(markdown, "Figures that failed", HD_FAIL);
+    if (sum.failed > findings->failure_count + findings->no_memory)
+        add_judgements(markdown, "Figures that failed", HD_FAIL);
     if (trend && trend->night_count > 1) status = add_news(markdown, trend, error);
     if (findings->record_count) add_records(markdown);
     if (sum.known) add_judgements(markdown, "Within a stated allowance", HD_KNOWN);

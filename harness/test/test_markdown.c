@@ -121,8 +121,24 @@ Test(markdown, says_that_nothing_was_compared) {
     found_add_empty();
     append();
     expect_has("## hyperdrift: fail, 0 passed, 1 failed");
-    expect_has("nothing was compared");
-    expect_tables();
+    expect_has("| small | cpu | forward | 1 | figures | | | | | | | | golden | nothing was compared |\n");
+    expect_has("| 0 of 1 | nothing was compared | |");
+    cr_expect_eq(expect_tables(), 1 + 1);
+}
+
+Test(markdown, makes_no_table_that_is_empty) {
+    found_add((const char *const[]){"golden"}, 1);
+    findings.records[0].verdicts[0].no_memory = true;
+    append();
+    expect_has("| small | cpu | forward | 1 | figures | | | | | | | | golden | no memory for more |\n");
+    hd_finding_free(&findings.records[0]);
+    findings.record_count = 0;
+    findings.no_memory = true;
+    remove(path);
+    append();
+    expect_has("## hyperdrift: fail, 0 passed, 1 failed, 0 skipped\n");
+    expect_has(" There was no memory for all of it.");
+    cr_expect_null(strstr(text, "###"));
 }
 
 Test(markdown, lets_no_name_become_markup) {
