@@ -23,12 +23,13 @@ static void text(hd_reader *reader, const char *group, const char *kind, const c
     reader->take(reader, figure, is);
 }
 
-/* With as many digits as it takes to read it back: nine, or up to 17. */
+/* With as many digits as it takes to read it back: up to 17, or nine, which are enough for a float32, and for
+ * a tolerance, which has three (the double beside it is no other). */
 static void number(hd_reader *reader, const char *group, const char *kind, const char *name, double value,
-                   bool float32) {
+                   bool nine) {
     char is[32];
     snprintf(is, sizeof is, "%.9g", value);
-    for (int digits = 15; !float32 && digits <= 17; digits++) {
+    for (int digits = 15; !nine && digits <= 17; digits++) {
         snprintf(is, sizeof is, "%.*g", digits, value);
         if (strtod(is, NULL) == value) break;
     }
@@ -58,7 +59,7 @@ static void read_golden(hd_reader *reader, const hd_golden *golden) {
     results(reader, "reference", correct, r->validation_error, r->hyper, r->hypers, r->weights.sha256, false);
     for (size_t i = 0; i < golden->tolerance_count; i++)
         number(reader, "tolerance", golden->tolerances[i].quantity, "", golden->tolerances[i].tolerance,
-               false);
+               true);
     for (size_t m = 0; m < 2; m++) {
         const hd_bits *b = &golden->exact[m];
         results(reader, groups[m], b->correct, b->validation_error, b->hyper, b->hypers, b->weights_sha256,

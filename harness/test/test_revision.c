@@ -2,6 +2,8 @@
 
 #include "golden_sample.h"
 
+#include <math.h>
+
 TestSuite(revision, .init = folder_make, .fini = folder_remove);
 
 static char text[1 << 14];
@@ -59,6 +61,16 @@ Test(revision, show_one_unit_in_the_last_place) {
     is.reference.hyper[1].hypergradient *= 1 + 0x1p-52;
     is.exact[HD_FORWARD].hyper[1].hypergradient *= 1 + 0x1p-23;
     cr_expect_eq(between(&was, &is), 2, "%s", text);
+    hd_golden_free(&was);
+    hd_golden_free(&is);
+}
+
+/* A tolerance has three digits, and the double that it came out as may be the one beside them. */
+Test(revision, show_a_tolerance_without_its_rounding) {
+    hd_golden was = sample_golden(), is = sample_golden();
+    is.tolerances[3].tolerance = nextafter(4e-7, 1);
+    cr_expect_eq(between(&was, &is), 1, "%s", text);
+    expect_line("    1 tolerance validation_error: 1e-06 -> 4e-07\n");
     hd_golden_free(&was);
     hd_golden_free(&is);
 }
