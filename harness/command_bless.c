@@ -2,6 +2,7 @@
 #include "build_info.h"
 #include "calibration.h"
 #include "commands.h"
+#include "document.h"
 #include "machine.h"
 #include "oracles.h"
 #include "placing.h"
@@ -18,13 +19,10 @@
 
 /* It becomes a line of the log, and part of the goldens. */
 static hd_status check_reason(const char *reason, hd_error *error) {
-    json_t *text = json_string(reason);
-    bool is_text = text != NULL;
-    json_decref(text);
     if (strlen(reason) >= HD_REASON)
         return hd_fail(error, HD_INVALID, "bless: the reason is longer than %d bytes", HD_REASON - 1);
-    for (const char *c = reason; *c; c++) is_text &= (unsigned char)*c >= ' ' && *c != 127;
-    return is_text ? HD_OK : hd_fail(error, HD_INVALID, "bless: the reason is not one line of UTF-8 text");
+    if (hd_text_is_line(reason)) return HD_OK;
+    return hd_fail(error, HD_INVALID, "bless: the reason is not one line of UTF-8 text");
 }
 
 /* What runs commands unasked sets one of these: CI most do; TF_BUILD is Azure Pipelines', BUILD_NUMBER and

@@ -246,6 +246,14 @@ json_t *hd_build_text(hd_builder *builder, json_t *object, const char *key, cons
     return hd_build(builder, object, key, json);
 }
 
+bool hd_text_is_line(const char *text) {
+    json_t *json = json_string(text);
+    bool is_line = json != NULL;
+    json_decref(json);
+    for (const char *c = text; *c; c++) is_line &= (unsigned char)*c >= ' ' && *c != 127;
+    return is_line;
+}
+
 hd_status hd_document_write(const json_t *json, int digits, const char *path, hd_error *error) {
     char *text = json_dumps(json, (size_t)(JSON_INDENT(2) | JSON_REAL_PRECISION(digits)));
     if (!text) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for its text", path);

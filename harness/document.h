@@ -86,6 +86,9 @@ json_t *hd_build_size(hd_builder *builder, json_t *object, const char *key, size
 /* A text; HD_INVALID if it is not UTF-8. */
 json_t *hd_build_text(hd_builder *builder, json_t *object, const char *key, const char *text);
 
+/* Whether it is UTF-8 without line breaks and other control characters. */
+bool hd_text_is_line(const char *text);
+
 /* Writes json to path with so many significant digits, whole or not at all. HD_UNAVAILABLE where it cannot
  * be. */
 hd_status hd_document_write(const json_t *json, int digits, const char *path, hd_error *error);

@@ -2,6 +2,7 @@
 
 #include "build_info.h"
 #include "digest.h"
+#include "document.h"
 #include "list.h"
 #include "seal.h"
 
@@ -87,12 +88,25 @@ void hd_entry_free(hd_entry *entry) {
     free(entry);
 }
 
+/* By such a name runs are told apart, and it is printed and exported: it must be there in full, and be text.
+ */
+static hd_status check_name(const char *what, const char *name, size_t size, hd_error *error) {
+    if (!hd_text_is_line(name))
+        return hd_fail(error, HD_INVALID, "%s: its name is not one line of UTF-8 text", what);
+    if (strlen(name) < size) return HD_OK;
+    return hd_fail(error, HD_INVALID, "%s %.80s...: a name of more than %zu bytes", what, name, size - 1);
+}
+
+hd_status hd_entry_check_machine(hd_error *error) {
+    const char *named = getenv("HYPERDRIFT_MACHINE");
+    return named ? check_name("HYPERDRIFT_MACHINE", named, HD_MACHINE, error) : HD_OK;
+}
+
 hd_status hd_entry_set_shard(hd_entry *entry, const char *matrix, size_t shard, size_t shards,
                              hd_error *error) {
     if (!entry) return HD_OK;
-    if (strlen(matrix) >= sizeof entry->matrix)
-        return hd_fail(error, HD_INVALID, "matrix %.80s...: a name of more than %zu bytes", matrix,
-                       sizeof entry->matrix - 1);
+    hd_status status = check_name("matrix", matrix, sizeof entry->matrix, error);
+    if (status != HD_OK) return status;
     snprintf(entry->matrix, sizeof entry->matrix, "%s", matrix);
     entry->shard = shard;
     entry->shards = shards;

@@ -74,8 +74,11 @@ typedef struct hd_kept {
 hd_entry *hd_entry_new(int count, char *const *arguments);
 void hd_entry_free(hd_entry *entry);
 
-/* Says that the run is shard `shard` of `shards` of the matrix of that name. HD_INVALID: the name is too
- * long. */
+/* HD_INVALID: HYPERDRIFT_MACHINE is set to what is not one line of UTF-8 text, or too long. */
+hd_status hd_entry_check_machine(hd_error *error);
+
+/* Says that the run is shard `shard` of `shards` of the matrix of that name. HD_INVALID: the name is not one
+ * line of UTF-8 text, or too long. */
 hd_status hd_entry_set_shard(hd_entry *entry, const char *matrix, size_t shard, size_t shards,
                              hd_error *error);
 

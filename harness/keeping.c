@@ -6,7 +6,8 @@ hd_status hd_keeping_begin(hd_keeping *keeping, const hd_options *options, hd_er
     *keeping = (hd_keeping){.path = options->history};
     if (!keeping->path) return HD_OK;
     hd_history history;
-    hd_status status = hd_history_open(keeping->path, HD_HISTORY_WRITE, &history, error);
+    hd_status status = hd_entry_check_machine(error);
+    if (status == HD_OK) status = hd_history_open(keeping->path, HD_HISTORY_WRITE, &history, error);
     if (status != HD_OK) return status;
     status = hd_history_inspect(&history, error);
     hd_history_close(&history);

@@ -78,6 +78,24 @@ Test(keeping, nothing_is_computed_where_the_history_cannot_take_it) {
     cr_expect_str_empty(program.out);
 }
 
+Test(keeping, nothing_is_computed_under_a_name_that_cannot_be_told) {
+    char names[3][300] = {"\xff", "two\nlines"};
+    memset(names[2], 'm', 256);
+    const char *const said[] = {"its name is not one line of UTF-8 text",
+                                "its name is not one line of UTF-8 text", "a name of more than 255 bytes"};
+    for (size_t i = 0; i < 3; i++) {
+        setenv("HYPERDRIFT_MACHINE", names[i], 1);
+        hyperdrift("check", "blobs-logistic", "--history", path_of("h.sqlite"));
+        program_expect_failure(2, said[i]);
+        cr_expect_str_empty(program.out);
+        unsetenv("HYPERDRIFT_MACHINE");
+        hyperdrift("check", "blobs-logistic", "--history", path_of("h.sqlite"), "--shard", "1/1", "--matrix",
+                   names[i]);
+        program_expect_failure(2, i < 2 ? said[i] : "a name of more than");
+        cr_expect_str_empty(program.out);
+    }
+}
+
 /* The second repetition's forward records are led to where the first one's reverse records are: what the
  * latter is then compared with is not what it gave. */
 Test(keeping, a_repetition_with_other_bits_is_a_failed_figure_that_is_named) {
