@@ -82,6 +82,10 @@ static void put_level(hd_builder *builder, json_t *object, const hd_trend *trend
     hd_build_number(builder, object, "high", change->high);
     hd_build_number(builder, object, "before", change->before);
     hd_build_number(builder, object, "after", change->after);
+    if (news->cost == HD_COST_TIME) {
+        hd_build_number(builder, object, "seconds_before", hd_news_seconds_before(trend, news));
+        hd_build_number(builder, object, "seconds_after", hd_news_seconds_after(trend, news));
+    }
     hd_build_number(builder, object, "p", change->p);
     hd_build_size(builder, object, "by_nights", change->nights);
     put_night(builder, object, "since", &trend->nights[series->points[change->at].night]);

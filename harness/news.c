@@ -1,6 +1,8 @@
 #include "news.h"
 
 #include "list.h"
+#include "rank_sum.h"
+#include "statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -131,13 +133,37 @@ static void say_run(FILE *to, const hd_night *night) {
             night->commit);
 }
 
+/* Of the points first .. end - 1, as far as they are a level's first nights with a time. */
+static double median_seconds(const hd_series *series, size_t first, size_t end) {
+    double seconds[HD_RANK_M];
+    size_t count = 0;
+    for (size_t i = first; i < end && count < HD_RANK_M; i++)
+        if (series->points[i].time > 0) seconds[count++] = series->points[i].seconds;
+    return count ? hd_median(seconds, count) : NAN;
+}
+
+double hd_news_seconds_before(const hd_trend *trend, const hd_news *news) {
+    const hd_series *series = &trend->series[news->series];
+    const hd_change *change = &series->changes[news->cost][news->first];
+    return median_seconds(series, news->first ? change[-1].at : 0, change->at);
+}
+
+double hd_news_seconds_after(const hd_trend *trend, const hd_news *news) {
+    const hd_series *series = &trend->series[news->series];
+    const hd_change *change = &series->changes[news->cost][news->first];
+    return median_seconds(series, change->at, change->found + 1);
+}
+
 static void say_level(FILE *to, const hd_trend *trend, const hd_news *news) {
     const hd_series *series = &trend->series[news->series];
     const hd_change *change = &series->changes[news->cost][news->first];
     hd_news_say_series(to, series);
     fprintf(to, ": %.3g times", change->ratio);
     if (change->low > 0 && isfinite(change->high)) fprintf(to, " (%.3g to %.3g)", change->low, change->high);
-    if (news->cost != HD_COST_TIME)
+    if (news->cost == HD_COST_TIME)
+        fprintf(to, " as measured by its products, %.4g s instead of %.4g by the clock,",
+                hd_news_seconds_after(trend, news), hd_news_seconds_before(trend, news));
+    else
         fprintf(to, ", %.4g MB instead of %.4g,", change->after / 1e6, change->before / 1e6);
     fputs(" since ", to);
     say_run(to, &trend->nights[series->points[change->at].night]);

@@ -39,6 +39,12 @@ void hd_news_say(FILE *to, const hd_trend *trend, const hd_news *news);
  * tell series apart. */
 void hd_news_say_series(FILE *to, const hd_series *series);
 
+/* The median of the seconds that a level of time took as measured, on its first nights: the one before a
+ * change, or the one that began with it, as far as it was known when that was found. The change itself is in
+ * what the products take, which may have moved too. */
+double hd_news_seconds_before(const hd_trend *trend, const hd_news *news);
+double hd_news_seconds_after(const hd_trend *trend, const hd_news *news);
+
 /* The i-th of the `count` hyper-iterations of numbers or a disagreement, and the one that moved most. */
 const hd_shift *hd_news_shift(const hd_trend *trend, const hd_news *news, size_t i);
 const hd_shift *hd_news_most(const hd_trend *trend, const hd_news *news);

@@ -156,6 +156,8 @@ Test(command_changes, give_a_ratio_and_its_interval) {
     cr_expect_eq(json_real_value(program_value(json, "changes.0.ratio")), change->ratio);
     cr_expect_eq(json_real_value(program_value(json, "changes.0.low")), change->low);
     cr_expect_eq(json_real_value(program_value(json, "changes.0.high")), change->high);
+    cr_expect_float_eq(json_real_value(program_value(json, "changes.0.seconds_before")), 0.1, 0.001);
+    cr_expect_float_eq(json_real_value(program_value(json, "changes.0.seconds_after")), 0.13, 0.002);
     cr_expect_neq(change->ratio, change->after / change->before, "nothing tells them apart");
     json_decref(json);
     hd_trend_free(&trend);
