@@ -4,6 +4,7 @@
 #include "sql.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -121,6 +122,7 @@ static void prepare_reading(hd_history *history, hd_sql *sql) {
 
 static hd_status look_at(const char *path, hd_history_access access, hd_error *error) {
     struct stat is;
+    if (!path[0]) return hd_fail(error, HD_INVALID, "the name of a history is empty");
     bool there = stat(path, &is) == 0;
     /* SQLite takes a file of one byte for an empty one, and would write over it */
     if (there && S_ISREG(is.st_mode) && is.st_size == 1)
@@ -138,7 +140,10 @@ hd_status hd_history_open(const char *path, hd_history_access access, hd_history
     if (status != HD_OK) return status;
     /* reading too may have to write: what a crash has left half done is undone */
     int flags = SQLITE_OPEN_READWRITE | (access == HD_HISTORY_WRITE ? SQLITE_OPEN_CREATE : 0);
-    if (sqlite3_open_v2(path, &history->database, flags, NULL) != SQLITE_OK) {
+    /* ":memory:" and what begins with "file:" would be no files of these names, and lost in the end */
+    char name[PATH_MAX + 2];
+    snprintf(name, sizeof name, "%s%s", path[0] == '/' ? "" : "./", path);
+    if (sqlite3_open_v2(name, &history->database, flags, NULL) != SQLITE_OK) {
         sql.status = hd_history_fail(history, error, sql.doing);
     } else {
         sqlite3_extended_result_codes(history->database, 1);

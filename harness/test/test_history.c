@@ -348,6 +348,20 @@ Test(history, is_no_other_file) {
     cr_expect_eq(folder_entries(), 4, "nothing was made");
 }
 
+Test(history, is_a_file_whatever_its_name_means_to_sqlite) {
+    static const char *const names[] = {":memory:", "file:nights?mode=memory", "file:nights.sqlite"};
+    hd_history history;
+    cr_assert_eq(chdir(sample_path("")), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        cr_assert_eq(hd_history_open(names[i], HD_HISTORY_WRITE, &history, &error), HD_OK, "%s",
+                     error.message);
+        hd_history_close(&history);
+        cr_expect_eq(access(names[i], F_OK), 0, "%s", names[i]);
+    }
+    refuses("", HD_HISTORY_WRITE, HD_INVALID, "the name of a history is empty");
+    refuses("", HD_HISTORY_READ, HD_INVALID, "the name of a history is empty");
+}
+
 Test(history, that_is_empty_has_no_runs) {
     put_bytes(sample_path("h"), "", 0);
     hd_history history = opened("h", HD_HISTORY_READ);
