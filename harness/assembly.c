@@ -35,10 +35,11 @@ static void read_part(sqlite3_stmt *row, hd_part *part) {
     part->terms = json_loads(hd_sql_text(row, 11), 0, NULL);
 }
 
+/* Of two at the same moment the uid tells which is first, not the order in which they were merged. */
 static void load_parts(hd_sql *sql, hd_assembly *assembly) {
     sqlite3_stmt *rows =
         hd_sql_prepare(sql, "SELECT id, shard, shards, host, commit_id, started, status, passed, failed, "
-                            "known, skipped, terms FROM " RUNS " ORDER BY moment, id");
+                            "known, skipped, terms FROM " RUNS " ORDER BY moment, uid");
     hd_sql_bind(sql, rows, "t", assembly->name);
     while (hd_sql_row(sql, rows)) {
         hd_part *parts = one_more(sql, assembly->parts, assembly->part_count, sizeof *parts);
@@ -154,9 +155,10 @@ static void compare_bits(hd_sql *sql, hd_assembly *assembly) {
     sqlite3_stmt *rows = hd_sql_prepare(
         sql, "SELECT record.run, result.id, experiment, device, mode, step,"
              " experiment_sha256 || ' ' || data_sha256 || ' ' || mode || ' ' || step AS kind"
-             " FROM record JOIN series ON series.id = record.series JOIN result ON result.id = record.result"
+             " FROM record JOIN run ON run.id = record.run JOIN series ON series.id = record.series"
+             " JOIN result ON result.id = record.result"
              " WHERE record.run IN (SELECT id FROM " RUNS ") AND result.json ->> 'arithmetic' = 'exact'"
-             " ORDER BY kind, record.run, record.id");
+             " ORDER BY kind, moment, uid, record.id");
     hd_sql_bind(sql, rows, "t", assembly->name);
     while (hd_sql_row(sql, rows)) {
         const hd_part *part = compared_part(assembly, sqlite3_column_int64(rows, 0));

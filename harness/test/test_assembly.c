@@ -298,6 +298,22 @@ Test(assembly, compares_the_runs_of_a_shard_that_ran_twice) {
     done();
 }
 
+static size_t count_differences(const char *name, const size_t order[3]) {
+    static const char *const hosts[] = {"alpha", "beta", "gamma"};
+    open_as(name);
+    for (size_t i = 0; i < 3; i++)
+        add(hosts[order[i]], 1 + order[i], 1 + order[i], 3, order[i] == 2 ? turn_a_bit : NULL);
+    load("m", 0);
+    size_t differences = assembly.difference_count;
+    done();
+    return differences;
+}
+
+Test(assembly, finds_the_same_whatever_order_the_shards_were_merged_in) {
+    cr_expect_eq(count_differences("first.sqlite", (const size_t[]){0, 1, 2}), 1);
+    cr_expect_eq(count_differences("last.sqlite", (const size_t[]){2, 1, 0}), 1);
+}
+
 /* The cpu's series 0 and 1 become cuda's: the same experiment and mode, and the same results. */
 static void on_cuda(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     turn_a_bit(night, series, record, verdict);
