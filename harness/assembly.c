@@ -193,11 +193,18 @@ static bool is_there(const hd_assembly *assembly, size_t shard) {
     return false;
 }
 
-static void list_missing(hd_assembly *assembly) {
+static void list_missing(hd_sql *sql, hd_assembly *assembly) {
     const hd_part *standard = find_standard(assembly);
-    for (size_t shard = 1; standard && shard <= assembly->shards; shard++)
-        if (!is_there(assembly, shard))
-            hd_terms_cells(standard->terms, shard, assembly->shards, assembly->missing_cells);
+    if (!standard || !assembly->missing || sql->status != HD_OK) return;
+    bool *missing = calloc(assembly->shards, sizeof *missing);
+    if (!missing) {
+        hd_sql_no_memory(sql);
+        return;
+    }
+    for (size_t shard = 1; shard <= assembly->shards; shard++)
+        missing[shard - 1] = !is_there(assembly, shard);
+    hd_terms_cells(standard->terms, missing, assembly->shards, assembly->missing_cells);
+    free(missing);
 }
 
 static void hold_to(const hd_part *standard, const hd_part *part, json_t *conflicts) {
@@ -253,7 +260,7 @@ hd_status hd_assembly_load(const hd_history *history, const char *name, size_t s
     load_parts(&sql, assembly);
     count_parts(assembly);
     compare_terms(&sql, assembly, name && !shards);
-    list_missing(assembly);
+    list_missing(&sql, assembly);
     compare_bits(&sql, assembly);
     sum_up(assembly);
     return sql.status;

@@ -138,13 +138,13 @@ static hd_mode mode_of(const json_t *name) {
     return text && !strcmp(text, hd_mode_name(HD_REVERSE)) ? HD_REVERSE : HD_FORWARD;
 }
 
-static void add_cell(const hd_cell *cell, size_t shard, size_t shards, json_t *cells) {
-    if (hd_cell_shard(cell, shards) == shard)
+static void add_cell(const hd_cell *cell, const bool *wanted, size_t shards, json_t *cells) {
+    if (wanted[hd_cell_shard(cell, shards) - 1])
         json_array_append_new(cells, json_sprintf("%s seed %u %s %s", cell->experiment, cell->seed,
                                                   cell->device, hd_mode_name(cell->mode)));
 }
 
-void hd_terms_cells(const json_t *terms, size_t shard, size_t shards, json_t *cells) {
+void hd_terms_cells(const json_t *terms, const bool *wanted, size_t shards, json_t *cells) {
     const json_t *experiments = json_object_get(terms, "experiments"),
                  *seeds = json_object_get(terms, "seeds"), *devices = json_object_get(terms, "devices"),
                  *modes = json_object_get(terms, "modes");
@@ -159,7 +159,7 @@ void hd_terms_cells(const json_t *terms, size_t shard, size_t shards, json_t *ce
                     cell.seed = (uint32_t)json_integer_value(seed_count ? json_array_get(seeds, s) : own);
                     cell.device = json_string_value(json_array_get(devices, d));
                     cell.mode = mode_of(json_array_get(modes, m));
-                    add_cell(&cell, shard, shards, cells);
+                    add_cell(&cell, wanted, shards, cells);
                 }
     }
 }

@@ -21,7 +21,8 @@ json_t *hd_terms_of(const hd_options *options, char *const *words, size_t count)
  * the texts call them. Of goldens those of the experiments that both judged are compared. */
 void hd_terms_compare(const json_t *a, const char *who_a, const json_t *b, const char *who_b, json_t *lines);
 
-/* Appends to the JSON array `cells` those of shard `shard` of `shards`: "blobs-deep seed 3 cpu forward". */
-void hd_terms_cells(const json_t *terms, size_t shard, size_t shards, json_t *cells);
+/* Appends to the JSON array `cells` those of the shards s of 1 .. shards for which wanted[s - 1] is true:
+ * "blobs-deep seed 3 cpu forward". */
+void hd_terms_cells(const json_t *terms, const bool *wanted, size_t shards, json_t *cells);
 
 #endif

@@ -250,6 +250,19 @@ Test(assembly, names_the_cells_of_a_missing_shard) {
     done();
 }
 
+/* That takes a quarter of an hour where each missing shard is looked for among all cells. */
+Test(assembly, names_the_cells_of_a_thousand_missing_shards_at_once, .timeout = 100) {
+    json_t *seeds = json_array();
+    for (int seed = 0; seed < 1000; seed++) json_array_append_new(seeds, json_integer(seed));
+    open_history();
+    add_on_terms(1, 1000, "seeds", seeds);
+    load("m", 0);
+    cr_expect_eq(assembly.missing, 999);
+    size_t cells = json_array_size(assembly.missing_cells); /* of 8000, some are of the shard that is there */
+    cr_expect(cells > 7900 && cells < 8000, "%zu", cells);
+    done();
+}
+
 /* --- bits --- */
 
 static void turn_a_bit(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
