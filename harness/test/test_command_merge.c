@@ -183,6 +183,10 @@ Test(command_merge, is_told_what_it_needs) {
     hyperdrift("check", "blobs-logistic", "--shard", "1/2", "--history", path_of("h.sqlite"));
     cr_expect_eq(program.status, 2);
     expect_has(program.err, "--history with --shard: say --matrix NAME");
+    hyperdrift("merge", "all.sqlite", "--matrix", "\xe4");
+    program_expect_failure(2, "merge: --matrix: its name is not one line of UTF-8 text");
+    hyperdrift("merge", "\xe4.sqlite", "--json");
+    program_expect_failure(2, "merge: --json says which history: its name is not one line of UTF-8 text");
     char name[100] = "";
     memset(name, 'm', sizeof name - 1);
     hyperdrift("check", "blobs-logistic", "--shard", "1/2", "--matrix", name, "--history",
