@@ -20,6 +20,12 @@ static void complain(hd_merging *merging, const hd_error *error) {
     merging->status = hd_complain(merging->status, error);
 }
 
+/* What could not be taken or judged is counted. */
+static void fail(hd_merging *merging, const hd_error *error) {
+    complain(merging, error);
+    merging->failed++;
+}
+
 /* --- joining --- */
 
 /* Notes which runs came, whether they were new or not. */
@@ -55,8 +61,7 @@ static void judge_matrix(hd_merging *merging, const char *name) {
     hd_error error;
     if (hd_assembly_load(&merging->into, name, name ? merging->options->shards : 0, &assembly, &error) !=
         HD_OK) {
-        complain(merging, &error);
-        merging->failed++;
+        fail(merging, &error);
     } else {
         merging->passed += assembly.passed;
         merging->failed += assembly.failed;
@@ -79,7 +84,7 @@ static void judge_arrived(hd_merging *merging) {
     while (hd_sql_row(&sql, names))
         judge_matrix(merging, sqlite3_column_type(names, 0) == SQLITE_NULL ? NULL : hd_sql_text(names, 0));
     sqlite3_finalize(names);
-    if (sql.status != HD_OK) complain(merging, &error);
+    if (sql.status != HD_OK) fail(merging, &error);
 }
 
 /* --- the end --- */
@@ -117,9 +122,9 @@ hd_status hd_command_merge(const hd_options *options) {
     }
     hd_sql sql = {.history = &merging.into, .doing = "no room for what arrives", .error = &error};
     hd_sql_run(&sql, "CREATE TEMP TABLE arrived (uid TEXT PRIMARY KEY)");
-    if (sql.status != HD_OK) complain(&merging, &error);
+    if (sql.status != HD_OK) fail(&merging, &error);
     for (size_t i = 1; i < options->word_count; i++)
-        if (take_file(&merging, options->words[i], &error) != HD_OK) complain(&merging, &error);
+        if (take_file(&merging, options->words[i], &error) != HD_OK) fail(&merging, &error);
     if (options->matrix)
         judge_matrix(&merging, options->matrix);
     else

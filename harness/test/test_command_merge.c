@@ -168,6 +168,7 @@ Test(command_merge, goes_on_without_a_file_that_is_no_history) {
     expect_has(program.err, "none.sqlite: ");
     expect_has(program.out, "shard 2/2 of matrix m is missing\n");
     expect_has(program.out, ": 1 new run, 0 there already\n");
+    expect_has(program.out, " passed, 3 failed, 0 skipped\n"); /* either file, and the shard */
 }
 
 Test(command_merge, is_told_what_it_needs) {
