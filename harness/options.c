@@ -215,8 +215,8 @@ static const hd_option option_list[] = {
      "of all experiments, seeds, devices and modes those of shard I of N; a shard keeps its cells when "
      "others are added"},
     {"matrix", 0, "NAME", CHECK | MERGE, set_name, AT(matrix), 0,
-     "the name that all shards of a matrix have in their histories; merge: judge that one alone (default: "
-     "every one that comes)"},
+     "the name that all shards of a matrix have in their histories, and no other matrix; merge: judge that "
+     "one alone (default: every one that comes)"},
     {"shards", 0, "N", MERGE, set_whole, AT(shards), HD_MAX_SHARDS,
      "how many shards the matrix has (default: as they say)"},
     {"list", 0, NULL, RUN | CHECK, set_flag, AT(list), 0, "say what would be run, and run nothing"},
