@@ -50,25 +50,32 @@ hd_status hd_history_merge(hd_history *into, const hd_history *from, size_t *cop
 
 /* --- recovering --- */
 
+/* Of a file that is corrupt any number of columns with any names is to be expected. */
+static sqlite3_stmt *prepare_insert(sqlite3_stmt *read, const char *table, sqlite3 *into) {
+    sqlite3_stmt *insert = NULL;
+    sqlite3_str *text = sqlite3_str_new(into);
+    sqlite3_str_appendf(text, "INSERT OR IGNORE INTO %s (", table);
+    for (int c = 0; c < sqlite3_column_count(read); c++)
+        sqlite3_str_appendf(text, "%s\"%w\"", c ? ", " : "", sqlite3_column_name(read, c));
+    sqlite3_str_appendall(text, ") VALUES (");
+    for (int c = 0; c < sqlite3_column_count(read); c++) sqlite3_str_appendall(text, c ? ", ?" : "?");
+    sqlite3_str_appendall(text, ")");
+    char *statement = sqlite3_str_finish(text);
+    if (statement) sqlite3_prepare_v2(into, statement, -1, &insert, NULL);
+    sqlite3_free(statement);
+    return insert;
+}
+
 /* Copies the rows of a table as far as they can be read in that order. Rows that do not fit (damaged, or
  * there already) are left out. */
 static void salvage_rows(sqlite3 *from, const char *select, const char *order, const char *table,
                          sqlite3 *into) {
-    char text[1024];
-    sqlite3_stmt *read = NULL, *insert = NULL;
+    char text[256];
+    sqlite3_stmt *read = NULL;
     snprintf(text, sizeof text, "SELECT %s FROM %s ORDER BY %s", select, table, order);
     if (sqlite3_prepare_v2(from, text, -1, &read, NULL) != SQLITE_OK) return;
-    const char *comma = "";
-    size_t used = (size_t)snprintf(text, sizeof text, "INSERT OR IGNORE INTO %s (", table);
-    for (int c = 0; c < sqlite3_column_count(read); c++, comma = ", ")
-        used +=
-            (size_t)snprintf(text + used, sizeof text - used, "%s%s", comma, sqlite3_column_name(read, c));
-    comma = ") VALUES (?";
-    for (int c = 0; c < sqlite3_column_count(read); c++, comma = ", ?")
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s", comma);
-    snprintf(text + used, sizeof text - used, ")");
-    sqlite3_prepare_v2(into, text, -1, &insert, NULL);
-    while (sqlite3_step(read) == SQLITE_ROW) {
+    sqlite3_stmt *insert = prepare_insert(read, table, into);
+    while (insert && sqlite3_step(read) == SQLITE_ROW) {
         for (int c = 0; c < sqlite3_column_count(read); c++)
             sqlite3_bind_value(insert, c + 1, sqlite3_column_value(read, c));
         sqlite3_step(insert);
