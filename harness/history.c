@@ -152,7 +152,7 @@ hd_status hd_history_open(const char *path, hd_history_access access, hd_history
         hd_sql_run(&sql, "BEGIN"); /* as it is at one moment: another may be making it */
         recognise(&sql);
         hd_sql_end(&sql);
-        if (access == HD_HISTORY_WRITE)
+        if (access == HD_HISTORY_WRITE || access == HD_HISTORY_CHANGE)
             prepare_writing(&sql);
         else
             prepare_reading(history, &sql);

@@ -27,6 +27,7 @@ enum { HD_HISTORY_PATIENCE = 10 /* seconds */ };
 typedef enum hd_history_access {
     HD_HISTORY_READ,
     HD_HISTORY_WRITE,
+    HD_HISTORY_CHANGE, /* as WRITE, but of a file that is there */
     HD_HISTORY_RECOVER /* as READ, but of a file that is corrupt: what can be read is not refused for the rest
                         */
 } hd_history_access;

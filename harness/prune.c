@@ -79,7 +79,8 @@ static bool room_for_copies(const char *path, size_t bytes) {
 hd_status hd_history_prune(hd_history *history, size_t keep, bool dry, hd_pruned *pruned, hd_error *error) {
     hd_sql sql = {.history = history, .doing = "could not be pruned", .error = error};
     *pruned = (hd_pruned){.bytes = size_of(history->path)};
-    hd_sql_run(&sql, "PRAGMA foreign_keys = OFF"); /* looked at as a whole, before the end */
+    sql.status = hd_history_inspect(history, error); /* else rows that damage hides would take others along */
+    hd_sql_run(&sql, "PRAGMA foreign_keys = OFF");   /* looked at as a whole, before the end */
     hd_sql_begin(&sql);
     choose(&sql, keep, pruned);
     if (!dry) remove_chosen(&sql);

@@ -21,8 +21,9 @@ typedef struct hd_pruned {
     bool vacuumed; /* else the room in the file is used again by later nights: the disk has none for a copy */
 } hd_pruned;
 
-/* Removes them in one transaction, then makes the file smaller where the disk has room for two copies of it.
- * dry: only counts what it would remove. HD_INVALID, HD_UNAVAILABLE as history.h's. */
+/* Removes them in one transaction, of a file that inspection finds no damage in, then makes the file smaller
+ * where the disk has room for two copies of it. dry: only counts what it would remove. HD_INVALID,
+ * HD_UNAVAILABLE as history.h's. */
 hd_status hd_history_prune(hd_history *history, size_t keep, bool dry, hd_pruned *pruned, hd_error *error);
 
 #endif

@@ -371,6 +371,39 @@ static void expect_refused(int status, const char *part) {
     expect_untouched();
 }
 
+/* Counts the last record's verdict out of its page: no reader comes by it, and no reference leads there. */
+static void hide_a_verdict(void) {
+    sqlite3 *database;
+    sqlite3_stmt *query;
+    cr_assert_eq(sqlite3_open(file, &database), SQLITE_OK);
+    sqlite3_prepare_v2(database, "SELECT rootpage FROM sqlite_schema WHERE name = 'record_verdict'", -1,
+                       &query, NULL);
+    cr_assert_eq(sqlite3_step(query), SQLITE_ROW);
+    long page = (sqlite3_column_int(query, 0) - 1L) * 4096;
+    sqlite3_finalize(query);
+    sqlite3_close(database);
+    FILE *stream = fopen(file, "r+b");
+    cr_assert_not_null(stream);
+    cr_assert_eq(fseek(stream, page + 4, SEEK_SET), 0);
+    int count = getc(stream);
+    cr_assert_eq(fseek(stream, page + 4, SEEK_SET), 0);
+    putc(count - 1, stream);
+    cr_assert_eq(fclose(stream), 0);
+}
+
+Test(command_history, that_is_missing_or_corrupt_forgets_nothing) {
+    snprintf(file, sizeof file, "%s/h", folder);
+    hyperdrift("history", "prune", file, "--keep-nights", "1");
+    program_expect_failure(2, "h: No such file");
+    cr_expect_eq(folder_entries(), 0);
+    make(12, NULL);
+    hide_a_verdict();
+    remember_file();
+    hyperdrift("history", "prune", file, "--keep-nights", "1");
+    program_expect_failure(2, "the file is corrupt (");
+    expect_untouched();
+}
+
 Test(command_history, of_a_newer_schema_is_left_alone) {
     char newer[64], said[128];
     make(2, NULL);
