@@ -9,12 +9,21 @@ typedef struct hd_exporting {
     FILE *to;
 } hd_exporting;
 
-static void put(hd_exporting *x, const json_t *json) {
-    if (json_dumpf(json, x->to, JSON_COMPACT | JSON_REAL_PRECISION(17)) && !ferror(x->to) &&
+static void put(hd_exporting *x, const json_t *json, size_t flags) {
+    if (json_dumpf(json, x->to, JSON_COMPACT | JSON_REAL_PRECISION(17) | flags) && !ferror(x->to) &&
         x->sql.status == HD_OK)
         x->sql.status = hd_fail(x->sql.error, HD_INVALID,
                                 "%s: %s: a text in it is not UTF-8 (or there is no memory for it)",
                                 x->sql.history->path, x->sql.doing);
+}
+
+/* Member i of an object; the value is taken. */
+static void put_member(hd_exporting *x, size_t i, const char *key, json_t *value) {
+    json_t *member = json_object();
+    json_object_set_new(member, key, value);
+    fputs(i ? ",\n" : "\n", x->to);
+    put(x, json_object_size(member) ? member : NULL, JSON_EMBED);
+    json_decref(member);
 }
 
 /* --- runs --- */
@@ -91,7 +100,7 @@ static void put_runs(hd_exporting *x) {
     for (size_t i = 0; hd_sql_row(&x->sql, run); i++) {
         json_t *object = run_json(x, run, query);
         fputs(i ? ",\n" : "\n", x->to);
-        put(x, object);
+        put(x, object, 0);
         json_decref(object);
     }
     fputs("]", x->to);
@@ -101,13 +110,20 @@ static void put_runs(hd_exporting *x) {
 
 /* --- what they share --- */
 
-/* {SHA-256: text, ...}, the texts being JSON already. */
+/* {SHA-256: text, ...}, the texts being JSON already, unless the file is corrupt. */
 static void put_texts(hd_exporting *x, const char *key, const char *rows) {
     sqlite3_stmt *row = hd_sql_prepare(&x->sql, rows);
     hd_sql_bind(&x->sql, row, "i", x->run);
     fprintf(x->to, ",\n\"%s\":{", key);
-    for (size_t i = 0; hd_sql_row(&x->sql, row); i++)
-        fprintf(x->to, "%s\n\"%s\":%s", i ? "," : "", hd_sql_text(row, 0), hd_sql_text(row, 1));
+    for (size_t i = 0; hd_sql_row(&x->sql, row); i++) {
+        json_t *text = json_loads(hd_sql_text(row, 1), 0, NULL);
+        if (text)
+            put_member(x, i, hd_sql_text(row, 0), text);
+        else
+            x->sql.status = hd_fail(x->sql.error, HD_INVALID,
+                                    "%s: %s: %s %.64s is no JSON (or there is no memory for it)",
+                                    x->sql.history->path, x->sql.doing, key, hd_sql_text(row, 0));
+    }
     fputs("}", x->to);
     sqlite3_finalize(row);
 }
@@ -129,10 +145,8 @@ static void put_verdicts(hd_exporting *x) {
     for (size_t i = 0; hd_sql_row(&x->sql, verdict); i++) {
         json_t *object = hd_sql_object(verdict);
         set_rows(x, object, "quantities", quantities, taken(object, "id"));
-        fprintf(x->to, "%s\n\"%s\":", i ? "," : "", json_string_value(json_object_get(object, "sha256")));
         json_object_del(object, "sha256");
-        put(x, object);
-        json_decref(object);
+        put_member(x, i, hd_sql_text(verdict, 1), object);
     }
     fputs("}", x->to);
     sqlite3_finalize(quantities);

@@ -254,6 +254,17 @@ Test(command_history, with_a_text_that_is_no_utf8_is_bad_input_as_json) {
     cr_expect_eq(program.status, 0, "%s", program.err);
 }
 
+Test(command_history, with_a_text_that_is_no_json_is_not_exported_as_json) {
+    make(2, NULL);
+    change("UPDATE provenance SET json = substr(json, 2) WHERE id = 1");
+    hyperdrift("history", "export", file, "--json", "--out", path_of("x.json"));
+    program_expect_failure(2, " is no JSON");
+    change("UPDATE provenance SET json = '{' || json, sha256 = CAST(x'ff' AS TEXT) WHERE id = 1");
+    hyperdrift("history", "export", file, "--json", "--out", path_of("x.json"));
+    program_expect_failure(2, "a text in it is not UTF-8");
+    cr_expect_eq(folder_entries(), 1);
+}
+
 Test(command_history, exports_an_infinite_number_as_a_text) {
     make(2, NULL);
     change("UPDATE timing SET seconds = 9e999");
