@@ -116,7 +116,10 @@ static void conclude(hd_merging *merging) {
 hd_status hd_command_merge(const hd_options *options) {
     hd_merging merging = {.options = options, .matrices = options->json ? json_array() : NULL};
     hd_error error;
-    if (hd_history_open(options->words[0], HD_HISTORY_WRITE, &merging.into, &error) != HD_OK) {
+    hd_status status = hd_history_open(options->words[0], HD_HISTORY_WRITE, &merging.into, &error);
+    if (status == HD_OK) status = hd_history_inspect(&merging.into, &error);
+    if (status != HD_OK) {
+        hd_history_close(&merging.into);
         json_decref(merging.matrices);
         return hd_complain(HD_OK, &error);
     }

@@ -59,6 +59,18 @@ Test(command_merge, changes_nothing_when_it_is_done_again_nor_where_it_reads) {
     cr_expect_arr_eq(before, after, size);
 }
 
+Test(command_merge, adds_nothing_to_a_file_that_is_corrupt_and_names_it) {
+    static char before[1 << 20], after[1 << 20];
+    run_both();
+    size_t size = get_bytes(path_of("1.sqlite"), before, sizeof before);
+    memset(before + size - 4096, 0xa5, 4096);
+    put_bytes(path_of("1.sqlite"), before, size);
+    hyperdrift("merge", path_of("1.sqlite"), path_of("2.sqlite"));
+    program_expect_failure(2, "1.sqlite: was inspected: the file is corrupt (");
+    cr_expect_eq(get_bytes(path_of("1.sqlite"), after, sizeof after), size);
+    cr_expect_arr_eq(before, after, size);
+}
+
 Test(command_merge, names_the_shard_that_is_missing) {
     run_shard(HD_PROGRAM, "2/2", "2.sqlite");
     hyperdrift("merge", path_of("all.sqlite"), path_of("2.sqlite"), "--quiet");
