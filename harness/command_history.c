@@ -71,6 +71,8 @@ static hd_status write_export(const hd_options *options, hd_history *history, FI
 static hd_status export(const hd_options *options, hd_history *history, hd_error *error) {
     hd_output output;
     if (!options->out) return write_export(options, history, stdout, error);
+    if (hd_file_same(options->out, history->path))
+        return hd_fail(error, HD_INVALID, "%s: is the history itself", options->out);
     hd_status status = hd_output_open(&output, options->out, error);
     if (status != HD_OK) return status;
     FILE *to = hd_output_stream(&output);

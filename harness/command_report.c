@@ -70,6 +70,15 @@ static hd_status expect_one_history(const hd_options *options, hd_error *error) 
     return HD_OK;
 }
 
+/* A page in the place of what it is made of: a history's only copy would be gone. */
+static hd_status expect_another_file(const hd_options *options, hd_error *error) {
+    for (size_t i = 0; i < options->word_count; i++)
+        if (hd_file_same(options->out, options->words[i]))
+            return hd_fail(error, HD_INVALID, "%s: the page would take the place of what it is made of",
+                           options->out);
+    return HD_OK;
+}
+
 static void write_contents(hd_html *html, const hd_options *options) {
     hd_html_add(html, "<nav aria-label=\"documents\"><ol>\n");
     for (size_t i = 0; i < options->word_count; i++)
@@ -81,6 +90,7 @@ hd_status hd_command_report(const hd_options *options) {
     hd_html html;
     hd_error error;
     hd_status status = expect_one_history(options, &error);
+    if (status == HD_OK) status = expect_another_file(options, &error);
     if (status == HD_OK) status = hd_html_open(&html, &error);
     if (status != HD_OK) return hd_complain(HD_OK, &error);
     hd_page_begin(&html);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +31,11 @@ static size_t directory_length(const char *path) {
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
+bool hd_file_same(const char *one, const char *other) {
+    struct stat a, b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static void release(hd_output *output) {
     free(output->path);
     free(output->temporary);
@@ -40,6 +44,9 @@ static void release(hd_output *output) {
 
 hd_status hd_output_open(hd_output *output, const char *path, hd_error *error) {
     const size_t directory = directory_length(path), room = strlen(path) + 48;
+    struct stat is;
+    if (stat(path, &is) == 0 && !S_ISREG(is.st_mode))
+        return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: is no regular file", path);
     *output = (hd_output){.path = strdup(path), .temporary = malloc(room), .descriptor = -1};
     if (!output->path || !output->temporary) {
         release(output);

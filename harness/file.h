@@ -4,6 +4,7 @@
 
 #include "error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,8 +25,9 @@ typedef struct hd_output {
     int failure; /* errno of the first write that failed, or 0 */
 } hd_output;
 
-/* Opens *output for path (copied). HD_UNAVAILABLE: no such directory, not writable, no memory; there is then
- * nothing to commit or abandon. Every output that was opened must be committed or abandoned, once. */
+/* Opens *output for path (copied). HD_UNAVAILABLE: no such directory, not writable, no memory, or something
+ * is there that is no file and would be gone (/dev/null, a pipe); there is then nothing to commit or abandon.
+ * Every output that was opened must be committed or abandoned, once. */
 hd_status hd_output_open(hd_output *output, const char *path, hd_error *error);
 
 /* Appends size bytes. A failure (a full disk) is kept for commit to report; later writes then do nothing. */
@@ -52,6 +54,9 @@ hd_status hd_file_append(const char *path, const void *data, size_t size, hd_err
  * with free(). HD_INVALID: missing, unreadable, larger than limit bytes, or not text (a zero byte in it);
  * HD_UNAVAILABLE: no memory. On failure *text is NULL. */
 hd_status hd_file_read_text(const char *path, size_t limit, char **text, size_t *size, hd_error *error);
+
+/* Whether both names lead to one file, which is there. */
+bool hd_file_same(const char *one, const char *other);
 
 /* Makes the directory path and those above it that are missing; those that exist are fine. HD_UNAVAILABLE:
  * not permitted, or something that is not a directory is in the way. */

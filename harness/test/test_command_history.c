@@ -282,6 +282,16 @@ Test(command_history, an_export_that_cannot_be_written_leaves_nothing) {
     cr_expect_eq(folder_entries(), 1);
 }
 
+Test(command_history, is_not_replaced_by_what_is_made_of_it) {
+    make(3, NULL);
+    cr_assert_eq(symlink("h", path_of("link")), 0);
+    hyperdrift("history", "export", file, "--csv", "--out", path_of("link"));
+    program_expect_failure(2, "link: is the history itself");
+    hyperdrift("report", file, "--out", file);
+    program_expect_failure(2, "h: the page would take the place of what it is made of");
+    cr_expect_eq(runs(), 3);
+}
+
 /* --- pruning --- */
 
 static void changes_on_the_fifth(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {

@@ -132,13 +132,16 @@ Test(file, on_a_full_disk_leaves_the_old_one_and_nothing_else) {
     free(path);
 }
 
-Test(file, cannot_take_the_place_of_a_directory) {
+Test(file, cannot_take_the_place_of_a_directory_or_a_device) {
     hd_error error;
-    char *path = folder_path("record.json");
+    char *path = folder_path("record.json"), *pipe = folder_path("pipe");
     cr_assert_eq(mkdir(path, 0755), 0);
-    expect_error(hd_file_write(path, "x", 1, &error), HD_UNAVAILABLE, &error, path, "directory");
-    cr_expect_eq(folder_entries(), 1);
+    cr_assert_eq(mkfifo(pipe, 0644), 0);
+    expect_error(hd_file_write(path, "x", 1, &error), HD_UNAVAILABLE, &error, path, "is no regular file");
+    expect_error(hd_file_write(pipe, "x", 1, &error), HD_UNAVAILABLE, &error, pipe, "is no regular file");
+    cr_expect_eq(folder_entries(), 2);
     free(path);
+    free(pipe);
 }
 
 Test(file, read_as_text_is_whole_and_ends_in_a_zero) {
