@@ -4,10 +4,12 @@
 #include "sql.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* --- what went wrong --- */
 
@@ -36,9 +38,10 @@ hd_status hd_history_fail(const hd_history *history, hd_error *error, const char
         return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the disk is full", path, doing);
     case SQLITE_READONLY:
         return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the file or its folder is read-only", path, doing);
-    case SQLITE_CANTOPEN:
-        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the file or its journal cannot be opened: %s", path,
-                       doing, why);
+    case SQLITE_CANTOPEN: /* what cannot be made SQLite then tries to open, and keeps that cause alone */
+        return hd_fail(
+            error, HD_UNAVAILABLE, "%s: %s: the file or its journal cannot be opened: %s", path, doing,
+            number == ENOENT ? "it is not there, and cannot be made (no room for another file?)" : why);
     case SQLITE_IOERR:
     case SQLITE_NOMEM:
     case SQLITE_PERM:
@@ -120,6 +123,15 @@ static void prepare_reading(hd_history *history, hd_sql *sql) {
     hd_sql_run(sql, "PRAGMA query_only = ON");
 }
 
+/* Whether a file can be made there, as far as permissions tell. */
+static hd_status look_at_folder(const char *path, hd_error *error) {
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0) return HD_OK;
+    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be made: %s", path, strerror(errno));
+}
+
 static hd_status look_at(const char *path, hd_history_access access, hd_error *error) {
     struct stat is;
     if (!path[0]) return hd_fail(error, HD_INVALID, "the name of a history is empty");
@@ -129,7 +141,7 @@ static hd_status look_at(const char *path, hd_history_access access, hd_error *e
         return hd_fail(error, HD_INVALID, "%s: is no SQLite file, but a single byte", path);
     if (there && S_ISREG(is.st_mode)) return HD_OK;
     if (there) return hd_fail(error, HD_INVALID, "%s: is no regular file, so no history", path);
-    if (access == HD_HISTORY_WRITE && errno == ENOENT) return HD_OK;
+    if (access == HD_HISTORY_WRITE && errno == ENOENT) return look_at_folder(path, error);
     return hd_fail(error, errno == ENOENT ? HD_INVALID : HD_UNAVAILABLE, "%s: %s", path, strerror(errno));
 }
 

@@ -344,7 +344,7 @@ Test(history, is_no_other_file) {
         refuses(folder, access, HD_INVALID, "is no regular file");
     }
     refuses(sample_path("missing"), HD_HISTORY_READ, HD_INVALID, "No such file");
-    refuses(sample_path("no/where"), HD_HISTORY_WRITE, HD_UNAVAILABLE, "cannot be opened");
+    refuses(sample_path("no/where"), HD_HISTORY_WRITE, HD_UNAVAILABLE, "cannot be made: No such file");
     cr_expect_eq(folder_entries(), 4, "nothing was made");
 }
 
@@ -360,6 +360,15 @@ Test(history, is_a_file_whatever_its_name_means_to_sqlite) {
     }
     refuses("", HD_HISTORY_WRITE, HD_INVALID, "the name of a history is empty");
     refuses("", HD_HISTORY_READ, HD_INVALID, "the name of a history is empty");
+}
+
+Test(history, that_may_not_be_made_says_why) {
+    uid_t user = geteuid();
+    cr_assert_eq(chmod(folder, 0555), 0);
+    if (user == 0) cr_assert_eq(seteuid(65534), 0); /* root may write anywhere */
+    refuses(sample_path("h"), HD_HISTORY_WRITE, HD_UNAVAILABLE, "h: cannot be made: Permission denied");
+    if (user == 0) cr_assert_eq(seteuid(0), 0);
+    cr_assert_eq(chmod(folder, 0755), 0);
 }
 
 Test(history, that_is_empty_has_no_runs) {
