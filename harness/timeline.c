@@ -232,6 +232,15 @@ static size_t find_row(const double free_until[HD_TIMELINE_LINES], size_t line, 
     return HD_TIMELINE_LINES;
 }
 
+/* Whether a newer mark of its line and colour stands in its column, where it would cover this one. */
+static bool is_covered(const hd_timeline *timeline, const hd_timeline_days *days, size_t mark) {
+    const hd_timeline_mark *marks = timeline->marks;
+    size_t column = column_of(days, marks[mark].day);
+    for (size_t i = mark + 1; i < timeline->mark_count && column_of(days, marks[i].day) == column; i++)
+        if (marks[i].line == marks[mark].line && !strcmp(marks[i].colour, marks[mark].colour)) return true;
+    return false;
+}
+
 /* The marks, the newest first; their labels are in rows above, and none covers another. */
 static void draw_marks(hd_html *html, const hd_timeline *timeline, const hd_timeline_days *days) {
     static const double letter = 6.3; /* on average, of a wide face */
@@ -241,6 +250,7 @@ static void draw_marks(hd_html *html, const hd_timeline *timeline, const hd_time
     for (size_t i = timeline->mark_count; i-- > 0;) {
         const hd_timeline_mark *mark = &timeline->marks[i];
         bool right;
+        if (is_covered(timeline, days, i)) continue;
         double at = hd_scale_place(x, (double)column_of(days, mark->day)),
                width = letter * (double)strlen(mark->label);
         size_t row = find_row(free_until, mark->line, at, width, &right);

@@ -50,7 +50,7 @@ typedef struct hd_timeline_line {
 } hd_timeline_line;
 
 /* A day on which something changed: a vertical line before it, with a label as far as there is room (the
- * newest first), which is a link. */
+ * newest first), which is a link. Of those of a line and colour in a column the newest is drawn. */
 typedef struct hd_timeline_mark {
     size_t line;
     double day;

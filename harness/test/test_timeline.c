@@ -225,3 +225,20 @@ Test(timeline, marks_a_change_and_drops_labels_that_would_cover_a_newer_one) {
     cr_assert(line && sscanf(line, "class=\"line l0\" d=\"M%lf %lfH%lfM%lf", &x, &y, &end, &next) == 4);
     cr_expect_float_eq(end, next, 0.11, "the levels meet");
 }
+
+/* 364 nights in columns of four days, with a change on each. */
+Test(timeline, marks_a_column_once_for_each_line_and_colour) {
+    static hd_timeline_mark marks[364];
+    for (size_t i = 0; i < 364; i++)
+        marks[i] = (hd_timeline_mark){.day = (double)i, .colour = i % 4 ? "worse" : "other", .link = "#r1"};
+    hd_timeline_point point[] = {{.day = 363, .value = 1, .seconds = NAN, .run = 1}};
+    hd_timeline timeline = {
+        .title = "", .description = "", .unit = "", .marks = marks, .mark_count = 364, .limit = NAN};
+    timeline.line[0] = line_of(point, 1);
+    hd_timeline_days days = hd_timeline_days_between(0, 363, 130);
+    hd_timeline_draw(&html, &timeline, &days, &(hd_timeline_range){0.9, 1.6});
+    finish();
+    cr_expect_eq(days.columns, 91);
+    cr_expect_eq(markup_count(html.text, "class=\"cut worse\""), 91);
+    cr_expect_eq(markup_count(html.text, "class=\"cut other\""), 91);
+}
