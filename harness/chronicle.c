@@ -256,7 +256,8 @@ static void read_failing(hd_telling *telling) {
         "JOIN verdict ON verdict.id = record_verdict.verdict AND verdict.failures > 0 "
         "JOIN judgement ON judgement.verdict = verdict.id AND judgement.outcome = 'fail' "
         "JOIN standard ON standard.id = judgement.standard JOIN quantity ON quantity.id = standard.quantity "
-        "WHERE record.run = ?1 ORDER BY judgement.budget_used DESC, record.id, verdict.id, judgement.place "
+        "WHERE record.run = ?1 ORDER BY quantity.name LIKE 'bits %', judgement.budget_used DESC, record.id, "
+        "verdict.id, judgement.place "
         "LIMIT ?2");
     for (size_t n = 0; n < telling->trend->night_count; n++) {
         hd_account *account = &telling->chronicle->nights[n];

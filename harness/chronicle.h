@@ -26,7 +26,9 @@ typedef struct hd_failing {
     double value, expected, budget_used;
 } hd_failing;
 
-enum { HD_CHRONICLE_FAILING = 6 }; /* the worst so many of a night are told */
+/* The worst so many of a night are told; bits last: each is past a tolerance of nothing, and repeats a figure
+ * that may be past its own. */
+enum { HD_CHRONICLE_FAILING = 6 };
 
 #define HD_NO_NIGHT ((size_t)-1)
 

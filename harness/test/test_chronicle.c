@@ -98,13 +98,14 @@ static void failing(size_t night, size_t series, hd_record *record, hd_verdict *
     if (series == 1) hd_compare_number(verdict, "weights b_0 l2", 1 + 1e-3, 1, HD_RELATIVE, 1e-5, true);
     if (series == 0 && record->step == 2)
         hd_compare_number(verdict, "weights W_1 l2", NAN, (double)night, HD_RELATIVE, 1e-5, true);
+    hd_compare_number(verdict, "bits weights", 1, 2, HD_ABSOLUTE, 0, true);
 }
 
 Test(chronicle, has_the_figures_that_failed_on_the_newest_night_the_worst_first) {
     make(3, 2, failing);
     cr_expect_eq(chronicle.nights[0].failing_count, 0, "only of the newest night");
     const hd_account *account = &chronicle.nights[2];
-    cr_assert_eq(account->failing_count, 4);
+    cr_assert_eq(account->failing_count, HD_CHRONICLE_FAILING);
     cr_expect_str_eq(account->failing[0].figure, "weights W_1 l2");
     cr_expect_str_eq(account->failing[0].record, "synthetic-0, hyper-iteration 2, forward, cpu");
     cr_expect_str_eq(account->failing[0].against, "golden");
@@ -112,6 +113,8 @@ Test(chronicle, has_the_figures_that_failed_on_the_newest_night_the_worst_first)
     cr_expect_eq(account->failing[0].expected, 2);
     cr_expect_str_eq(account->failing[1].figure, "weights b_0 l2");
     cr_expect_float_eq(account->failing[1].budget_used, 100, 0.1);
+    cr_expect_str_eq(account->failing[3].figure, "weights b_0 l2");
+    cr_expect_str_eq(account->failing[4].figure, "bits weights");
     release();
 }
 
