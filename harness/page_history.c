@@ -100,17 +100,32 @@ static void write_host(hd_html *html, const hd_story *story, size_t n) {
     hd_html_add(html, "</div>\n");
 }
 
+static bool is_disagreement(const hd_news *news) {
+    return news->kind == HD_NEWS_DISAGREEMENT && news->fresh;
+}
+
+/* On how many series machines disagree; of one there may be several news: hyper-iterations that do since
+ * different nights, and different hosts. */
+static size_t count_disagreeing(const hd_story *story) {
+    size_t series = 0;
+    for (size_t i = 0; i < story->news_count; i++) {
+        bool first = is_disagreement(&story->news[i]);
+        for (size_t j = 0; first && j < i; j++)
+            first = !is_disagreement(&story->news[j]) || story->news[j].series != story->news[i].series;
+        series += first;
+    }
+    return series;
+}
+
 /* The runs of each host's newest night, the worst first. */
 static void write_today(hd_html *html, const hd_story *story) {
     static const char *const colours[] = {"bad", "fair", "good"};
-    size_t disagreements = 0;
+    size_t disagreeing = count_disagreeing(story);
     hd_html_add(html, "<h3>The newest night</h3>\n");
-    for (size_t i = 0; i < story->news_count; i++)
-        disagreements += story->news[i].kind == HD_NEWS_DISAGREEMENT && story->news[i].fresh;
-    if (disagreements)
+    if (disagreeing)
         hd_html_add(html,
                     "<p class=\"worse\"><strong>Machines disagree on %zu series, see below.</strong></p>\n",
-                    disagreements);
+                    disagreeing);
     hd_html_add(html, "<div class=\"today\">\n");
     for (size_t c = 0; c < sizeof colours / sizeof *colours; c++)
         for (size_t n = story->trend.night_count; n-- > 0;)

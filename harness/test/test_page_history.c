@@ -162,6 +162,19 @@ Test(history_page, tells_of_machines_that_disagree) {
     free(page);
 }
 
+/* The same, and from the second night on in another hyper-iteration. */
+static void more_other_bits(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    bool other = night || record->step == 0;
+    other_bits(night, other ? series : 0, record, verdict);
+}
+
+Test(history_page, counts_a_series_once_that_machines_disagree_on_since_different_nights) {
+    char *page = page_of(2, 4, more_other_bits);
+    cr_expect_eq(markup_count(page, "<br/>not as on "), 2);
+    markup_expect_has(page, "Machines disagree on 1 series, see below.");
+    free(page);
+}
+
 static void hostile(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)night, (void)series;
     snprintf(record->experiment, sizeof record->experiment, "</h3><script x='y'>&\"");
