@@ -135,7 +135,7 @@ static const hd_table tables[] = {
     {HD_NEWS_NUMBERS,
      "Numbers that changed",
      "Records that are not what they were, with the figure that moved most; the newest first",
-     "None: each record has the bits that its series had on the night before.",
+     "None: no record has other bits than its series had on a night before.",
      {" record", " figure", "was", "is", " moved by", " since", " last as before", NULL},
      write_numbers},
 };

@@ -38,7 +38,7 @@ static void write_news(hd_html *html, const hd_story *story, size_t night, bool 
     }
     if (count <= ITEMS) return;
     separate(html, begun);
-    hd_html_add(html, "%zu more of this kind", count - ITEMS);
+    hd_html_add(html, "%zu more change%s", count - ITEMS, count - ITEMS == 1 ? "" : "s");
 }
 
 static void write_differences(hd_html *html, const hd_account *account, bool *begun) {

@@ -95,6 +95,7 @@ Test(history_page, tells_of_a_first_night) {
                                         "<a href=\"#r1\">Run 1</a>: the host’s first.",
                                         "learning: 1 of 30 nights",
                                         "No change of level has been found",
+                                        "no record has other bits than its series had",
                                         "Still learning: 4 of 4 series"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) markup_expect_has(page, parts[i]);
     cr_expect_eq(markup_count(page, "<svg"), 3 + 4, "three for cpu, four for cuda");
@@ -129,6 +130,17 @@ Test(history_page, tells_of_what_changed_when_and_where) {
         "class=\"cross\""};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) markup_expect_has(page, parts[i]);
     cr_expect_eq(markup_count(page, ">slower</td>"), 1);
+    free(page);
+}
+
+static void all_at_once(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    (void)series, (void)verdict;
+    if (night) record->hyper[0].hypergradient = (double)12.25f;
+}
+
+Test(history_page, says_how_many_changes_of_a_night_are_not_in_its_line) {
+    char *page = page_of(2, 6, all_at_once);
+    markup_expect_has(page, "beyond tolerance; 2 more changes.");
     free(page);
 }
 
