@@ -75,7 +75,7 @@ static const char style[] =
     ".today{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 1.5rem}"
     ".today>div{min-width:0}.today .wide{grid-column:1/-1}.today .verdict{font-size:1.25rem}.compared "
     "th{min-width:0}.compared .bar{width:3.25rem}"
-    "td small{display:block;color:var(--soft)}td.t{white-space:nowrap}h3 small,h4 "
+    "td small{display:block;color:var(--soft);white-space:normal}td.t{white-space:nowrap}h3 small,h4 "
     "small{font-weight:400;color:var(--soft);font-size:.85em}h4{margin:1.25rem 0 "
     ".25rem;font-size:1rem}"
     ".charts.small{grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr));margin:.25rem 0 1rem}"
