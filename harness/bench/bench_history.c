@@ -51,6 +51,7 @@ static hd_record blank_record(void) {
     if (!values) expect(hd_fail(&error, HD_UNAVAILABLE, "no memory"));
     snprintf(record.arithmetic, sizeof record.arithmetic, "exact");
     record.float32 = true;
+    record.test = record.validation = record.training = (hd_accuracy){90, 100};
     expect(hd_record_set_weights(&record, values, &error));
     free(values);
     return record;
