@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct {
     const char *format;
@@ -19,6 +20,8 @@ static const struct {
 static bool is_history(const char *path) {
     static const char magic[16] = "SQLite format 3";
     char start[sizeof magic] = "";
+    struct stat kind;
+    if (stat(path, &kind) != 0 || !S_ISREG(kind.st_mode)) return false; /* a FIFO must not hold us up */
     FILE *file = fopen(path, "rb");
     if (!file) return false;
     size_t size = fread(start, 1, sizeof start, file);

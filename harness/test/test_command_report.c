@@ -246,6 +246,11 @@ Test(report_page, refuses_what_is_no_document_of_ours) {
     expect_refused("missing.json", "missing.json");
 }
 
+Test(report_page, does_not_wait_for_a_pipe, .timeout = 20) {
+    cr_assert_eq(mkfifo(path_of("pipe"), 0600), 0);
+    expect_refused("pipe", "not a regular file");
+}
+
 Test(report_page, leaves_the_page_that_was_there_where_a_document_is_broken) {
     put_text("page.html", "the page of yesterday");
     put_text("other.json", "{}");
