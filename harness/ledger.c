@@ -110,23 +110,44 @@ static void free_blessing(hd_blessing *blessing) {
     free(blessing->seals);
 }
 
-/* Takes all entries of text[size], whose last byte ends an empty line. */
-static hd_status get_entries(hd_ledger *c, char *text, size_t size, hd_error *error) {
-    hd_lines lines = {.number = 0};
-    lines.next = text;
-    lines.end = text + size;
-    while (lines.next < lines.end) {
+/* Takes all entries of the lines, the last of which is an empty one. */
+static hd_status get_entries(hd_ledger *c, hd_lines *lines, hd_error *error) {
+    while (lines->next < lines->end) {
         hd_blessing *more = realloc(c->blessings, (c->count + 1) * sizeof *more);
         if (!more) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", c->path);
         c->blessings = more;
         hd_blessing *blessing = &more[c->count++];
         *blessing = (hd_blessing){.steps = 0};
-        const char *expected = get_entry(&lines, blessing);
+        const char *expected = get_entry(lines, blessing);
         if (expected)
-            return hd_fail(error, HD_INVALID, "%s: line %zu: expected \"%s\"", c->path, lines.number,
+            return hd_fail(error, HD_INVALID, "%s: line %zu: expected \"%s\"", c->path, lines->number,
                            expected);
     }
     return HD_OK;
+}
+
+static void drop_last(hd_ledger *c) {
+    free_blessing(&c->blessings[--c->count]);
+}
+
+/* Takes the beginning of an entry that follows the whole ones; it is a blessing where nothing but its end is
+ * missing. */
+static hd_status get_beginning(hd_ledger *c, const char *rest, size_t lines_before, hd_error *error) {
+    const bool broken = rest[strlen(rest) - 1] != '\n'; /* its last line is cut off */
+    const char *lacking = broken ? "\n\n" : "\n";
+    char *text;
+    const int size = asprintf(&text, "%s%s", rest, lacking);
+    if (size < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", c->path);
+    hd_lines lines = {text, text + size, lines_before};
+    hd_status status = get_entries(c, &lines, error);
+    if (status == HD_OK) {
+        c->blessings[c->count - 1].lacking = lacking;
+    } else if (status == HD_INVALID && lines.end - lines.next <= broken) { /* it is right as far as it goes */
+        drop_last(c);
+        status = HD_OK;
+    }
+    free(text);
+    return status;
 }
 
 /* How much of the text is whole entries: to the end of its last empty line. */
@@ -143,7 +164,9 @@ static hd_status read_all(hd_ledger *c, size_t *size, hd_error *error) {
     if (status != HD_OK) return status;
     *size = whole(text, all);
     c->cut = *size != all;
-    status = get_entries(c, text, *size, error);
+    hd_lines lines = {text, text + *size, 0};
+    status = get_entries(c, &lines, error);
+    if (status == HD_OK && c->cut) status = get_beginning(c, text + *size, lines.number, error);
     free(text);
     return status;
 }
@@ -189,6 +212,43 @@ static hd_status make_folder(const hd_ledger *c, hd_error *error) {
     return hd_directory_make(folder, error);
 }
 
+static bool are(const hd_blessing *blessing, const hd_goldens *goldens, bool before) {
+    size_t there = 0;
+    for (size_t k = 0; k < blessing->steps; k++) {
+        const char *seal = before ? blessing->seals[k].was : blessing->seals[k].is;
+        if (!seal[0]) continue;
+        if (k >= goldens->count || strcmp(goldens->steps[k].sha256, seal) != 0) return false;
+        there++;
+    }
+    return there == goldens->count;
+}
+
+static hd_status find_placed(const char *root, const hd_blessing *blessing, bool *placed, hd_error *error) {
+    char folder[PATH_MAX];
+    hd_goldens goldens = {0};
+    hd_status status = hd_goldens_folder(root, blessing->experiment, folder, error);
+    if (status == HD_OK) status = hd_goldens_load(folder, &goldens, error);
+    *placed = status == HD_OK && are(blessing, &goldens, false);
+    hd_goldens_free(&goldens);
+    return status;
+}
+
+/* Takes away what a writer that was ended left behind. But an entry whose goldens are in place was whole
+ * once: it gets back the end that somebody, or an editor, took from it since. */
+static hd_status mend(const char *root, hd_ledger *c, size_t size, hd_error *error) {
+    hd_blessing *last = c->count && c->blessings[c->count - 1].lacking ? &c->blessings[c->count - 1] : NULL;
+    bool placed = false;
+    hd_status status = last ? find_placed(root, last, &placed, error) : HD_OK;
+    if (status != HD_OK) return status;
+    if (placed) {
+        status = hd_file_append(c->path, last->lacking, strlen(last->lacking), error);
+        last->lacking = NULL;
+        return status;
+    }
+    if (last) drop_last(c);
+    return ftruncate(c->descriptor, (off_t)size) == 0 ? HD_OK : cannot(c, "written", error);
+}
+
 hd_status hd_ledger_open(const char *root, hd_ledger *c, hd_error *error) {
     size_t size;
     hd_status status = name(root, c, error);
@@ -198,9 +258,7 @@ hd_status hd_ledger_open(const char *root, hd_ledger *c, hd_error *error) {
     if (c->descriptor < 0) return cannot(c, "written", error);
     status = lock(c, error);
     if (status == HD_OK) status = read_all(c, &size, error);
-    if (status == HD_OK && c->cut && ftruncate(c->descriptor, (off_t)size) != 0)
-        status = cannot(c, "written", error);
-    return status;
+    return status == HD_OK && c->cut ? mend(root, c, size, error) : status;
 }
 
 static const char *seal_of(const hd_goldens *goldens, size_t step, const char *none) {
@@ -229,7 +287,8 @@ hd_status hd_ledger_append(hd_ledger *c, const hd_goldens *was, const hd_goldens
     if (to && fclose(to) != 0) written = false;
     char *copied = written ? strdup(text) : NULL;
     hd_status status = copied ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "%s: no memory for an entry", c->path);
-    if (status == HD_OK) status = get_entries(c, copied, size, error); /* none is written that is not read */
+    if (status == HD_OK) /* none is written that is not read */
+        status = get_entries(c, &(hd_lines){copied, copied + size, 0}, error);
     if (status == HD_OK) status = hd_file_append(c->path, text, size, error);
     free(copied);
     free(text);
@@ -237,17 +296,6 @@ hd_status hd_ledger_append(hd_ledger *c, const hd_goldens *was, const hd_goldens
 }
 
 /* ---- asking ---- */
-
-static bool are(const hd_blessing *blessing, const hd_goldens *goldens, bool before) {
-    size_t there = 0;
-    for (size_t k = 0; k < blessing->steps; k++) {
-        const char *seal = before ? blessing->seals[k].was : blessing->seals[k].is;
-        if (!seal[0]) continue;
-        if (k >= goldens->count || strcmp(goldens->steps[k].sha256, seal) != 0) return false;
-        there++;
-    }
-    return there == goldens->count;
-}
 
 hd_status hd_ledger_lineage(const hd_ledger *c, const char *experiment, const hd_goldens *goldens,
                             hd_lineage *lineage, hd_error *error) {
@@ -259,6 +307,7 @@ hd_status hd_ledger_lineage(const hd_ledger *c, const char *experiment, const hd
             lineage->blessed = blessing;
             return HD_OK;
         }
+        if (blessing->lacking) continue;
         if (!are(blessing, goldens, true))
             return hd_fail(error, HD_INVALID,
                            "%s: the goldens of %s are not those of its last blessing (%s): they came into "

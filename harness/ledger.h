@@ -14,7 +14,9 @@
  * An entry: date and experiment; four lines of who, why and with what; one line a hyper-iteration with the
  * seals of its golden (its key "sha256"); then each figure that changes (revision.h); and an empty line, by
  * which a whole entry is known from one whose writing was cut off. (For blessings made before the log was
- * kept the day alone is known, and no figures.)
+ * kept the day alone is known, and no figures.) Behind the last whole entry only the beginning of one may
+ * stand. It is what an ended writer left, unless its goldens are in place: then it was whole, and lost its
+ * empty line to an editor.
  *
  * A blessing that was ended between its entry and its goldens' coming into place leaves an entry whose "now"
  * is nowhere; it is told by the goldens, which are still those that it calls "before". */
@@ -33,13 +35,14 @@ typedef struct hd_blessing {
     char reason[HD_REASON], commit[HD_LABEL], machine[2 * HD_LABEL], program[2 * HD_LABEL];
     hd_seals *seals; /* [steps], owned: of hyper-iteration 0, 1, ... */
     size_t steps;
+    const char *lacking; /* the newlines missing at its end; NULL: none */
 } hd_blessing;
 
 typedef struct hd_ledger {
     char path[PATH_MAX];
     hd_blessing *blessings; /* [count], owned, in the order they were made; none: no log is kept */
     size_t count;
-    bool cut;       /* an entry stands after the last whole one whose writing was cut off */
+    bool cut;       /* after the last whole entry stands the beginning of one */
     int descriptor; /* of the file, locked; -1: it is only read */
 } hd_ledger;
 
@@ -48,8 +51,10 @@ typedef struct hd_ledger {
 hd_status hd_ledger_read(const char *root, hd_ledger *ledger, hd_error *error);
 
 /* Opens it to append, and makes it and its folder where they are not there: waits for whoever else does
- * (saying so on stderr), holds them off until hd_ledger_close, reads it, and cuts off what a writer that
- * was ended left behind the last whole entry. HD_UNAVAILABLE: it cannot be written or locked. */
+ * (saying so on stderr), holds them off until hd_ledger_close, reads it, and mends its end: what a writer
+ * that was ended left behind the last whole entry is cut off, and an entry whose goldens are in place gets
+ * back the end that it lost. HD_UNAVAILABLE: it cannot be written or locked. HD_INVALID: as hd_ledger_read,
+ * or those goldens cannot be read. */
 hd_status hd_ledger_open(const char *root, hd_ledger *ledger, hd_error *error);
 void hd_ledger_close(hd_ledger *ledger);
 
