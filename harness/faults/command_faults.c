@@ -108,6 +108,18 @@ static hd_status check(const char *scratch, const hd_fault_entry *fault, bool bi
     return HD_OK;
 }
 
+/* HD_DIFFERENT where it fails with no fault planted: that it fails with one then tells nothing. */
+static hd_status expect_content(const char *scratch, const char *experiment, hd_error *error) {
+    const hd_fault_entry none = {.name = "", .experiment = experiment};
+    char by[TEXT];
+    bool seen;
+    hd_status status = check(scratch, &none, true, &seen, by, error);
+    if (status != HD_OK || !seen) return status;
+    return hd_fail(error, HD_DIFFERENT,
+                   "faults: check %s fails with none planted (%.200s): its seeing one would tell nothing",
+                   experiment, by);
+}
+
 /* --- drift --- */
 
 static bool is_place(const hd_fault_entry *fault, const hd_site *site) {
@@ -172,6 +184,15 @@ static bool wanted(const hd_fault_entry *fault, int count, char **words) {
     return count == 0;
 }
 
+/* Whether none before it is wanted of its experiment. */
+static bool is_first(size_t i, int count, char **words) {
+    for (size_t k = 0; k < i; k++)
+        if (!strcmp(hd_fault_catalogue[k].experiment, hd_fault_catalogue[i].experiment) &&
+            wanted(&hd_fault_catalogue[k], count, words))
+            return false;
+    return true;
+}
+
 static void print_row(const hd_fault_entry *fault, const hd_row *row) {
     printf("%-24s %-46.46s %-9s %-44.44s %s\n", fault->name, row->by,
            row->seen_without_bits && row->seen ? "both ways"
@@ -198,7 +219,8 @@ hd_status hd_command_faults(int count, char **words) {
         hd_row row = {0};
         char with_bits[TEXT];
         if (!wanted(fault, count, words)) continue;
-        status = check(scratch, fault, false, &row.seen_without_bits, row.by, &error);
+        if (is_first(i, count, words)) status = expect_content(scratch, fault->experiment, &error);
+        if (status == HD_OK) status = check(scratch, fault, false, &row.seen_without_bits, row.by, &error);
         if (status == HD_OK) status = check(scratch, fault, true, &row.seen, with_bits, &error);
         if (status == HD_OK) status = locate(fault, &row, &error);
         if (status != HD_OK) break;

@@ -183,6 +183,19 @@ Test(command_bless, is_refused_where_a_planted_fault_would_pass) {
     expect_has(program.out, "1 faults, 1 seen, 1 seen without bits");
 }
 
+/* A program of other bits, an older one or one with a fault, would see whatever is planted. */
+Test(command_bless, is_refused_where_the_program_that_plants_faults_fails_without_one) {
+    blessing_prepare("exec " HD_PROGRAM "-faults faults relu-at-zero");
+    char command[256];
+    snprintf(command, sizeof command, "cp " HD_PROGRAM "-faults %s", path_of("hyperdrift"));
+    cr_assert_eq(system(command), 0);
+    setenv("HYPERDRIFT_FAULT", "divisor", 1);
+    bless("faults-black", "--reason", "a fault is in it", "--replicas", "3", "-q", "--loosen");
+    cr_expect_eq(program.status, 1);
+    expect_has(program.err, "faults: check faults-black fails with none planted (");
+    expect_has(program.err, "faults-black: not blessed");
+}
+
 /* --- goldens that are not as they should be --- */
 
 Test(command_bless, does_not_replace_goldens_that_were_edited) {
