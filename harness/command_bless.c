@@ -179,11 +179,19 @@ static hd_status replace(const hd_options *options, hd_ledger *ledger, const cha
     return status;
 }
 
+/* By the commit it must be possible to make the goldens again. */
+static hd_status expect_committed(const char *word, hd_error *error) {
+    char path[PATH_MAX];
+    hd_status status = hd_experiment_find(word, path, error);
+    return status == HD_OK ? hd_tree_expect(hd_data_root(), path, error) : status;
+}
+
 static hd_status bless(const hd_options *options, const char *word, const char *commit, hd_error *error) {
-    hd_subject subject;
+    hd_subject subject = {0};
     hd_calibration calibration = {0};
     hd_ledger ledger = {.descriptor = -1};
-    hd_status status = hd_subject_open(word, options, &subject, error);
+    hd_status status = expect_committed(word, error);
+    if (status == HD_OK) status = hd_subject_open(word, options, &subject, error);
     if (status == HD_OK) status = hd_calibration_run(&calibration, options, &subject, error);
     if (status == HD_OK) status = ask_oracles(options, &calibration, error);
     if (status == HD_OK) sign(options, commit, &calibration.goldens);

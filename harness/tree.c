@@ -10,14 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether a folder above the root, or it itself, is a git tree. */
-static hd_status look_for_tree(const char *root, bool *there, hd_error *error) {
-    char path[PATH_MAX], mark[PATH_MAX + 8];
+/* Whether a folder above the root, or it itself, is a git tree, and which. */
+static hd_status look_for_tree(const char *root, char top[PATH_MAX], bool *there, hd_error *error) {
+    char mark[PATH_MAX + 8];
     *there = false;
-    if (!realpath(root, path)) return hd_fail(error, HD_INVALID, "%.200s: %s", root, strerror(errno));
-    for (char *slash = path + strlen(path); slash && !*there; slash = strrchr(path, '/')) {
+    if (!realpath(root, top)) return hd_fail(error, HD_INVALID, "%.200s: %s", root, strerror(errno));
+    for (char *slash = top + strlen(top); slash && !*there; slash = strrchr(top, '/')) {
         *slash = '\0';
-        snprintf(mark, sizeof mark, "%s/.git", path);
+        snprintf(mark, sizeof mark, "%s/.git", top);
         *there = access(mark, F_OK) == 0;
     }
     return HD_OK;
@@ -54,8 +54,9 @@ static hd_status expect_clean(const char *root, hd_error *error) {
 }
 
 hd_status hd_tree_commit(const char *root, const char *program, char *commit, size_t size, hd_error *error) {
+    char top[PATH_MAX];
     bool there;
-    hd_status status = look_for_tree(root, &there, error);
+    hd_status status = look_for_tree(root, top, &there, error);
     if (status == HD_OK && there) status = expect_clean(root, error);
     if (status != HD_OK) return status;
     if (strstr(program, "-dirty"))
@@ -71,4 +72,21 @@ hd_status hd_tree_commit(const char *root, const char *program, char *commit, si
                 commit, size, error);
     commit[strcspn(commit, "\n")] = '\0';
     return status;
+}
+
+hd_status hd_tree_expect(const char *root, const char *path, hd_error *error) {
+    char top[PATH_MAX], real[PATH_MAX], found[PATH_MAX] = "";
+    bool there;
+    hd_status status = look_for_tree(root, top, &there, error);
+    if (status != HD_OK || !there) return status;
+    if (!realpath(path, real)) return hd_fail(error, HD_INVALID, "%.300s: %s", path, strerror(errno));
+    const size_t length = strlen(top);
+    if (!strncmp(real, top, length) && real[length] == '/')
+        status = ask_git((const char *const[]){"git", "-C", root, "--literal-pathspecs", "ls-files", "-z",
+                                               "--", real, NULL},
+                         found, sizeof found, error);
+    if (status != HD_OK || found[0]) return status;
+    return hd_fail(error, HD_INVALID,
+                   "bless: refused: %.300s is not in the git tree that the goldens lie in: no commit has it",
+                   path);
 }

@@ -12,4 +12,8 @@
  * says "-dirty"; HD_UNAVAILABLE: git does not answer. */
 hd_status hd_tree_commit(const char *root, const char *program, char *commit, size_t size, hd_error *error);
 
+/* HD_INVALID: the root lies in a git tree, and that commit, its tree being clean, has not the file `path`: it
+ * is elsewhere, or ignored. */
+hd_status hd_tree_expect(const char *root, const char *path, hd_error *error);
+
 #endif

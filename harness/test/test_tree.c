@@ -79,6 +79,30 @@ Test(tree, does_not_mind_what_git_ignores_or_whose_hook_it_runs_in) {
     cr_expect_eq(ask("528f1c0"), HD_OK, "%s", error.message);
 }
 
+static hd_status ask_for(const char *name) {
+    char *root = folder_path("root"), *path = folder_path(name);
+    hd_status status = hd_tree_expect(root, path, &error);
+    free(root);
+    free(path);
+    return status;
+}
+
+Test(tree, has_not_a_file_that_is_ignored_or_elsewhere) {
+    git("echo ignored >.gitignore && echo 1 >'root/fixtures/*.ini' && git add -A && git commit -m second "
+        "&& echo 1 >root/fixtures/ignored && ln -s /etc/passwd root/fixtures/link && git add -A");
+    cr_expect_eq(ask_for("root/fixtures/a.ini"), HD_OK, "%s", error.message);
+    cr_expect_eq(ask_for("root/fixtures/*.ini"), HD_OK, "%s", error.message);
+    cr_expect_eq(ask_for("source.c"), HD_OK, "%s", error.message);
+    static const char *const others[] = {"root/fixtures/ignored", "root/fixtures/link",
+                                         "root/fixtures/../.."};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        cr_expect_eq(ask_for(others[i]), HD_INVALID, "%s", others[i]);
+        cr_expect_not_null(strstr(error.message, "no commit has it"), "%s", error.message);
+    }
+    git("rm -rf .git");
+    cr_expect_eq(ask_for("root/fixtures/ignored"), HD_OK, "where there is no tree");
+}
+
 Test(tree, refuses_a_program_from_a_dirty_one) {
     cr_expect_eq(ask("528f1c0-dirty"), HD_INVALID);
     cr_expect_not_null(strstr(error.message, "528f1c0-dirty, from a dirty tree"), "%s", error.message);
