@@ -1,14 +1,15 @@
-/* Changes of level in a series of a cost, time or memory, one value a night.
+/* Changes of level in a series of a cost, one value a night.
  *
  * The nights since the last change are one level. Each night, for k = 5, 10 and 20, its last k nights are
  * compared with its reference, the first 60 of those before them, by the exact Mann-Whitney test in both
  * directions (rank_sum.h). A change is found where
  *     P(U <= u) <= level_k / 2   and   the medians differ by HD_CHANGE_LEAST or more.
- * The levels are 1.42e-5, 1.8e-6 and 4e-6: together 2e-5 for a night of a cost. A series has three (time, the
- * process's memory, the device's), which makes 6e-5 for its night at most, 0.6 false alarms for 50 series in
- * 200 nights, whatever the distribution of their noise, as long as the nights of a level are exchangeable.
- * (A false change may be followed by another, back. Noise that is correlated from night to night costs more:
- * with a correlation of 0.3 in all three costs, some 14. Memory that repeats to the byte costs nothing.)
+ * The levels are 1.42e-5, 1.8e-6 and 4e-6: together 2e-5 for a night of a cost. Three of a series vary (time,
+ * its products alone, the process's memory), which makes 6e-5 for its night at most, 0.6 false alarms for 50
+ * series in 200 nights, whatever the distribution of their noise, as long as the nights of a level are
+ * exchangeable. The fourth, the device's memory, is counted by the program itself: it repeats to the byte,
+ * and costs nothing. (A false change may be followed by another, back. Noise that is correlated from night to
+ * night costs more: with a correlation of 0.3 in all three costs, some 14.)
  *
  * Each k is tested as soon as the reference can reach its level at all: with 25 nights for k = 5, 13 for
  * k = 10, 7 for k = 20. One outlier or two make no change by themselves, for nearly all of five nights' pairs

@@ -113,6 +113,7 @@ hd_status hd_news_gather(const hd_trend *trend, hd_news **news, size_t *count, h
 const char *hd_news_word(const hd_news *news) {
     static const char *const levels[HD_COSTS][2] = {
         [HD_COST_TIME] = {"faster", "slower"},
+        [HD_COST_PRODUCTS] = {"products faster", "products slower"},
         [HD_COST_MEMORY] = {"smaller", "larger"},
         [HD_COST_DEVICE_MEMORY] = {"smaller on the device", "larger on the device"},
     };
@@ -163,6 +164,8 @@ static void say_level(FILE *to, const hd_trend *trend, const hd_news *news) {
     if (news->cost == HD_COST_TIME)
         fprintf(to, " as measured by its products, %.4g s instead of %.4g by the clock,",
                 hd_news_seconds_after(trend, news), hd_news_seconds_before(trend, news));
+    else if (news->cost == HD_COST_PRODUCTS)
+        fprintf(to, " as long, %.4g GFLOP/s instead of %.4g,", 1000 / change->after, 1000 / change->before);
     else
         fprintf(to, ", %.4g MB instead of %.4g,", change->after / 1e6, change->before / 1e6);
     fputs(" since ", to);

@@ -9,7 +9,7 @@
 typedef enum hd_news_kind {
     HD_NEWS_DISAGREEMENT, /* between two series, or two hosts of one */
     HD_NEWS_NUMBERS,      /* changed */
-    HD_NEWS_LEVEL         /* of time or memory */
+    HD_NEWS_LEVEL         /* of a cost */
 } hd_news_kind;
 
 typedef struct hd_news {
@@ -28,8 +28,8 @@ typedef struct hd_news {
  * free(), NULL where there are none. HD_UNAVAILABLE: no memory. */
 hd_status hd_news_gather(const hd_trend *trend, hd_news **news, size_t *count, hd_error *error);
 
-/* "disagreement", "numbers", "slower", "faster", "larger", "smaller", "larger on the device", "smaller on the
- * device". */
+/* "disagreement", "numbers", "slower", "faster", "products slower", "products faster", "larger", "smaller",
+ * "larger on the device", "smaller on the device". */
 const char *hd_news_word(const hd_news *news);
 
 /* A sentence without word and newline: which series, what, since when, found when. */

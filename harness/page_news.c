@@ -36,7 +36,13 @@ static void write_night_cell(hd_html *html, const hd_story *story, size_t n) {
 static void write_level(hd_html *html, const hd_story *story, const hd_news *news) {
     const hd_change *change = hd_story_change(story, news);
     const hd_series *series = &story->trend.series[news->series];
-    double unit = news->cost == HD_COST_TIME ? 1 : MEGABYTE;
+    static const struct {
+        const char *name;
+        double size;
+    } units[HD_COSTS] = {[HD_COST_TIME] = {"÷ products", 1},
+                         [HD_COST_PRODUCTS] = {"s / TFLOP", 1},
+                         [HD_COST_MEMORY] = {"MB", MEGABYTE},
+                         [HD_COST_DEVICE_MEMORY] = {"MB", MEGABYTE}};
     char low[HD_HTML_NUMBER], high[HD_HTML_NUMBER];
     hd_page_series_name(html, series);
     hd_html_add(html, "<small>%s, %zu thread%s</small></th><td class=\"t %s\">%s</td>", series->machine,
@@ -44,9 +50,9 @@ static void write_level(hd_html *html, const hd_story *story, const hd_news *new
                 hd_news_word(news));
     hd_html_add(html, "<td class=\"t\">%.3g times<small>95 %%: %s to %s</small></td>", change->ratio,
                 hd_html_number(change->low, 3, low), hd_html_number(change->high, 3, high));
-    hd_html_cell(html, change->before / unit, 4);
-    hd_html_cell(html, change->after / unit, 4);
-    hd_html_text_cell(html, news->cost == HD_COST_TIME ? "÷ products" : "MB");
+    hd_html_cell(html, change->before / units[news->cost].size, 4);
+    hd_html_cell(html, change->after / units[news->cost].size, 4);
+    hd_html_text_cell(html, units[news->cost].name);
     write_night_cell(html, story, hd_story_since(story, news));
     hd_html_add(html, "<td class=\"t\">");
     hd_page_night_link(html, story, news->night);
@@ -129,7 +135,7 @@ static const hd_table tables[] = {
     {HD_NEWS_LEVEL,
      "Slower, faster, larger, smaller",
      "Changes of level that no chance makes, those found last first",
-     "No change of level has been found in any series’ time or memory.",
+     "No change of level has been found in any series’ time, products or memory.",
      {" series", " became", " by", "from", "to", "", " since", " found", NULL},
      write_level},
     {HD_NEWS_NUMBERS,

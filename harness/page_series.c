@@ -146,10 +146,23 @@ static void draw(hd_html *html, const hd_sheet *sheet, size_t r, hd_aspect aspec
     hd_timeline_draw(html, &sheet->panels[aspect][r].timeline, days, &sheet->ranges[aspect][r]);
 }
 
-/* Of a device that is not the host its own memory is drawn; the process's is there, too, but folded away
- * unless something is marked in it. */
+/* Of a device that is not the host its own memory is drawn; the process's is there, too, but folded away. */
 static bool has_memory(const hd_row *row) {
     return strncmp(any_of(row)->device, "cuda", 4) == 0;
+}
+
+/* What is folded away unless something is marked in it. */
+static void draw_folded(hd_html *html, const hd_sheet *sheet, const hd_row *row, size_t r,
+                        const hd_timeline_days *days) {
+    const bool memory = has_memory(row);
+    const size_t marks = sheet->panels[HD_ASPECT_PRODUCTS][r].timeline.mark_count +
+                         (memory ? sheet->panels[HD_ASPECT_MEMORY][r].timeline.mark_count : 0);
+    hd_html_add(html, marks ? "<details open=\"open\">" : "<details>");
+    hd_html_add(html, "<summary>%s</summary><div class=\"charts small\">\n",
+                memory ? "The products alone, memory of the process" : "The products alone");
+    draw(html, sheet, r, HD_ASPECT_PRODUCTS, days);
+    if (memory) draw(html, sheet, r, HD_ASPECT_MEMORY, days);
+    hd_html_add(html, "</div></details>\n");
 }
 
 static void draw_row(hd_html *html, const hd_sheet *sheet, const hd_row *row, size_t r,
@@ -161,12 +174,7 @@ static void draw_row(hd_html *html, const hd_sheet *sheet, const hd_row *row, si
     draw(html, sheet, r, has_memory(row) ? HD_ASPECT_DEVICE : HD_ASPECT_MEMORY, days);
     draw(html, sheet, r, HD_ASPECT_SHARE, days);
     hd_html_add(html, "</div>\n");
-    if (!has_memory(row)) return;
-    hd_html_add(html, sheet->panels[HD_ASPECT_MEMORY][r].timeline.mark_count ? "<details open=\"open\">"
-                                                                             : "<details>");
-    hd_html_add(html, "<summary>Memory of the process</summary><div class=\"charts small\">\n");
-    draw(html, sheet, r, HD_ASPECT_MEMORY, days);
-    hd_html_add(html, "</div></details>\n");
+    draw_folded(html, sheet, row, r, days);
 }
 
 static hd_status write_experiment(hd_html *html, const hd_story *story, const hd_row *rows, size_t count,
@@ -234,7 +242,8 @@ static void write_introduction(hd_html *html, const hd_trend *trend, const hd_ti
                       "<span><b class=\"worse\">×</b> failed</span></p>\n"
                       "<p>Time is in units of what the run’s own matrix products take alone, measured in the "
                       "same run, so that a slow "
-                      "night of the machine cancels. Dots are nights, lines the level (median) from one "
+                      "night of the machine cancels; what they take by themselves is folded away below, "
+                      "unless it changed. Dots are nights, lines the level (median) from one "
                       "change to the next. "
                       "Within an experiment the charts of a kind have one axis; where their levels are more "
                       "than a factor of two "

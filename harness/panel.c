@@ -17,7 +17,8 @@ static const struct {
 } aspects[HD_ASPECTS] = {{"Time (1: its products alone)", "", HD_COST_TIME, 1},
                          {"Memory of the process, MB", " MB", HD_COST_MEMORY, 1.0 / MEGABYTE},
                          {"Largest share of a tolerance, %", " %", HD_COSTS, 100},
-                         {"Memory of the device, MB", " MB", HD_COST_DEVICE_MEMORY, 1.0 / MEGABYTE}};
+                         {"Memory of the device, MB", " MB", HD_COST_DEVICE_MEMORY, 1.0 / MEGABYTE},
+                         {"The products alone, s / 10¹² operations", " s", HD_COST_PRODUCTS, 1}};
 
 double hd_aspect_value(const hd_trend_point *point, hd_aspect aspect) {
     double value = aspect == HD_ASPECT_SHARE ? point->budget : hd_trend_cost(point, aspects[aspect].cost);

@@ -8,10 +8,11 @@
 
 /* What they show, from left to right. A device's own memory is for devices that are not the host. */
 typedef enum hd_aspect {
-    HD_ASPECT_TIME,   /* over its products alone */
-    HD_ASPECT_MEMORY, /* of the process, MB */
-    HD_ASPECT_SHARE,  /* the largest of a tolerance, per cent */
-    HD_ASPECT_DEVICE, /* memory of the device, MB */
+    HD_ASPECT_TIME,     /* over its products alone */
+    HD_ASPECT_MEMORY,   /* of the process, MB */
+    HD_ASPECT_SHARE,    /* the largest of a tolerance, per cent */
+    HD_ASPECT_DEVICE,   /* memory of the device, MB */
+    HD_ASPECT_PRODUCTS, /* alone, seconds per 10^12 operations */
     HD_ASPECTS
 } hd_aspect;
 

@@ -29,14 +29,15 @@ static const char verdicts_sql[] =
                   "LEFT JOIN quantity ON quantity.id = verdict.worst ORDER BY rank, place";
 
 double hd_trend_cost(const hd_trend_point *point, hd_cost cost) {
-    double value = cost == HD_COST_TIME     ? point->time
-                   : cost == HD_COST_MEMORY ? point->memory
-                                            : point->device_memory;
-    return value > 0 ? value : NAN;
+    const double values[HD_COSTS] = {[HD_COST_TIME] = point->time,
+                                     [HD_COST_PRODUCTS] = point->products,
+                                     [HD_COST_MEMORY] = point->memory,
+                                     [HD_COST_DEVICE_MEMORY] = point->device_memory};
+    return values[cost] > 0 ? values[cost] : NAN;
 }
 
 const char *hd_cost_name(hd_cost cost) {
-    static const char *const names[HD_COSTS] = {"time", "memory", "device memory"};
+    static const char *const names[HD_COSTS] = {"time", "products", "memory", "device memory"};
     return names[cost];
 }
 
@@ -154,7 +155,7 @@ static double drain(hd_values *sample) {
 /* The series whose rows are being read, and those of its last point. */
 typedef struct hd_gathering {
     hd_series *series; /* NULL: none yet */
-    hd_values time, seconds;
+    hd_values time, products, seconds;
 } hd_gathering;
 
 /* The last point's medians, once all its rows were taken. */
@@ -162,6 +163,7 @@ static void settle(hd_gathering *now) {
     if (!now->series) return;
     hd_trend_point *point = &now->series->points[now->series->count - 1];
     point->time = drain(&now->time);
+    point->products = drain(&now->products);
     point->seconds = drain(&now->seconds);
 }
 
@@ -186,6 +188,7 @@ static bool take_costs(hd_gathering *now, sqlite3_stmt *row, hd_trend_point *poi
     point->memory = fmax(point->memory, sqlite3_column_double(row, 5));
     point->device_memory = fmax(point->device_memory, sqlite3_column_double(row, 6));
     if (!add(&now->seconds, took)) return false;
+    if (rate > 0 && !add(&now->products, 1e12 / rate)) return false;
     return !(operations > 0 && rate > 0) || add(&now->time, took / (operations / rate));
 }
 
@@ -199,6 +202,7 @@ static void load_costs(hd_sql *sql, hd_trend *trend) {
     sqlite3_finalize(row);
     settle(&now);
     free(now.time.x);
+    free(now.products.x);
     free(now.seconds.x);
 }
 

@@ -35,6 +35,9 @@ typedef struct hd_trend_point {
     double time; /* median of seconds / (operations / rate), the rate being that of the same record: how often
                     its products alone would fit in, so that a slow night of the machine cancels; NaN: the
                     rate was not measured */
+    double products;      /* median of the seconds that 1e12 operations of the products alone take, 1000 over
+                             their GFLOP/s: what slows them slows the run, and `time` does not show it; NaN: the
+                             rate was not measured */
     double seconds;       /* median, as measured; NaN: no time was kept */
     double memory;        /* the most a process held, in bytes; 0: not known */
     double device_memory; /* the most that a device which launches kernels held; 0 on any other, which is the
@@ -46,12 +49,19 @@ typedef struct hd_trend_point {
     size_t failures, known;
 } hd_trend_point;
 
-typedef enum hd_cost { HD_COST_TIME, HD_COST_MEMORY, HD_COST_DEVICE_MEMORY, HD_COSTS } hd_cost;
+typedef enum hd_cost {
+    HD_COST_TIME,
+    HD_COST_PRODUCTS,
+    HD_COST_MEMORY,
+    HD_COST_DEVICE_MEMORY,
+    HD_COSTS
+} hd_cost;
 
-/* point.time, memory or device_memory; NaN for what was not measured. */
+/* point.time, products, memory or device_memory, the unit of a change's levels, here and in JSON; NaN for
+ * what was not measured. */
 double hd_trend_cost(const hd_trend_point *point, hd_cost cost);
 
-/* "time", "memory" or "device memory". */
+/* "time", "products", "memory" or "device memory". */
 const char *hd_cost_name(hd_cost cost);
 
 typedef struct hd_series {

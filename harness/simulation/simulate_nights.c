@@ -13,7 +13,7 @@
 
 enum {
     SERIES = 50, /* of one history: what a nightly job watches, */
-    COSTS = 3,   /* each with so many costs */
+    COSTS = 3,   /* each with so many costs that vary */
     NIGHTS = 200,
     SHORTEST = 60,
     LONGEST = 730,

@@ -97,6 +97,28 @@ Test(news, say_what_since_when_and_how_much) {
     end();
 }
 
+/* A slower clock, or products carried out in another way: they reach 0.8 of their rate, and are all of the
+ * run. */
+static void slow_the_products(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    (void)series, (void)verdict;
+    if (night >= 30) record->sgemm_rate *= 0.8, record->seconds.total /= 0.8;
+}
+
+Test(news, tell_of_products_that_became_slower_though_the_time_by_them_has_not) {
+    history = nights_open(sample_path("h"));
+    nights_add(&history, "alpha", 0, 35, 1, slow_the_products);
+    gather();
+    cr_assert_eq(count, 1);
+    cr_expect_str_eq(hd_news_word(&news[0]), "products slower");
+    cr_expect(news[0].bad && news[0].fresh);
+    const char *text = sentence(0);
+    cr_expect(strstr(text,
+                     "synthetic-0 forward on cpu (AMD EPYC, 2 threads): 1.25 times (1.25 to 1.25) as long, "
+                     "120 GFLOP/s instead of 150, since 2025-12-31 (run 31 on alpha, commit c000004), "),
+              "%s", text);
+    end();
+}
+
 /* The products take half the time, and the run three quarters. */
 static void speed_up_the_products(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)series, (void)verdict;
@@ -107,8 +129,12 @@ Test(news, tell_of_a_slower_time_how_many_seconds_it_took) {
     history = nights_open(sample_path("h"));
     nights_add(&history, "alpha", 0, 35, 1, speed_up_the_products);
     gather();
-    cr_assert_eq(count, 1);
+    cr_assert_eq(count, 2);
     cr_expect_str_eq(hd_news_word(&news[0]), "slower");
+    cr_expect_str_eq(hd_news_word(&news[1]), "products faster");
+    cr_expect_not(news[1].bad);
+    cr_expect(strstr(sentence(1), ": 0.5 times (0.5 to 0.5) as long, 300 GFLOP/s instead of 150, since "),
+              "%s", sentence(1));
     double before = hd_news_seconds_before(&trend, &news[0]), after = hd_news_seconds_after(&trend, &news[0]);
     cr_expect(fabs(before / 0.1 - 1) < 0.01 && fabs(after / 0.075 - 1) < 0.02, "%g, %g", before, after);
     char said[160];

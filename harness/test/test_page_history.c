@@ -98,7 +98,8 @@ Test(history_page, tells_of_a_first_night) {
                                         "no record has other bits than its series had",
                                         "Still learning: 4 of 4 series"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) markup_expect_has(page, parts[i]);
-    cr_expect_eq(markup_count(page, "<svg"), 3 + 4, "three for cpu, four for cuda");
+    cr_expect_eq(markup_count(page, "<svg"), 4 + 5, "four for cpu, five for cuda");
+    cr_expect_eq(markup_count(page, "<details><summary>The products alone"), 2, "folded away");
     free(page);
 }
 
@@ -141,6 +142,26 @@ static void all_at_once(size_t night, size_t series, hd_record *record, hd_verdi
 Test(history_page, says_how_many_changes_of_a_night_are_not_in_its_line) {
     char *page = page_of(2, 6, all_at_once);
     markup_expect_has(page, "beyond tolerance; 2 more changes.");
+    free(page);
+}
+
+/* The forward mode's products on the cpu reach 0.8 of their rate from a night on, and are all of its time. */
+static void slow_the_products(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
+    (void)verdict;
+    if (series == 0 && night >= SLOWER) record->sgemm_rate *= 0.8, record->seconds.total /= 0.8;
+}
+
+Test(history_page, opens_the_products_alone_where_they_became_slower) {
+    char *page = page_of(40, 4, slow_the_products);
+    markup_expect_has(page, "class=\"t bad\">products slower</td>");
+    markup_expect_has(page, "<td>6.667</td><td>8.333</td><td class=\"t\">s / TFLOP</td>");
+    markup_expect_not(page, ">slower</td>");
+    cr_expect_eq(markup_count(page, "<details open=\"open\">"), 1);
+    cr_expect_eq(markup_count(page, "<details>"), 1, "of cuda");
+    const char *opened = strstr(page, "<details open=\"open\"><summary>The products alone</summary>");
+    cr_assert_not_null(opened);
+    markup_expect_has(opened, ">The products alone, s / 10¹² operations<");
+    markup_expect_has(opened, ">1.25 times since 31 Dec</text>");
     free(page);
 }
 
@@ -259,6 +280,7 @@ static void fill_series(hd_series *series, size_t s) {
         double noise = 1 + 0.02 * nights_noise(n, s, 0);
         series->points[n] = (hd_trend_point){.night = n,
                                              .time = 1.25 * noise,
+                                             .products = 6.7 * noise,
                                              .seconds = 2.5 * noise,
                                              .memory = 1e8 * noise,
                                              .device_memory = s / 2 % 5 < 2 ? 7.6e7 : 0,

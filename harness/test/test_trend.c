@@ -82,6 +82,7 @@ Test(trend, of_one_night_has_points_and_no_changes) {
     cr_expect_str_eq(point->worst, "hypergradient rho_l1_0");
     cr_expect_eq(series.change_count[HD_COST_TIME], 0);
     cr_expect_eq(series.learning[HD_COST_TIME], 29);
+    cr_expect_eq(series.learning[HD_COST_PRODUCTS], 29);
     cr_expect_eq(series.learning[HD_COST_DEVICE_MEMORY], 0, "it is never measured");
     cr_expect(isnan(hd_trend_cost(point, HD_COST_DEVICE_MEMORY)));
     end();
@@ -107,9 +108,11 @@ static void keep_repetitions(const double *seconds, const double *rates, size_t 
 }
 
 Test(trend, takes_medians_of_times_by_their_own_rates_and_the_most_memory) {
-    keep_repetitions((const double[]){1, 2, 9}, (const double[]){3, 1, 1}, 3);
+    keep_repetitions((const double[]){1, 2, 9}, (const double[]){4, 2, 1}, 3);
     load();
-    cr_expect_eq(trend.series[0].points[0].time, 3, "of 3, 2 and 9");
+    cr_expect_eq(trend.series[0].points[0].time, 4, "of 4, 4 and 9");
+    cr_expect_eq(trend.series[0].points[0].products, 500, "of 250, 500 and 1000");
+    cr_expect_eq(hd_trend_cost(&trend.series[0].points[0], HD_COST_PRODUCTS), 500);
     cr_expect_eq(trend.series[0].points[0].seconds, 2);
     cr_expect_eq(trend.series[0].points[0].memory, 3000);
     cr_expect(isnan(trend.series[0].points[0].budget), "nothing judged it");
@@ -121,8 +124,10 @@ Test(trend, leaves_times_without_a_rate_to_the_seconds) {
     keep_repetitions((const double[]){1, 2}, (const double[]){0, 0}, 2);
     load();
     cr_expect(isnan(trend.series[0].points[0].time));
+    cr_expect(isnan(trend.series[0].points[0].products));
     cr_expect_eq(trend.series[0].points[0].seconds, 1.5);
     cr_expect_eq(trend.series[0].learning[HD_COST_TIME], 0);
+    cr_expect_eq(trend.series[0].learning[HD_COST_PRODUCTS], 0);
     end();
 }
 
@@ -232,7 +237,7 @@ static void slow_down(size_t night, size_t series, hd_record *record, hd_verdict
     if (series == 3 && night >= 40) record->seconds.total *= 2, record->sgemm_rate /= 2;
 }
 
-Test(trend, finds_a_step_where_it_is_once_and_takes_no_slow_machine_for_one) {
+Test(trend, finds_a_step_in_the_cost_where_it_is_and_a_slow_machine_in_its_products_alone) {
     keep(60, 4, slow_down);
     load();
     cr_assert_eq(trend.series_count, 4);
@@ -240,9 +245,10 @@ Test(trend, finds_a_step_where_it_is_once_and_takes_no_slow_machine_for_one) {
         for (hd_cost cost = 0; cost < HD_COSTS; cost++) {
             const hd_series *series = &trend.series[s];
             bool cuda = !strcmp(series->device, "cuda"), forward = series->mode == HD_FORWARD;
-            bool steps = cost == HD_COST_TIME     ? !cuda && !forward
-                         : cost == HD_COST_MEMORY ? !cuda && forward
-                                                  : cuda && forward;
+            bool steps = cost == HD_COST_TIME       ? !cuda && !forward
+                         : cost == HD_COST_PRODUCTS ? cuda && !forward
+                         : cost == HD_COST_MEMORY   ? !cuda && forward
+                                                    : cuda && forward;
             cr_assert_eq(series->change_count[cost], steps, "%s of %s on %s", hd_cost_name(cost),
                          hd_mode_name(series->mode), series->device);
             if (!steps) continue;
