@@ -74,7 +74,7 @@ Test(keeping, nothing_is_computed_where_the_history_cannot_take_it) {
     program_expect_failure(2, "is no SQLite file");
     cr_expect_str_empty(program.out);
     hyperdrift("check", "blobs-logistic", "--history", path_of("no/folder"));
-    program_expect_failure(3, "cannot be opened");
+    program_expect_failure(3, "cannot be made: No such file");
     cr_expect_str_empty(program.out);
 }
 
