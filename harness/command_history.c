@@ -116,8 +116,10 @@ static hd_status recover(const hd_options *options, hd_history *history, hd_erro
     if (status != HD_OK) return status;
     printf("%zu of %zu run%s saved in %s\n", saved, found, found == 1 ? "" : "s", options->out);
     if (saved == found && found) return HD_OK;
-    return hd_fail(error, HD_INVALID, "%s: %zu run%s cannot be read whole: lost", history->path,
-                   found - saved, found - saved == 1 ? "" : "s");
+    return hd_fail(error, HD_INVALID,
+                   "%s: %zu run%s cannot be read whole: lost; what can be read of single records is "
+                   "printed by: hyperdrift history export %s --csv",
+                   history->path, found - saved, found - saved == 1 ? "" : "s", history->path);
 }
 
 /* --- the command --- */

@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include "history_schema.h"
+#include "process.h"
 #include "sql.h"
 
 #include <errno.h>
@@ -34,6 +35,8 @@ hd_status hd_history_fail(const hd_history *history, hd_error *error, const char
         return corrupt(history, error, doing, sqlite3_errmsg(database));
     case SQLITE_NOTADB:
         return hd_fail(error, HD_INVALID, "%s: %s: is no SQLite file, or its header is gone", path, doing);
+    case SQLITE_INTERRUPT:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: interrupted", path, doing);
     case SQLITE_FULL:
         return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the disk is full", path, doing);
     case SQLITE_READONLY:
@@ -145,6 +148,12 @@ static hd_status look_at(const char *path, hd_history_access access, hd_error *e
     return hd_fail(error, errno == ENOENT ? HD_INVALID : HD_UNAVAILABLE, "%s: %s", path, strerror(errno));
 }
 
+/* Signals are caught (process.h): one query may take seconds. */
+static int is_interrupted(void *context) {
+    (void)context;
+    return hd_process_interrupted();
+}
+
 hd_status hd_history_open(const char *path, hd_history_access access, hd_history *history, hd_error *error) {
     *history = (hd_history){.path = path};
     hd_sql sql = {.history = history, .doing = "cannot be opened as a history", .error = error};
@@ -160,6 +169,7 @@ hd_status hd_history_open(const char *path, hd_history_access access, hd_history
     } else {
         sqlite3_extended_result_codes(history->database, 1);
         sqlite3_busy_timeout(history->database, HD_HISTORY_PATIENCE * 1000);
+        sqlite3_progress_handler(history->database, 1000, is_interrupted, NULL);
         if (access == HD_HISTORY_RECOVER) hd_sql_run(&sql, "PRAGMA writable_schema = ON"); /* is lenient */
         hd_sql_run(&sql, "BEGIN"); /* as it is at one moment: another may be making it */
         recognise(&sql);

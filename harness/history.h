@@ -13,7 +13,8 @@
  *
  * Errors: HD_INVALID: no history, one of a newer schema (the message has both versions), a corrupt file (the
  * message says how to save what can be saved); HD_UNAVAILABLE: locked for longer than HD_HISTORY_PATIENCE,
- * read-only, disk full, no memory. A failed call leaves the file as it was. */
+ * read-only, disk full, no memory, or the program was interrupted. A failed call leaves the file as it was.
+ */
 #ifndef HD_HISTORY_H
 #define HD_HISTORY_H
 

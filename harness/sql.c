@@ -1,5 +1,7 @@
 #include "sql.h"
 
+#include "process.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -73,6 +75,9 @@ void hd_sql_bind(hd_sql *sql, sqlite3_stmt *query, const char *types, ...) {
 }
 
 bool hd_sql_row(hd_sql *sql, sqlite3_stmt *query) {
+    if (sql->status == HD_OK && hd_process_interrupted())
+        sql->status =
+            hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: interrupted", sql->history->path, sql->doing);
     if (sql->status != HD_OK) return false;
     int code = sqlite3_step(query);
     expect(sql, code);

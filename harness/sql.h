@@ -37,7 +37,7 @@ sqlite3_stmt *hd_sql_prepare(hd_sql *sql, const char *text);
  * Texts must live until the next bind or the query's end. */
 void hd_sql_bind(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
 
-/* The next row: false at the end, or after a failure. */
+/* The next row: false at the end, or after a failure; an interrupt (process.h) is one. */
 bool hd_sql_row(hd_sql *sql, sqlite3_stmt *query);
 
 /* Binds, and runs to the end. */

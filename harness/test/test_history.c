@@ -1,8 +1,10 @@
 /* Histories: what is kept of a run, what a file may be, and who may write. */
 #include "history_schema.h"
 #include "opened.h"
+#include "process.h"
 #include "seal.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -369,6 +371,28 @@ Test(history, that_may_not_be_made_says_why) {
     refuses(sample_path("h"), HD_HISTORY_WRITE, HD_UNAVAILABLE, "h: cannot be made: Permission denied");
     if (user == 0) cr_assert_eq(seteuid(0), 0);
     cr_assert_eq(chmod(folder, 0755), 0);
+}
+
+Test(history, is_left_as_it_was_by_who_is_interrupted) {
+    static char before[1 << 20], after[1 << 20];
+    hd_history history = opened("h", HD_HISTORY_WRITE), other = opened("other", HD_HISTORY_WRITE);
+    append(&history, nights_entry("alpha", 0, 1, NULL));
+    size_t size = get_bytes(sample_path("h"), before, sizeof before), copied, there;
+    hd_entry *second = nights_entry("alpha", 1, 1, NULL);
+    hd_kept kept;
+    hd_process_catch_interrupts();
+    cr_assert_eq(raise(SIGTERM), 0);
+    cr_expect_eq(hd_history_append(&history, second, &kept, &error), HD_UNAVAILABLE);
+    cr_expect(strstr(error.message, "interrupted"), "%s", error.message);
+    cr_expect_eq(hd_history_merge(&other, &history, &copied, &there, &error), HD_UNAVAILABLE);
+    cr_expect_eq(hd_history_recover(&history, &other, &copied, &there, &error), HD_UNAVAILABLE);
+    cr_expect_eq(hd_history_inspect(&history, &error), HD_UNAVAILABLE);
+    refuses(sample_path("h"), HD_HISTORY_READ, HD_UNAVAILABLE, "interrupted");
+    cr_expect_eq(get_bytes(sample_path("h"), after, sizeof after), size);
+    cr_expect_arr_eq(before, after, size);
+    hd_entry_free(second);
+    hd_history_close(&other);
+    hd_history_close(&history);
 }
 
 Test(history, that_is_empty_has_no_runs) {
