@@ -50,32 +50,17 @@ hd_status hd_history_merge(hd_history *into, const hd_history *from, size_t *cop
 
 /* --- recovering --- */
 
-/* Of a file that is corrupt any number of columns with any names is to be expected. */
-static sqlite3_stmt *prepare_insert(sqlite3_stmt *read, const char *table, sqlite3 *into) {
-    sqlite3_stmt *insert = NULL;
-    sqlite3_str *text = sqlite3_str_new(into);
-    sqlite3_str_appendf(text, "INSERT OR IGNORE INTO %s (", table);
-    for (int c = 0; c < sqlite3_column_count(read); c++)
-        sqlite3_str_appendf(text, "%s\"%w\"", c ? ", " : "", sqlite3_column_name(read, c));
-    sqlite3_str_appendall(text, ") VALUES (");
-    for (int c = 0; c < sqlite3_column_count(read); c++) sqlite3_str_appendall(text, c ? ", ?" : "?");
-    sqlite3_str_appendall(text, ")");
-    char *statement = sqlite3_str_finish(text);
-    if (statement) sqlite3_prepare_v2(into, statement, -1, &insert, NULL);
-    sqlite3_free(statement);
-    return insert;
-}
-
 /* Copies the rows of a table as far as they can be read in that order. Rows that do not fit (damaged, or
  * there already) are left out. */
-static void salvage_rows(sqlite3 *from, const char *select, const char *order, const char *table,
-                         sqlite3 *into) {
-    char text[256];
-    sqlite3_stmt *read = NULL;
-    snprintf(text, sizeof text, "SELECT %s FROM %s ORDER BY %s", select, table, order);
+static void salvage_rows(sqlite3 *from, const char *columns, const char *order, const char *table,
+                         const char *values, sqlite3 *into) {
+    char text[2048];
+    sqlite3_stmt *read = NULL, *insert = NULL;
+    snprintf(text, sizeof text, "SELECT %s FROM %s ORDER BY %s", columns, table, order);
     if (sqlite3_prepare_v2(from, text, -1, &read, NULL) != SQLITE_OK) return;
-    sqlite3_stmt *insert = prepare_insert(read, table, into);
-    while (insert && sqlite3_step(read) == SQLITE_ROW) {
+    snprintf(text, sizeof text, "INSERT OR IGNORE INTO %s (%s) VALUES (%s)", table, columns, values);
+    sqlite3_prepare_v2(into, text, -1, &insert, NULL);
+    while (sqlite3_step(read) == SQLITE_ROW) {
         for (int c = 0; c < sqlite3_column_count(read); c++)
             sqlite3_bind_value(insert, c + 1, sqlite3_column_value(read, c));
         sqlite3_step(insert);
@@ -86,21 +71,20 @@ static void salvage_rows(sqlite3 *from, const char *select, const char *order, c
 }
 
 /* Copies every table from either end, so that of one broken page only its own rows are lost, and no index is
- * needed. */
+ * needed. Tables and columns are those of our schema, whatever else the file says it has; one without rowids
+ * is in the order of its first two columns, its key. */
 static void salvage(hd_sql *sql, sqlite3 *from) {
     sqlite3 *into = sql->history->database;
-    sqlite3_stmt *table = hd_sql_prepare(sql, "SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"
-                                              " AND type = 'table' AND name NOT LIKE 'sqlite%'");
-    while (hd_sql_row(sql, table)) {
-        const char *name = hd_sql_text(table, 0);
-        if (sqlite3_column_int(table, 1)) { /* without rowids: the first two columns are its key */
-            salvage_rows(from, "*", "1, 2", name, into);
-            salvage_rows(from, "*", "1 DESC, 2 DESC", name, into);
-        } else {
-            salvage_rows(from, "rowid AS rowid, *", "rowid", name, into);
-            salvage_rows(from, "rowid AS rowid, *", "rowid DESC", name, into);
-        }
-    }
+    sqlite3_stmt *table = hd_sql_prepare(
+        sql, "SELECT name, iif(wr, '', 'rowid, ') || (SELECT group_concat(name, ', ') FROM"
+             " pragma_table_info(t.name)), iif(wr, '', '?, ') || (SELECT group_concat('?', ', ') FROM"
+             " pragma_table_info(t.name)), iif(wr, '1, 2', 'rowid'), iif(wr, '1 DESC, 2 DESC', 'rowid DESC')"
+             " FROM pragma_table_list AS t WHERE schema = 'main' AND type = 'table'"
+             " AND name NOT LIKE 'sqlite%'");
+    while (hd_sql_row(sql, table))
+        for (int order = 3; order <= 4; order++)
+            salvage_rows(from, hd_sql_text(table, 1), hd_sql_text(table, order), hd_sql_text(table, 0),
+                         hd_sql_text(table, 2), into);
     sqlite3_finalize(table);
 }
 
