@@ -35,6 +35,14 @@ static void read_part(sqlite3_stmt *row, hd_part *part) {
     part->terms = json_loads(hd_sql_text(row, 11), 0, NULL);
 }
 
+/* Shards are counted up to their number: it must be one that check takes. */
+static void expect_place(hd_sql *sql, const hd_part *part) {
+    if (part->shards <= HD_MAX_SHARDS && part->shard <= part->shards && !part->shard == !part->shards) return;
+    sql->status =
+        hd_fail(sql->error, HD_INVALID, "%s: run %lld: says of itself that it is shard %lld of %lld",
+                sql->history->path, (long long)part->run, (long long)part->shard, (long long)part->shards);
+}
+
 /* Of two at the same moment the uid tells which is first, not the order in which they were merged. */
 static void load_parts(hd_sql *sql, hd_assembly *assembly) {
     sqlite3_stmt *rows =
@@ -45,7 +53,8 @@ static void load_parts(hd_sql *sql, hd_assembly *assembly) {
         hd_part *parts = one_more(sql, assembly->parts, assembly->part_count, sizeof *parts);
         if (!parts) break;
         assembly->parts = parts;
-        read_part(rows, &parts[assembly->part_count++]);
+        read_part(rows, &parts[assembly->part_count]);
+        expect_place(sql, &parts[assembly->part_count++]);
     }
     sqlite3_finalize(rows);
 }
@@ -258,6 +267,7 @@ hd_status hd_assembly_load(const hd_history *history, const char *name, size_t s
     *assembly = (hd_assembly){
         .name = name, .shards = shards, .conflicts = json_array(), .missing_cells = json_array()};
     load_parts(&sql, assembly);
+    if (sql.status != HD_OK) return sql.status;
     count_parts(assembly);
     compare_terms(&sql, assembly, name && !shards);
     list_missing(&sql, assembly);

@@ -46,7 +46,8 @@ typedef struct hd_assembly {
 /* Reads the runs of the matrix `name`, which must outlive *assembly; shards: how many there should be, runs
  * of another division then being left aside; 0: as many as the last run says. The connection must have a
  * temporary table `arrived` (uid TEXT): with name NULL and shards 0 the runs of no matrix whose uid is in it
- * are read. Errors as history.h's; HD_INVALID for a result that cannot be read. End with hd_assembly_free,
+ * are read. Errors as history.h's; HD_INVALID for a result that cannot be read, and for a run with a place
+ * in its matrix that none can have. End with hd_assembly_free,
  * also after a failure. */
 hd_status hd_assembly_load(const hd_history *history, const char *name, size_t shards, hd_assembly *assembly,
                            hd_error *error);

@@ -84,6 +84,24 @@ Test(assembly, misses_every_shard_of_a_matrix_that_nobody_ran) {
     done();
 }
 
+Test(assembly, refuses_a_shard_that_there_cannot_be) {
+    static const char *const places[] = {"shard = 7", "shards = -1", "shards = 3000000000", "shard = NULL"};
+    open_history();
+    add("alpha", 1, 1, 2, NULL);
+    hd_sql sql = {.history = &history, .doing = "test", .error = &error};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char change[128];
+        snprintf(change, sizeof change, "UPDATE run SET shard = 1, shards = 2; UPDATE run SET %s", places[i]);
+        hd_sql_run(&sql, change);
+        cr_assert_eq(sql.status, HD_OK, "%s", error.message);
+        cr_expect_eq(hd_assembly_load(&history, "m", 0, &assembly, &error), HD_INVALID, "%s", places[i]);
+        cr_expect(strstr(error.message, "h.sqlite: run 1: says of itself that it is shard "), "%s",
+                  error.message);
+        hd_assembly_free(&assembly);
+    }
+    hd_history_close(&history);
+}
+
 static void fail_a_figure(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)night, (void)record;
     if (series == 0) hd_compare_failed(verdict, "planted", "the test's");
