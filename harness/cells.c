@@ -15,7 +15,8 @@ size_t hd_cell_shard(const hd_cell *cell, size_t shards) {
     for (size_t shard = 1; shard <= shards; shard++) {
         int length = snprintf(text, sizeof text, "%s %u %s %s %zu", cell->experiment, cell->seed,
                               cell->device, hd_mode_name(cell->mode), shard);
-        XXH64_hash_t hash = XXH3_64bits(text, (size_t)length);
+        size_t used = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
+        XXH64_hash_t hash = XXH3_64bits(text, used);
         if (hash > greatest) greatest = hash, best = shard;
     }
     return best;

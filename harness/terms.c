@@ -43,9 +43,13 @@ typedef struct hd_side {
     const char *who;
 } hd_side;
 
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
+static const char *string_of(const json_t *json) {
+    const char *text = json_string_value(json);
     return text ? text : "";
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+    return string_of(json_object_get(object, key));
 }
 
 static bool has(const json_t *list, const json_t *member) {
@@ -61,7 +65,7 @@ static void write_member(const json_t *member, char *text, size_t size) {
     else if (json_is_object(member))
         snprintf(text, size, "%s (hash %.8s)", text_of(member, "name"), text_of(member, "sha256"));
     else
-        snprintf(text, size, "%s", json_string_value(member) ? json_string_value(member) : "");
+        snprintf(text, size, "%s", string_of(member));
 }
 
 /* "seed 3 and 7 more: in WITH, not in WITHOUT" */
@@ -134,8 +138,7 @@ void hd_terms_compare(const json_t *a, const char *who_a, const json_t *b, const
 /* --- its cells --- */
 
 static hd_mode mode_of(const json_t *name) {
-    const char *text = json_string_value(name);
-    return text && !strcmp(text, hd_mode_name(HD_REVERSE)) ? HD_REVERSE : HD_FORWARD;
+    return strcmp(string_of(name), hd_mode_name(HD_REVERSE)) ? HD_FORWARD : HD_REVERSE;
 }
 
 static void add_cell(const hd_cell *cell, const bool *wanted, size_t shards, json_t *cells) {
@@ -157,7 +160,7 @@ void hd_terms_cells(const json_t *terms, const bool *wanted, size_t shards, json
             for (size_t d = 0; d < json_array_size(devices); d++)
                 for (size_t m = 0; m < json_array_size(modes); m++) {
                     cell.seed = (uint32_t)json_integer_value(seed_count ? json_array_get(seeds, s) : own);
-                    cell.device = json_string_value(json_array_get(devices, d));
+                    cell.device = string_of(json_array_get(devices, d));
                     cell.mode = mode_of(json_array_get(modes, m));
                     add_cell(&cell, wanted, shards, cells);
                 }
