@@ -12,7 +12,7 @@ const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
 enum { WORD = 64 }; /* bytes of a list's word, the longest that is known and more */
 
-static const char *const every_device[HD_MAX_DEVICES] = {"cpu", "reference", "cuda"};
+static const char *const every_device[HD_MAX_DEVICES + 1] = {"cpu", "reference", "cuda", NULL};
 
 typedef struct hd_option {
     const char *name;

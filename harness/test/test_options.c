@@ -95,6 +95,9 @@ Test(options, mean_every_device_by_all) {
     cr_expect_str_eq(o.required, "cuda");
     cr_expect_str_eq(o.junit, "report.xml");
     hd_options_free(&o);
+    o = parse("check --device extended,cpu,reference,cuda --device all");
+    cr_expect_null(o.devices[HD_MAX_DEVICES]);
+    hd_options_free(&o);
 }
 
 Test(options, forget_all_when_one_device_is_named_after_it) {
