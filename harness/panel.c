@@ -20,7 +20,8 @@ static const struct {
                          {"Memory of the device, MB", " MB", HD_COST_DEVICE_MEMORY, 1.0 / MEGABYTE},
                          {"The products alone, s / 10¹² operations", " s", HD_COST_PRODUCTS, 1}};
 
-double hd_aspect_value(const hd_trend_point *point, hd_aspect aspect) {
+/* A point in the unit of the aspect; NaN: not measured. */
+static double value_of(const hd_trend_point *point, hd_aspect aspect) {
     double value = aspect == HD_ASPECT_SHARE ? point->budget : hd_trend_cost(point, aspects[aspect].cost);
     return value * aspects[aspect].scale;
 }
@@ -59,7 +60,7 @@ static bool fill_line(hd_timeline_line *line, const hd_story *story, const hd_se
              failed = aspect == HD_ASPECT_SHARE && point->failures;
         line->points[i] =
             (hd_timeline_point){.day = day_of(story, point),
-                                .value = hd_aspect_value(point, aspect),
+                                .value = value_of(point, aspect),
                                 .seconds = aspect == HD_ASPECT_TIME ? point->seconds : NAN,
                                 .run = listed ? (size_t)story->trend.nights[point->night].id : 0,
                                 .matters = failed,
@@ -153,10 +154,11 @@ bool hd_panel_fill(hd_panel *panel, const hd_story *story, const hd_row *row, hd
         size_t number = (size_t)(series - story->trend.series);
         if (!fill_line(line, story, series, aspect)) return false;
         if (!mark_series(panel, story, number, aspect, m)) return false;
-        used += (size_t)snprintf(
-            panel->description + used, sizeof panel->description - used, "%s%s: %s%s", used ? "; " : "",
-            line->name, hd_html_number(hd_aspect_value(&series->points[series->count - 1], aspect), 3, value),
-            aspects[aspect].unit);
+        used +=
+            (size_t)snprintf(panel->description + used, sizeof panel->description - used, "%s%s: %s%s",
+                             used ? "; " : "", line->name,
+                             hd_html_number(value_of(&series->points[series->count - 1], aspect), 3, value),
+                             aspects[aspect].unit);
     }
     if (panel->timeline.mark_count)
         qsort(panel->marks, panel->timeline.mark_count, sizeof *panel->marks, by_day);

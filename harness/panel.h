@@ -29,9 +29,6 @@ typedef struct hd_panel {
     char description[256];
 } hd_panel;
 
-/* A point in the unit of the aspect; NaN: not measured. */
-double hd_aspect_value(const hd_trend_point *point, hd_aspect aspect);
-
 /* Fills a panel, which must stay where it is, from the story, which must outlive it: levels are the nights'
  * medians from change to change; changes of level, and numbers that changed (on the share), are marked.
  * False: no memory. End with hd_panel_free, in either case. */
