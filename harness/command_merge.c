@@ -26,6 +26,13 @@ static void fail(hd_merging *merging, const hd_error *error) {
     merging->failed++;
 }
 
+/* Says of what is not told under --json, though it was asked for. */
+static void refuse_document(hd_merging *merging, const char *what) {
+    hd_error error;
+    hd_fail(&error, HD_INVALID, "%s: a text in it is not UTF-8 (or there is no memory for it)", what);
+    fail(merging, &error);
+}
+
 /* --- joining --- */
 
 /* Notes which runs came, whether they were new or not. */
@@ -67,10 +74,10 @@ static void judge_matrix(hd_merging *merging, const char *name) {
         merging->failed += assembly.failed;
         merging->skipped += assembly.skipped;
         if (assembly.status > merging->status) merging->status = assembly.status;
-        if (merging->matrices)
-            json_array_append_new(merging->matrices, hd_assembly_json(&assembly));
-        else
+        if (!merging->matrices)
             hd_assembly_print(stdout, &assembly, merging->options->quiet);
+        else if (json_array_append_new(merging->matrices, hd_assembly_json(&assembly)))
+            refuse_document(merging, name ? name : "runs of no matrix");
     }
     hd_assembly_free(&assembly);
 }
@@ -89,28 +96,38 @@ static void judge_arrived(hd_merging *merging) {
 
 /* --- the end --- */
 
+static void print_json(hd_merging *merging) {
+    json_t *document = /* without a path that is not UTF-8 */
+        json_pack("{ssso*sIsIsssIsIsIsO}", "format", "hyperdrift-merge/1", "into",
+                  json_string(merging->into.path), "copied", (json_int_t)merging->copied, "there",
+                  (json_int_t)merging->there, "verdict", merging->status == HD_OK ? "pass" : "fail", "passed",
+                  (json_int_t)merging->passed, "failed", (json_int_t)merging->failed, "skipped",
+                  (json_int_t)merging->skipped, "matrices", merging->matrices);
+    if (!document) {
+        refuse_document(merging, merging->into.path);
+        return;
+    }
+    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    putchar('\n');
+    json_decref(document);
+}
+
+static void print_totals(const hd_merging *merging) {
+    printf("%s: %zu new run%s, %zu there already\n", merging->into.path, merging->copied,
+           merging->copied == 1 ? "" : "s", merging->there);
+    printf("%zu passed, %zu failed, %zu skipped\n", merging->passed, merging->failed, merging->skipped);
+}
+
 static void conclude(hd_merging *merging) {
-    const char *path = merging->into.path;
     hd_error error;
     if (!merging->failed && !merging->passed && merging->status <= HD_DIFFERENT) {
         hd_fail(&error, HD_DIFFERENT, "merge: nothing was compared");
         complain(merging, &error);
     }
-    if (merging->matrices) {
-        json_t *document =
-            json_pack("{sssssIsIsssIsIsIsO}", "format", "hyperdrift-merge/1", "into", path, "copied",
-                      (json_int_t)merging->copied, "there", (json_int_t)merging->there, "verdict",
-                      merging->status == HD_OK ? "pass" : "fail", "passed", (json_int_t)merging->passed,
-                      "failed", (json_int_t)merging->failed, "skipped", (json_int_t)merging->skipped,
-                      "matrices", merging->matrices);
-        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-        putchar('\n');
-        json_decref(document);
-        return;
-    }
-    printf("%s: %zu new run%s, %zu there already\n", path, merging->copied, merging->copied == 1 ? "" : "s",
-           merging->there);
-    printf("%zu passed, %zu failed, %zu skipped\n", merging->passed, merging->failed, merging->skipped);
+    if (merging->matrices)
+        print_json(merging);
+    else
+        print_totals(merging);
 }
 
 hd_status hd_command_merge(const hd_options *options) {

@@ -136,9 +136,6 @@ hd_status hd_usage_check(const hd_options *options, hd_error *error) {
         {command == HD_COMMAND_MERGE && options->shards && !options->matrix, "--shards goes with --matrix"},
         {options->matrix && !hd_text_is_line(options->matrix),
          "--matrix: its name is not one line of UTF-8 text"},
-        {command == HD_COMMAND_MERGE && options->json && options->word_count &&
-             !hd_text_is_line(options->words[0]),
-         "--json says which history: its name is not one line of UTF-8 text"},
         {command == HD_COMMAND_CHECK && options->matrix && !options->shard, "--matrix goes with --shard"},
         {options->history && options->shard && !options->matrix,
          "--history with --shard: say --matrix NAME, the same for all shards"},
