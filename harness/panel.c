@@ -18,7 +18,7 @@ static const struct {
                          {"Memory of the process, MB", " MB", HD_COST_MEMORY, 1.0 / MEGABYTE},
                          {"Largest share of a tolerance, %", " %", HD_COSTS, 100},
                          {"Memory of the device, MB", " MB", HD_COST_DEVICE_MEMORY, 1.0 / MEGABYTE},
-                         {"The products alone, s / 10¹² operations", " s", HD_COST_PRODUCTS, 1}};
+                         {"The products alone, s / TFLOP", " s", HD_COST_PRODUCTS, 1}};
 
 /* A point in the unit of the aspect; NaN: not measured. */
 static double value_of(const hd_trend_point *point, hd_aspect aspect) {

@@ -160,7 +160,7 @@ Test(history_page, opens_the_products_alone_where_they_became_slower) {
     cr_expect_eq(markup_count(page, "<details>"), 1, "of cuda");
     const char *opened = strstr(page, "<details open=\"open\"><summary>The products alone</summary>");
     cr_assert_not_null(opened);
-    markup_expect_has(opened, ">The products alone, s / 10¹² operations<");
+    markup_expect_has(opened, ">The products alone, s / TFLOP<");
     markup_expect_has(opened, ">1.25 times since 31 Dec</text>");
     free(page);
 }
