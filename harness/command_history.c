@@ -89,7 +89,10 @@ static void print_pruned(const hd_options *options, const hd_pruned *pruned) {
     printf("%s %zu of %zu run%s", options->dry_run ? "would forget" : "forgot", pruned->runs, pruned->of,
            pruned->of == 1 ? "" : "s");
     if (pruned->runs) printf(", started from %s to %s", pruned->first, pruned->last);
-    printf("; older, but kept for a number that changed there: %zu\n", pruned->old_kept);
+    if (options->run)
+        putchar('\n');
+    else
+        printf("; older, but kept for a number that changed there: %zu\n", pruned->old_kept);
     if (options->dry_run || !pruned->runs) return;
     if (pruned->vacuumed)
         printf("the file is %zu bytes smaller, of %zu\n", pruned->freed, pruned->bytes);
@@ -99,7 +102,8 @@ static void print_pruned(const hd_options *options, const hd_pruned *pruned) {
 
 static hd_status prune(const hd_options *options, hd_history *history, hd_error *error) {
     hd_pruned pruned;
-    hd_status status = hd_history_prune(history, options->keep_nights, options->dry_run, &pruned, error);
+    hd_status status =
+        hd_history_prune(history, options->keep_nights, options->run, options->dry_run, &pruned, error);
     if (status == HD_OK) print_pruned(options, &pruned);
     return status;
 }

@@ -255,6 +255,7 @@ static const hd_option option_list[] = {
     {"csv", 0, NULL, EXPORT, set_flag, AT(csv), 0, "a table, a row for each repetition of each record"},
     {"keep-nights", 0, "N", PRUNE, set_whole, AT(keep_nights), 1000000,
      "forget runs older than the newest N nights, but for those at which a number changed"},
+    {"run", 0, "RUN", PRUNE, set_whole, AT(run), 1000000000, "forget this run alone"},
     {"since", 0, "RUN", CHANGES, set_whole, AT(since), 1000000000,
      "only what was found on that run or later"},
     {"last", 0, NULL, CHANGES, set_flag, AT(last), 0, "only what is new on the newest night"},

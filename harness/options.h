@@ -51,7 +51,7 @@ typedef struct hd_options {
     const char *out, *junit, *markdown, *reason; /* NULL: not given */
     const char *against;                         /* drift's capture; NULL: not given */
     const char *history;                         /* check's file; NULL: not given */
-    size_t keep_nights;                          /* history prune; 0: not given */
+    size_t keep_nights, run;                     /* history prune; 0: not given */
     bool csv, dry_run;                           /* history export, history prune */
     size_t since;                                /* history changes: a run; 0: not given */
     bool last;                                   /* history changes */

@@ -6,12 +6,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-/* The runs to be removed, as the temporary table `old`: those before the nights that stay, but for those that
- * a change leads from or to. A record's neighbours are its series' and hyper-iteration's in order of time: on
- * the same host, and where that has none, on any. */
-static void choose(hd_sql *sql, size_t keep, hd_pruned *pruned) {
-    hd_sql_run(sql, "CREATE TEMP TABLE old (run INTEGER PRIMARY KEY);"
-                    "CREATE TEMP TABLE turning (run INTEGER PRIMARY KEY);"
+/* The runs to be removed are the temporary table `old`. Here those before the nights that stay, but for those
+ * that a change leads from or to. A record's neighbours are its series' and hyper-iteration's in order of
+ * time: on the same host, and where that has none, on any. */
+static void choose_nights(hd_sql *sql, size_t keep, hd_pruned *pruned) {
+    hd_sql_run(sql, "CREATE TEMP TABLE turning (run INTEGER PRIMARY KEY);"
                     "INSERT OR IGNORE INTO turning SELECT run FROM ("
                     " SELECT run, result, coalesce(lag(result) OVER own, lag(result) OVER place) AS before,"
                     "  coalesce(lead(result) OVER own, lead(result) OVER place) AS after,"
@@ -24,9 +23,21 @@ static void choose(hd_sql *sql, size_t keep, hd_pruned *pruned) {
              " (SELECT DISTINCT date(moment, 'unixepoch') AS night FROM run ORDER BY night DESC LIMIT ?1))");
     hd_sql_do(sql, insert, "z", keep);
     sqlite3_finalize(insert);
-    pruned->of = (size_t)hd_sql_whole(sql, "SELECT count(*) FROM run");
     pruned->old_kept = (size_t)hd_sql_whole(sql, "SELECT count(*) FROM old JOIN turning USING (run)");
-    hd_sql_run(sql, "DELETE FROM old WHERE run IN (SELECT run FROM turning)");
+    hd_sql_run(sql, "DELETE FROM old WHERE run IN (SELECT run FROM turning); DROP TABLE turning");
+}
+
+static void choose_run(hd_sql *sql, size_t run) {
+    sqlite3_stmt *insert =
+        hd_sql_prepare(sql, "INSERT INTO old SELECT id FROM run WHERE id = ?1 RETURNING run");
+    const bool there = hd_sql_first(sql, insert, "z", run) != 0;
+    sqlite3_finalize(insert);
+    if (!there && sql->status == HD_OK)
+        sql->status = hd_fail(sql->error, HD_INVALID, "%s: has no run %zu", sql->history->path, run);
+}
+
+static void count_chosen(hd_sql *sql, hd_pruned *pruned) {
+    pruned->of = (size_t)hd_sql_whole(sql, "SELECT count(*) FROM run");
     sqlite3_stmt *span =
         hd_sql_prepare(sql, "SELECT count(*), min(started), max(started) FROM run JOIN old ON run = id");
     if (hd_sql_row(sql, span)) {
@@ -65,7 +76,7 @@ static size_t size_of(const char *path) {
     return stat(path, &is) == 0 ? (size_t)is.st_size : 0;
 }
 
-/* A copy is made beside it, and the pages it replaces go to the journal. */
+/* A copy is made, maybe on another disk (TMPDIR), and the pages it replaces go to the journal. */
 static bool room_for_copies(const char *path, size_t bytes) {
     char folder[4096];
     struct statvfs disk;
@@ -76,15 +87,21 @@ static bool room_for_copies(const char *path, size_t bytes) {
     return (double)disk.f_bavail * (double)disk.f_frsize > 2.0 * (double)bytes;
 }
 
-hd_status hd_history_prune(hd_history *history, size_t keep, bool dry, hd_pruned *pruned, hd_error *error) {
+hd_status hd_history_prune(hd_history *history, size_t keep, size_t run, bool dry, hd_pruned *pruned,
+                           hd_error *error) {
     hd_sql sql = {.history = history, .doing = "could not be pruned", .error = error};
     *pruned = (hd_pruned){.bytes = size_of(history->path)};
     sql.status = hd_history_inspect(history, error); /* else rows that damage hides would take others along */
     hd_sql_run(&sql, "PRAGMA foreign_keys = OFF");   /* looked at as a whole, before the end */
     hd_sql_begin(&sql);
-    choose(&sql, keep, pruned);
+    hd_sql_run(&sql, "CREATE TEMP TABLE old (run INTEGER PRIMARY KEY)");
+    if (run)
+        choose_run(&sql, run);
+    else
+        choose_nights(&sql, keep, pruned);
+    count_chosen(&sql, pruned);
     if (!dry) remove_chosen(&sql);
-    hd_sql_run(&sql, "DROP TABLE old; DROP TABLE turning");
+    hd_sql_run(&sql, "DROP TABLE old");
     hd_status status = hd_sql_end(&sql);
     hd_sql_run(&sql, "PRAGMA foreign_keys = ON");
     if (status != HD_OK || dry || !pruned->runs) return status;

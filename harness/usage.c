@@ -50,7 +50,8 @@ const char hd_usage_help[] =
     "  history changes|list|show|verify|export|prune|recover FILE\n"
     "                        what check --history has kept: changes FILE (slower, larger, other numbers);\n"
     "                        list FILE; show FILE RUN; verify FILE;\n"
-    "                        export FILE --csv|--json; prune FILE --keep-nights N; recover FILE --out NEW\n"
+    "                        export FILE --csv|--json; recover FILE --out NEW;\n"
+    "                        prune FILE --keep-nights N|--run RUN\n"
     "  merge INTO FROM...    join histories, and judge the matrices that were split into shards\n"
     "  report FILE... --out FILE.html\n"
     "                        one page of what drift, check and run gave with --json, of records, and of\n"
@@ -126,7 +127,8 @@ hd_status hd_usage_check(const hd_options *options, hd_error *error) {
         {makes_file && !options->out, "--out FILE is missing"},
         {command == HD_COMMAND_HISTORY_RECOVER && !options->out, "--out NEW is missing"},
         {command == HD_COMMAND_HISTORY_EXPORT && options->csv == options->json, "say either --csv or --json"},
-        {command == HD_COMMAND_HISTORY_PRUNE && !options->keep_nights, "--keep-nights N is missing"},
+        {command == HD_COMMAND_HISTORY_PRUNE && !options->keep_nights == !options->run,
+         "say either --keep-nights N or --run RUN"},
         {two_captures && (options->side_count[0] || options->side_count[1]),
          "--a and --b go with an experiment, not with two captures"},
         {options->against && (two_captures || options->side_count[0] || options->pairing),

@@ -127,7 +127,7 @@ Test(command_history, is_told_what_to_do) {
     hyperdrift("history", "export", file);
     program_expect_failure(2, "say either --csv or --json");
     hyperdrift("history", "prune", file);
-    program_expect_failure(2, "--keep-nights N is missing");
+    program_expect_failure(2, "say either --keep-nights N or --run RUN");
     hyperdrift("history", "recover", file);
     program_expect_failure(2, "--out NEW is missing");
     hyperdrift("history", "recover", file, "--out", file);
@@ -321,6 +321,26 @@ Test(command_history, forgets_old_nights_but_not_those_at_which_a_number_changed
     json_decref(json);
     hyperdrift("history", "verify", file);
     expect_has(program.out, "13 runs, all whole");
+}
+
+Test(command_history, forgets_a_run_that_should_not_have_been_kept) {
+    make(4, NULL);
+    hyperdrift("history", "prune", file, "--run", "5");
+    program_expect_failure(2, "h: has no run 5");
+    hyperdrift("history", "prune", file, "--run", "2", "--keep-nights", "1");
+    program_expect_failure(2, "say either --keep-nights N or --run RUN");
+    hyperdrift("history", "prune", file, "--run", "2", "--dry-run");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out,
+               "would forget 1 of 4 runs, started from 2025-12-02T02:00:00Z to 2025-12-02T02:00:00Z\n");
+    cr_expect_eq(runs(), 4);
+    hyperdrift("history", "prune", file, "--run", "2");
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    cr_expect_eq(runs(), 3);
+    hyperdrift("history", "show", file, "2");
+    program_expect_failure(2, "has no run 2");
+    hyperdrift("history", "verify", file);
+    expect_has(program.out, "3 runs, all whole");
 }
 
 static void on_beta(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
