@@ -79,13 +79,16 @@ static void place_night(const hd_trend *trend, hd_night *night) {
     night->current = night->newest && newest->moment - last->moment < HD_TREND_GONE;
 }
 
-/* Days are counted from such moments, and drawn: they must be of a calendar's years, 1970 to 9999. */
+/* Days are counted from such moments, and drawn: they must be of a calendar's years, 1970 to 9999. What is no
+ * number, as in a damaged file, is after all numbers, whatever it reads as. */
 static void expect_moment(hd_sql *sql, sqlite3_stmt *row) {
     static const double end = 253402300800;
+    bool is_number = sqlite3_column_type(row, 1) == SQLITE_FLOAT;
     double moment = sqlite3_column_double(row, 1);
-    if (!(moment >= 0 && moment < end))
-        sql->status = hd_fail(sql->error, HD_INVALID, "%s: run %lld: its place in time, %g, is none",
-                              sql->history->path, (long long)sqlite3_column_int64(row, 0), moment);
+    if (!is_number || !(moment >= 0 && moment < end))
+        sql->status =
+            hd_fail(sql->error, HD_INVALID, "%s: run %lld: its place in time, %.40s, is none",
+                    sql->history->path, (long long)sqlite3_column_int64(row, 0), hd_sql_text(row, 1));
 }
 
 static void load_nights(hd_sql *sql, hd_trend *trend) {

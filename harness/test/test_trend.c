@@ -443,6 +443,20 @@ Test(trend, refuses_a_place_in_time_that_no_calendar_has) {
     end();
 }
 
+Test(trend, refuses_a_place_in_time_that_is_no_number) {
+    keep(2, 1, NULL);
+    cr_assert_eq(sqlite3_exec(history.database,
+                              "PRAGMA writable_schema = ON;"
+                              "UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'run';"
+                              "PRAGMA writable_schema = RESET; UPDATE run SET moment = 'once' WHERE id = 1",
+                              NULL, NULL, NULL),
+                 SQLITE_OK);
+    cr_expect_eq(hd_trend_load(&history, &trend, &error), HD_INVALID);
+    cr_expect(strstr(error.message, ": run 1: its place in time, once, is none"), "%s", error.message);
+    hd_trend_free(&trend);
+    end();
+}
+
 /* --- machines --- */
 
 Test(trend, finds_no_disagreement_between_machines_and_devices_with_the_same_bits) {
