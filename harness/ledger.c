@@ -111,39 +111,39 @@ static void free_blessing(hd_blessing *blessing) {
 }
 
 /* Takes all entries of the lines, the last of which is an empty one. */
-static hd_status get_entries(hd_ledger *c, hd_lines *lines, hd_error *error) {
+static hd_status get_entries(hd_ledger *ledger, hd_lines *lines, hd_error *error) {
     while (lines->next < lines->end) {
-        hd_blessing *more = realloc(c->blessings, (c->count + 1) * sizeof *more);
-        if (!more) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", c->path);
-        c->blessings = more;
-        hd_blessing *blessing = &more[c->count++];
+        hd_blessing *more = realloc(ledger->blessings, (ledger->count + 1) * sizeof *more);
+        if (!more) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", ledger->path);
+        ledger->blessings = more;
+        hd_blessing *blessing = &more[ledger->count++];
         *blessing = (hd_blessing){.steps = 0};
         const char *expected = get_entry(lines, blessing);
         if (expected)
-            return hd_fail(error, HD_INVALID, "%s: line %zu: expected \"%s\"", c->path, lines->number,
+            return hd_fail(error, HD_INVALID, "%s: line %zu: expected \"%s\"", ledger->path, lines->number,
                            expected);
     }
     return HD_OK;
 }
 
-static void drop_last(hd_ledger *c) {
-    free_blessing(&c->blessings[--c->count]);
+static void drop_last(hd_ledger *ledger) {
+    free_blessing(&ledger->blessings[--ledger->count]);
 }
 
 /* Takes the beginning of an entry that follows the whole ones; it is a blessing where nothing but its end is
  * missing. */
-static hd_status get_beginning(hd_ledger *c, const char *rest, size_t lines_before, hd_error *error) {
+static hd_status get_beginning(hd_ledger *ledger, const char *rest, size_t lines_before, hd_error *error) {
     const bool broken = rest[strlen(rest) - 1] != '\n'; /* its last line is cut off */
     const char *lacking = broken ? "\n\n" : "\n";
     char *text;
     const int size = asprintf(&text, "%s%s", rest, lacking);
-    if (size < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", c->path);
+    if (size < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", ledger->path);
     hd_lines lines = {text, text + size, lines_before};
-    hd_status status = get_entries(c, &lines, error);
+    hd_status status = get_entries(ledger, &lines, error);
     if (status == HD_OK) {
-        c->blessings[c->count - 1].lacking = lacking;
+        ledger->blessings[ledger->count - 1].lacking = lacking;
     } else if (status == HD_INVALID && lines.end - lines.next <= broken) { /* it is right as far as it goes */
-        drop_last(c);
+        drop_last(ledger);
         status = HD_OK;
     }
     free(text);
@@ -157,58 +157,58 @@ static size_t whole(const char *text, size_t size) {
 }
 
 /* Reads all; *size is that of the whole entries. */
-static hd_status read_all(hd_ledger *c, size_t *size, hd_error *error) {
+static hd_status read_all(hd_ledger *ledger, size_t *size, hd_error *error) {
     char *text;
     size_t all;
-    hd_status status = hd_file_read_text(c->path, LIMIT, &text, &all, error);
+    hd_status status = hd_file_read_text(ledger->path, LIMIT, &text, &all, error);
     if (status != HD_OK) return status;
     *size = whole(text, all);
-    c->cut = *size != all;
+    ledger->cut = *size != all;
     hd_lines lines = {text, text + *size, 0};
-    status = get_entries(c, &lines, error);
-    if (status == HD_OK && c->cut) status = get_beginning(c, text + *size, lines.number, error);
+    status = get_entries(ledger, &lines, error);
+    if (status == HD_OK && ledger->cut) status = get_beginning(ledger, text + *size, lines.number, error);
     free(text);
     return status;
 }
 
-static hd_status name(const char *root, hd_ledger *c, hd_error *error) {
-    *c = (hd_ledger){.descriptor = -1};
-    int length = snprintf(c->path, sizeof c->path, "%s/golden/CHANGES", root);
+static hd_status name(const char *root, hd_ledger *ledger, hd_error *error) {
+    *ledger = (hd_ledger){.descriptor = -1};
+    int length = snprintf(ledger->path, sizeof ledger->path, "%s/golden/CHANGES", root);
     return length < PATH_MAX ? HD_OK : hd_fail(error, HD_INVALID, "%.200s: too long a path", root);
 }
 
-hd_status hd_ledger_read(const char *root, hd_ledger *c, hd_error *error) {
+hd_status hd_ledger_read(const char *root, hd_ledger *ledger, hd_error *error) {
     size_t size;
-    hd_status status = name(root, c, error);
-    if (status != HD_OK || (access(c->path, F_OK) != 0 && errno == ENOENT)) return status;
-    return read_all(c, &size, error);
+    hd_status status = name(root, ledger, error);
+    if (status != HD_OK || (access(ledger->path, F_OK) != 0 && errno == ENOENT)) return status;
+    return read_all(ledger, &size, error);
 }
 
-void hd_ledger_close(hd_ledger *c) {
-    if (c->descriptor >= 0) close(c->descriptor);
-    for (size_t i = 0; i < c->count; i++) free_blessing(&c->blessings[i]);
-    free(c->blessings);
-    *c = (hd_ledger){.descriptor = -1};
+void hd_ledger_close(hd_ledger *ledger) {
+    if (ledger->descriptor >= 0) close(ledger->descriptor);
+    for (size_t i = 0; i < ledger->count; i++) free_blessing(&ledger->blessings[i]);
+    free(ledger->blessings);
+    *ledger = (hd_ledger){.descriptor = -1};
 }
 
 /* ---- appending ---- */
 
-static hd_status cannot(const hd_ledger *c, const char *what, hd_error *error) {
-    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be %s: %s", c->path, what, strerror(errno));
+static hd_status cannot(const hd_ledger *ledger, const char *what, hd_error *error) {
+    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be %s: %s", ledger->path, what, strerror(errno));
 }
 
-static hd_status lock(const hd_ledger *c, hd_error *error) {
-    if (flock(c->descriptor, LOCK_EX | LOCK_NB) == 0) return HD_OK;
-    if (errno == EWOULDBLOCK) fprintf(stderr, "hyperdrift: %s: waiting for another blessing\n", c->path);
-    while (flock(c->descriptor, LOCK_EX) != 0)
-        if (errno != EINTR || hd_process_interrupted()) return cannot(c, "locked", error);
+static hd_status lock(const hd_ledger *ledger, hd_error *error) {
+    if (flock(ledger->descriptor, LOCK_EX | LOCK_NB) == 0) return HD_OK;
+    if (errno == EWOULDBLOCK) fprintf(stderr, "hyperdrift: %s: waiting for another blessing\n", ledger->path);
+    while (flock(ledger->descriptor, LOCK_EX) != 0)
+        if (errno != EINTR || hd_process_interrupted()) return cannot(ledger, "locked", error);
     return HD_OK;
 }
 
 /* The folder that it lies in. */
-static hd_status make_folder(const hd_ledger *c, hd_error *error) {
+static hd_status make_folder(const hd_ledger *ledger, hd_error *error) {
     char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(c->path, '/') - c->path), c->path);
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(ledger->path, '/') - ledger->path), ledger->path);
     return hd_directory_make(folder, error);
 }
 
@@ -235,30 +235,32 @@ static hd_status find_placed(const char *root, const hd_blessing *blessing, bool
 
 /* Takes away what a writer that was ended left behind. But an entry whose goldens are in place was whole
  * once: it gets back the end that somebody, or an editor, took from it since. */
-static hd_status mend(const char *root, hd_ledger *c, size_t size, hd_error *error) {
-    hd_blessing *last = c->count && c->blessings[c->count - 1].lacking ? &c->blessings[c->count - 1] : NULL;
+static hd_status mend(const char *root, hd_ledger *ledger, size_t size, hd_error *error) {
+    hd_blessing *last = ledger->count && ledger->blessings[ledger->count - 1].lacking
+                            ? &ledger->blessings[ledger->count - 1]
+                            : NULL;
     bool placed = false;
     hd_status status = last ? find_placed(root, last, &placed, error) : HD_OK;
     if (status != HD_OK) return status;
     if (placed) {
-        status = hd_file_append(c->path, last->lacking, strlen(last->lacking), error);
+        status = hd_file_append(ledger->path, last->lacking, strlen(last->lacking), error);
         last->lacking = NULL;
         return status;
     }
-    if (last) drop_last(c);
-    return ftruncate(c->descriptor, (off_t)size) == 0 ? HD_OK : cannot(c, "written", error);
+    if (last) drop_last(ledger);
+    return ftruncate(ledger->descriptor, (off_t)size) == 0 ? HD_OK : cannot(ledger, "written", error);
 }
 
-hd_status hd_ledger_open(const char *root, hd_ledger *c, hd_error *error) {
+hd_status hd_ledger_open(const char *root, hd_ledger *ledger, hd_error *error) {
     size_t size;
-    hd_status status = name(root, c, error);
-    if (status == HD_OK) status = make_folder(c, error);
+    hd_status status = name(root, ledger, error);
+    if (status == HD_OK) status = make_folder(ledger, error);
     if (status != HD_OK) return status;
-    c->descriptor = open(c->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (c->descriptor < 0) return cannot(c, "written", error);
-    status = lock(c, error);
-    if (status == HD_OK) status = read_all(c, &size, error);
-    return status == HD_OK && c->cut ? mend(root, c, size, error) : status;
+    ledger->descriptor = open(ledger->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (ledger->descriptor < 0) return cannot(ledger, "written", error);
+    status = lock(ledger, error);
+    if (status == HD_OK) status = read_all(ledger, &size, error);
+    return status == HD_OK && ledger->cut ? mend(root, ledger, size, error) : status;
 }
 
 static const char *seal_of(const hd_goldens *goldens, size_t step, const char *none) {
@@ -278,7 +280,7 @@ static void write_entry(FILE *to, const hd_goldens *was, const hd_goldens *is) {
     fputc('\n', to);
 }
 
-hd_status hd_ledger_append(hd_ledger *c, const hd_goldens *was, const hd_goldens *is, hd_error *error) {
+hd_status hd_ledger_append(hd_ledger *ledger, const hd_goldens *was, const hd_goldens *is, hd_error *error) {
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
@@ -286,10 +288,11 @@ hd_status hd_ledger_append(hd_ledger *c, const hd_goldens *was, const hd_goldens
     bool written = to && !ferror(to);
     if (to && fclose(to) != 0) written = false;
     char *copied = written ? strdup(text) : NULL;
-    hd_status status = copied ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "%s: no memory for an entry", c->path);
+    hd_status status =
+        copied ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "%s: no memory for an entry", ledger->path);
     if (status == HD_OK) /* none is written that is not read */
-        status = get_entries(c, &(hd_lines){copied, copied + size, 0}, error);
-    if (status == HD_OK) status = hd_file_append(c->path, text, size, error);
+        status = get_entries(ledger, &(hd_lines){copied, copied + size, 0}, error);
+    if (status == HD_OK) status = hd_file_append(ledger->path, text, size, error);
     free(copied);
     free(text);
     return status;
@@ -297,11 +300,11 @@ hd_status hd_ledger_append(hd_ledger *c, const hd_goldens *was, const hd_goldens
 
 /* ---- asking ---- */
 
-hd_status hd_ledger_lineage(const hd_ledger *c, const char *experiment, const hd_goldens *goldens,
+hd_status hd_ledger_lineage(const hd_ledger *ledger, const char *experiment, const hd_goldens *goldens,
                             hd_lineage *lineage, hd_error *error) {
     *lineage = (hd_lineage){NULL, NULL};
-    for (size_t i = c->count; i-- > 0;) {
-        const hd_blessing *blessing = &c->blessings[i];
+    for (size_t i = ledger->count; i-- > 0;) {
+        const hd_blessing *blessing = &ledger->blessings[i];
         if (strcmp(blessing->experiment, experiment) != 0) continue;
         if (are(blessing, goldens, false)) {
             lineage->blessed = blessing;
@@ -312,9 +315,10 @@ hd_status hd_ledger_lineage(const hd_ledger *c, const char *experiment, const hd
             return hd_fail(error, HD_INVALID,
                            "%s: the goldens of %s are not those of its last blessing (%s): they came into "
                            "place without one",
-                           c->path, experiment, blessing->date);
+                           ledger->path, experiment, blessing->date);
         if (!lineage->unplaced) lineage->unplaced = blessing;
     }
-    if (c->count == 0 || goldens->count == 0) return HD_OK;
-    return hd_fail(error, HD_INVALID, "%s: there is no blessing of the goldens of %s", c->path, experiment);
+    if (ledger->count == 0 || goldens->count == 0) return HD_OK;
+    return hd_fail(error, HD_INVALID, "%s: there is no blessing of the goldens of %s", ledger->path,
+                   experiment);
 }

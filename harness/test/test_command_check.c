@@ -6,6 +6,8 @@
 
 TestSuite(command_check, .init = folder_make, .fini = folder_remove);
 
+static const char faulty_program[] = HD_PROGRAM "-faults";
+
 static void expect_has(const char *text, const char *part) {
     cr_expect(strstr(text, part), "no '%s' in: %.2000s", part, text);
 }
@@ -105,8 +107,8 @@ Test(command_check, tells_in_its_summary_what_changed_since_the_night_before) {
         snprintf(summary, sizeof summary, "%s", path_of("summary.md"));
         remove(summary);
         if (i == 2) setenv("HYPERDRIFT_FAULT", "label-flipped", 1);
-        program_run((const char *const[]){HD_PROGRAM "-faults", "check", "blobs-logistic", "--markdown",
-                                          summary, "--history", history, NULL});
+        program_run((const char *const[]){faulty_program, "check", "blobs-logistic", "--markdown", summary,
+                                          "--history", history, NULL});
         cr_expect_eq(program.status, i == 2, "%s", program.err);
         text[get_bytes(summary, text, sizeof text - 1)] = '\0';
         if (nights[i])
