@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -199,13 +200,20 @@ void hd_history_close(hd_history *history) {
     *history = (hd_history){0};
 }
 
+/* What an inspection finds. A page that cannot be had, for want of memory or by a fault of the disk, is no
+ * damage: the text ends with SQLite's code for it. */
+static hd_status judge(const hd_history *history, hd_error *error, const char *doing, const char *text) {
+    const char *line = strrchr(text, '\n'), *code = strstr(text, "error code="); /* line: after a heading */
+    int number = code ? atoi(code + strlen("error code=")) : SQLITE_CORRUPT;
+    if ((number & 0xff) == SQLITE_CORRUPT) return corrupt(history, error, doing, line ? line + 1 : text);
+    return hd_fail(error, HD_UNAVAILABLE, "%s: %s: %s", history->path, doing, sqlite3_errstr(number));
+}
+
 hd_status hd_history_inspect(const hd_history *history, hd_error *error) {
     hd_sql sql = {.history = history, .doing = "was inspected", .error = error};
     sqlite3_stmt *query = hd_sql_prepare(&sql, "PRAGMA integrity_check(1)");
-    if (hd_sql_row(&sql, query) && strcmp(hd_sql_text(query, 0), "ok") != 0) {
-        const char *text = hd_sql_text(query, 0), *line = strrchr(text, '\n'); /* after a heading */
-        sql.status = corrupt(history, error, sql.doing, line ? line + 1 : text);
-    }
+    if (hd_sql_row(&sql, query) && strcmp(hd_sql_text(query, 0), "ok") != 0)
+        sql.status = judge(history, error, sql.doing, hd_sql_text(query, 0));
     sqlite3_finalize(query);
     query = hd_sql_prepare(&sql, "PRAGMA foreign_key_check");
     if (hd_sql_row(&sql, query)) sql.status = corrupt(history, error, sql.doing, "a reference leads nowhere");

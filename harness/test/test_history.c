@@ -114,6 +114,23 @@ Test(history, tells_like_from_unlike_by_hash_and_machine) {
     hd_history_close(&history);
 }
 
+Test(history, takes_no_want_of_memory_for_damage) {
+    hd_history history = opened("h", HD_HISTORY_WRITE);
+    nights_add(&history, "alpha", 0, 20, 4, NULL);
+    hd_history_close(&history);
+    size_t refused = 0;
+    for (sqlite3_int64 more = 0; more < 400000; more += 4000) {
+        history = opened("h", HD_HISTORY_READ);
+        sqlite3_hard_heap_limit64(sqlite3_memory_used() + more);
+        hd_status status = hd_history_inspect(&history, &error);
+        sqlite3_hard_heap_limit64(0);
+        refused += status == HD_UNAVAILABLE;
+        cr_expect(status == HD_OK || status == HD_UNAVAILABLE, "%lld bytes more: %s", more, error.message);
+        hd_history_close(&history);
+    }
+    cr_expect_gt(refused, 0);
+}
+
 Test(history, keeps_skips_failures_shards_and_arguments_that_are_no_utf8) {
     hd_history history = opened("h", HD_HISTORY_WRITE);
     char *arguments[] = {(char[]){"hyperdrift"}, (char[]){"caf\xe9"}};
