@@ -114,10 +114,12 @@ static hd_status recover(const hd_options *options, hd_history *history, hd_erro
     if (access(options->out, F_OK) == 0)
         return hd_fail(error, HD_INVALID, "%s: is there already", options->out);
     hd_status status = hd_history_open(options->out, HD_HISTORY_WRITE, &into, error);
-    if (status != HD_OK) return status;
-    status = hd_history_recover(history, &into, &saved, &found, error);
+    if (status == HD_OK) status = hd_history_recover(history, &into, &saved, &found, error);
     hd_history_close(&into);
-    if (status != HD_OK) return status;
+    if (status != HD_OK) {
+        unlink(options->out); /* it would be in the way of another try */
+        return status;
+    }
     printf("%zu of %zu run%s saved in %s\n", saved, found, found == 1 ? "" : "s", options->out);
     if (saved == found && found) return HD_OK;
     return hd_fail(error, HD_INVALID,

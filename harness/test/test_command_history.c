@@ -4,6 +4,8 @@
 #include "program.h"
 #include "sql.h"
 
+#include <sys/resource.h>
+
 TestSuite(command_history, .init = folder_make, .fini = folder_remove);
 
 static hd_error error;
@@ -525,6 +527,22 @@ Test(command_history, that_is_corrupt_is_not_added_to_and_what_is_whole_is_saved
     char line[64];
     snprintf(line, sizeof line, "saved: %zu run%s, all whole\n", saved, saved == 1 ? "" : "s");
     expect_has(program.out, line);
+}
+
+Test(command_history, that_could_not_be_saved_for_want_of_room_may_be_tried_again) {
+    make(40, NULL);
+    struct rlimit room;
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &room), 0);
+    rlim_t enough = room.rlim_cur;
+    room.rlim_cur = 65536;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &room), 0);
+    hyperdrift("history", "recover", file, "--out", path_of("saved"));
+    cr_expect_eq(program.status, 3, "%s", program.err);
+    room.rlim_cur = enough;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &room), 0);
+    hyperdrift("history", "recover", file, "--out", path_of("saved"));
+    cr_expect_eq(program.status, 0, "%s", program.err);
+    expect_has(program.out, "40 of 40 runs saved in ");
 }
 
 Test(command_history, whose_header_is_gone_cannot_be_saved_and_says_so) {
