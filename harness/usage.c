@@ -1,6 +1,7 @@
 #include "usage.h"
 
 #include "document.h"
+#include "file.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -112,6 +113,10 @@ static bool is_blank(const char *text) {
     return !text || !text[strspn(text, " \t\r\n")];
 }
 
+static bool are_one(const char *a, const char *b) {
+    return a && b && (!strcmp(a, b) || hd_file_same(a, b));
+}
+
 hd_status hd_usage_check(const hd_options *options, hd_error *error) {
     const hd_command command = options->command;
     const hd_usage *usage = &hd_usages[command];
@@ -136,6 +141,9 @@ hd_status hd_usage_check(const hd_options *options, hd_error *error) {
         {options->required && !options->all_devices, "--require goes with --device all"},
         {options->resume && !options->out, "--resume goes with --out DIR"},
         {command == HD_COMMAND_MERGE && options->shards && !options->matrix, "--shards goes with --matrix"},
+        {are_one(options->history, options->junit) || are_one(options->history, options->markdown) ||
+             are_one(options->junit, options->markdown),
+         "--history, --junit and --markdown need files of their own"},
         {options->matrix && !hd_text_is_line(options->matrix),
          "--matrix: its name is not one line of UTF-8 text"},
         {command == HD_COMMAND_CHECK && options->matrix && !options->shard, "--matrix goes with --shard"},

@@ -118,6 +118,17 @@ Test(command_check, tells_in_its_summary_what_changed_since_the_night_before) {
     }
 }
 
+Test(command_check, writes_no_two_things_into_one_file) {
+    char history[128];
+    snprintf(history, sizeof history, "%s", path_of("history.sqlite"));
+    hyperdrift("check", "blobs-logistic", "--history", history, "--junit", history);
+    program_expect_failure(2, "check: --history, --junit and --markdown need files of their own");
+    put_bytes(history, "", 0);
+    cr_assert_eq(symlink("history.sqlite", path_of("link")), 0);
+    hyperdrift("check", "blobs-logistic", "--history", history, "--markdown", path_of("link"));
+    program_expect_failure(2, "check: --history, --junit and --markdown need files of their own");
+}
+
 Test(command_check, skips_devices_that_have_not_the_experiment_s_arithmetic) {
     hyperdrift("check", "blobs-logistic", "--device", "all", "--set", "device.arithmetic=cublas");
     expect_has(program.out,
