@@ -43,11 +43,11 @@ static void expect_place(hd_sql *sql, const hd_part *part) {
                 sql->history->path, (long long)part->run, (long long)part->shard, (long long)part->shards);
 }
 
-/* Of two at the same moment the uid tells which is first, not the order in which they were merged. */
+/* Of two at the same moment the shard tells which is first, not the order in which they were merged. */
 static void load_parts(hd_sql *sql, hd_assembly *assembly) {
     sqlite3_stmt *rows =
         hd_sql_prepare(sql, "SELECT id, shard, shards, host, commit_id, started, status, passed, failed, "
-                            "known, skipped, terms FROM " RUNS " ORDER BY moment, uid");
+                            "known, skipped, terms FROM " RUNS " ORDER BY moment, shard, id");
     hd_sql_bind(sql, rows, "t", assembly->name);
     while (hd_sql_row(sql, rows)) {
         hd_part *parts = one_more(sql, assembly->parts, assembly->part_count, sizeof *parts);
@@ -167,7 +167,7 @@ static void compare_bits(hd_sql *sql, hd_assembly *assembly) {
              " FROM record JOIN run ON run.id = record.run JOIN series ON series.id = record.series"
              " JOIN result ON result.id = record.result"
              " WHERE record.run IN (SELECT id FROM " RUNS ") AND result.json ->> 'arithmetic' = 'exact'"
-             " ORDER BY kind, moment, uid, record.id");
+             " ORDER BY kind, moment, shard, record.run, record.id");
     hd_sql_bind(sql, rows, "t", assembly->name);
     while (hd_sql_row(sql, rows)) {
         const hd_part *part = compared_part(assembly, sqlite3_column_int64(rows, 0));
