@@ -108,26 +108,29 @@ out := $(BUILD)/$(hash)
 
 # ---- sources and objects ----
 
-cpu_loops := $(wildcard engines/cpu_loops.c)
-engines := $(sort $(filter-out $(cpu_loops) $(if $(filter-out absent,$(cuda)),engines/device_absent.c),$(wildcard engines/*.c)))
-harness := $(sort $(wildcard harness/*.c))
-engine_tests := $(sort $(wildcard engines/test/*.c))
-harness_tests := $(sort $(wildcard harness/test/*.c))
+cpu_loops := engines/device/cpu/loops.c
+cuda_source := engines/device/cuda/cuda.cu
+# A room is a folder of sources with a test/ of its own; faults/, simulation/ and bench/ are programs' own.
+rooms = $(sort $(filter-out $1/faults/% $1/test/%,$(foreach d,$(filter-out %/test %/simulation %/bench,$(shell find $1 -type d)),$(wildcard $d/*.c))))
+engines := $(filter-out $(cpu_loops) $(if $(filter-out absent,$(cuda)),engines/device/cuda/absent.c),$(call rooms,engines))
+harness := $(call rooms,harness)
+engine_tests := $(sort $(shell find engines -path '*/test/*.c'))
+harness_tests := $(sort $(shell find harness -path '*/test/*.c'))
 # Planted faults are linked over the program's own objects: a function that has a __real_ there is wrapped by the linker.
 faults := $(sort $(wildcard engines/faults/*.c harness/faults/*.c))
 wrapped := $(sort $(patsubst __real_%,%,$(shell grep -oh '__real_hd_[a-z0-9_]*' $(faults))))
-simulation := $(sort $(wildcard harness/simulation/*.c))
-benches := $(sort $(wildcard harness/bench/*.c))
+simulation := $(sort $(wildcard harness/statistics/simulation/*.c))
+benches := $(sort $(wildcard harness/history/bench/*.c))
 sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests) $(faults) $(simulation) $(benches)
-headers := $(sort $(wildcard engines/*.h harness/*.h engines/*/*.h harness/*/*.h))
+headers := $(sort $(shell find engines harness -name '*.h'))
 
-loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/cpu_loops_%.o))
-cuda_objects := $(if $(filter-out absent,$(cuda)),$(out)/engines/device_cuda.o)
+loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/device/cpu/loops_%.o))
+cuda_objects := $(if $(filter-out absent,$(cuda)),$(out)/engines/device/cuda/cuda.o)
 engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects) $(cuda_objects)
 harness_objects := $(harness:%.c=$(out)/%.o)
 engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
 # What nvcc makes of the kernels, for the tests to read: as the program has it, and as it would be without one flag.
-ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/engines/test/device_cuda.ptx $(out)/engines/test/device_cuda_contracted.ptx)
+ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/engines/device/cuda/test/cuda.ptx $(out)/engines/device/cuda/test/cuda_contracted.ptx)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
 fault_objects := $(faults:%.c=$(out)/%.o)
 simulation_objects := $(simulation:%.c=$(out)/%.o)
@@ -166,7 +169,7 @@ $(programs:%=$(out)/%): $(out)/%: $$($$*_objects) $(out)/%.objects
 	$(call say,LD,$@)
 	$(quiet)$(CC) $(hd_ldflags) -o $@ $($*_objects) $($*_libs) $(libs)
 
-$(loop_objects): $(out)/engines/cpu_loops_%.o: engines/cpu_loops.c
+$(loop_objects): $(out)/engines/device/cpu/loops_%.o: $(cpu_loops)
 	$(call say,CC,$< ($*))
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(flags) $(loops_$*) -I$(out) -MMD -MP -c -o $@ $<
@@ -176,9 +179,9 @@ $(cuda_objects): $(out)/%.o: %.cu
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(cuda_compiler) $(cuda_flags) -MMD -MP -c -o $@ $<
 
-$(filter %/device_cuda.ptx,$(ptx)): ptx_language := $(nvcc_language)
+$(filter %/cuda.ptx,$(ptx)): ptx_language := $(nvcc_language)
 $(filter %_contracted.ptx,$(ptx)): ptx_language := $(filter-out --fmad=false,$(nvcc_language))
-$(ptx): engines/device_cuda.cu engines/test/named_fma.h $(wildcard engines/*.cuh engines/*.h)
+$(ptx): $(cuda_source) engines/test/named_fma.h $(shell find engines -name '*.cuh' -o -name '*.h')
 	$(call say,NVCC,$< (PTX))
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(NVCC) $(ptx_language) -arch=compute_$(newest_arch) -DHD_CUDA_BUILD='""' -include engines/test/named_fma.h -ptx -o $@ $<

@@ -1,6 +1,6 @@
 #include "hyperopt.h"
 
-#include "arithmetic.h"
+#include "arithmetic/arithmetic.h"
 
 #include <stdlib.h>
 

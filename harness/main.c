@@ -1,5 +1,5 @@
-#include "commands.h"
-#include "process.h"
+#include "commands/commands.h"
+#include "base/process.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "fault.h"
+#include "faults/fault.h"
 
 #include <string.h>
 

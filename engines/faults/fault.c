@@ -1,5 +1,5 @@
 /* The faults of engine, model and dynamics: each function here is called in the place of the real one. */
-#include "fault.h"
+#include "faults/fault.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,10 +4,10 @@
  * whose __wrap_ stands in this folder is called in the place of the real one (the linker's --wrap), and an
  * overlay lies on the `cpu` device's operations. The sources and the program know nothing of them. One fault
  * is planted at a time, in one place of a run on `cpu`; the float64 reference, which judges, stays whole. */
-#ifndef HD_FAULT_H
-#define HD_FAULT_H
+#ifndef HD_FAULTS_FAULT_H
+#define HD_FAULTS_FAULT_H
 
-#include "engine.h"
+#include "modes/engine.h"
 
 typedef enum hd_planted {
     HD_STATE_OFF_BY_ONE,

@@ -3,7 +3,7 @@
 #ifndef HD_TEST_CONFORMANCE_H
 #define HD_TEST_CONFORMANCE_H
 
-#include "sample.h"
+#include "test/sample.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* Included before device_cuda.cu where its PTX is read by test_ptx.c: fmaf and fma by name become
+/* Included before device/cuda/cuda.cu where its PTX is read by test_ptx.c: fmaf and fma by name become
  * instructions between marks (nvcc writes "inline asm" around them), so that any other fma in the PTX is one
  * that nobody asked for. */
 #ifndef HD_TEST_NAMED_FMA_H

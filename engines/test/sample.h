@@ -2,7 +2,7 @@
 #ifndef HD_TEST_SAMPLE_H
 #define HD_TEST_SAMPLE_H
 
-#include "device.h"
+#include "device/device.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,13 +1,13 @@
 /* The faults of the harness, and how one is chosen: by the environment's HYPERDRIFT_FAULT, or by the variant
  * key fault=NAME. Each function here is called in the place of the real one: see fault.h. */
-#include "arithmetic.h"
-#include "command_faults.h"
+#include "arithmetic/arithmetic.h"
+#include "faults/faults.h"
 #include "faults/fault.h"
 #include "hyperopt.h"
-#include "machine.h"
-#include "options.h"
-#include "random.h"
-#include "variant.h"
+#include "run/provenance.h"
+#include "commands/options.h"
+#include "arithmetic/random.h"
+#include "run/variant.h"
 
 #include <math.h>
 #include <stdio.h>

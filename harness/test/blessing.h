@@ -3,8 +3,8 @@
 #ifndef HD_TEST_BLESSING_H
 #define HD_TEST_BLESSING_H
 
-#include "goldens.h"
-#include "program.h"
+#include "golden/golden_set.h"
+#include "test/program.h"
 
 #include <sys/stat.h>
 

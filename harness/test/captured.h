@@ -2,7 +2,7 @@
 #ifndef HD_TEST_CAPTURED_H
 #define HD_TEST_CAPTURED_H
 
-#include "capture.h"
+#include "drift/capture.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef HD_TEST_EXPERIMENT_FILE_H
 #define HD_TEST_EXPERIMENT_FILE_H
 
-#include "experiment.h"
+#include "experiment/experiment.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 #ifndef HD_TEST_FOUND_H
 #define HD_TEST_FOUND_H
 
-#include "compare.h"
-#include "findings.h"
-#include "sample.h"
+#include "judge/compare.h"
+#include "judge/findings.h"
+#include "test/record_sample.h"
 
 static hd_findings findings;
 

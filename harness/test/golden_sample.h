@@ -1,9 +1,9 @@
-/* The golden of sample.h's record. */
+/* The golden of test/record_sample.h's record. */
 #ifndef HD_TEST_GOLDEN_SAMPLE_H
 #define HD_TEST_GOLDEN_SAMPLE_H
 
-#include "goldens.h"
-#include "sample.h"
+#include "golden/golden_set.h"
+#include "test/record_sample.h"
 
 /* The sample as the reference gives it: a little beside float32. */
 static inline hd_record reference_record(void) {

@@ -2,7 +2,7 @@
 #ifndef HD_TEST_LOADED_H
 #define HD_TEST_LOADED_H
 
-#include "problem.h"
+#include "experiment/problem.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Synthetic histories: nights of records that noise alone changes, and what a test's plan changes besides.
- * They go through entry.h like any run's.
+ * They go through history/run_entry.h like any run's.
  *
  *     hd_history history = nights_open(path);
  *     nights_add(&history, "alpha", 0, 30, 4, my_plan);   nights 0 .. 29 of 4 series on host alpha
@@ -12,9 +12,9 @@
 #ifndef HD_TEST_NIGHTS_H
 #define HD_TEST_NIGHTS_H
 
-#include "compare.h"
-#include "entry.h"
-#include "sample.h"
+#include "judge/compare.h"
+#include "history/run_entry.h"
+#include "test/record_sample.h"
 
 #include <math.h>
 #include <stdint.h>

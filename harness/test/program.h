@@ -8,7 +8,7 @@
 #define HD_TEST_PROGRAM_H
 
 #include "build_info.h"
-#include "folder.h"
+#include "test/folder.h"
 
 #include <fcntl.h>
 #include <jansson.h>

@@ -1,7 +1,7 @@
-/* As much of cuBLAS as cuda_cublas.cuh uses: plain loops on the host. They add up k in an order of their own, so that a test can
+/* As much of cuBLAS as device/cuda/cublas.cuh uses: plain loops on the host. They add up k in an order of their own, so that a test can
  * tell this arithmetic from ours, and refuse what the library would refuse or what would not repeat. */
-#ifndef HD_EMULATED_CUBLAS_V2_H
-#define HD_EMULATED_CUBLAS_V2_H
+#ifndef HD_TEST_EMULATED_CUBLAS_V2_H
+#define HD_TEST_EMULATED_CUBLAS_V2_H
 
 #include <cuda_runtime.h>
 

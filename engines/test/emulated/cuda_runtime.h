@@ -1,8 +1,8 @@
-/* As much of the CUDA runtime as device_cuda.cu uses, carried out on the host: so the device's kernels, and the way they are told,
+/* As much of the CUDA runtime as device/cuda/cuda.cu uses, carried out on the host: so the device's kernels, and the way they are told,
  * run under the tests where there is no GPU. A block's threads are fibers that take turns at each barrier; blocks run one after
  * the other; a captured graph is a list of closures. Nothing here is fast, and races between blocks cannot show. */
-#ifndef HD_EMULATED_CUDA_RUNTIME_H
-#define HD_EMULATED_CUDA_RUNTIME_H
+#ifndef HD_TEST_EMULATED_CUDA_RUNTIME_H
+#define HD_TEST_EMULATED_CUDA_RUNTIME_H
 
 #include <csetjmp>
 #include <cstdint>

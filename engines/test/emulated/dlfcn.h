@@ -1,6 +1,6 @@
 /* Finding libraries at run time: here there is one, the emulated cuBLAS, under the second of the names that are tried. */
-#ifndef HD_EMULATED_DLFCN_H
-#define HD_EMULATED_DLFCN_H
+#ifndef HD_TEST_EMULATED_DLFCN_H
+#define HD_TEST_EMULATED_DLFCN_H
 
 #include <cublas_v2.h>
 

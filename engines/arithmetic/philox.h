@@ -1,0 +1,58 @@
+/* TensorFlow 1.1's uniform numbers, bit for bit, as a CPU or a GPU makes them: one text for the C compiler
+ * and for nvcc, like arithmetic.h. */
+#ifndef HD_ARITHMETIC_PHILOX_H
+#define HD_ARITHMETIC_PHILOX_H
+
+#include "arithmetic/random.h"
+
+#include <string.h>
+
+#ifndef HD_INLINE
+#define HD_INLINE static inline
+#endif
+
+/* Philox4x32-10 (Salmon et al., SC 2011): counter and key to four words. */
+HD_INLINE void hd_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[4]) {
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xd2511f53u * c0, p1 = (uint64_t)0xcd9e8d57u * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)p1;
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)p0;
+        k0 += 0x9e3779b9u;
+        k1 += 0xbb67ae85u;
+    }
+    words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
+}
+
+/* The counter whose numbers end in the given group of four. */
+HD_INLINE uint64_t hd_fill_counter(hd_fill_kernel kernel, uint64_t group) {
+    if (kernel.threads < 2) return group;
+    uint64_t round = group / (kernel.threads - 1), thread = group % (kernel.threads - 1);
+    bool written_twice = thread == 0 && round > 0;
+    return group + round - (written_twice && !kernel.thread_0_wins ? 1 : 0);
+}
+
+/* TensorFlow's uniform number in [0, 1): the low 23 bits as the fraction of a float in [1, 2), less 1. */
+HD_INLINE float hd_uniform(uint32_t word) {
+    uint32_t bits = (word & 0x7fffffu) | 0x3f800000u;
+    float number;
+    memcpy(&number, &bits, sizeof number);
+    return number - 1.0f;
+}
+
+/* Numbers 4 group .. 4 group + 3 of a layer. */
+HD_INLINE void hd_xavier_group(const hd_xavier *layer, uint64_t group, float numbers[4]) {
+    uint64_t at = layer->offset + hd_fill_counter(layer->kernel, group);
+    const uint32_t counter[4] = {(uint32_t)at, (uint32_t)(at >> 32), layer->op_seed, 0},
+                   key[2] = {layer->seed, 0};
+    uint32_t words[4];
+    hd_philox(counter, key, words);
+    for (int j = 0; j < 4; j++) {
+        float scaled = hd_uniform(words[j]) * layer->width; /* two roundings: nothing is contracted */
+        numbers[j] = scaled + layer->low;
+    }
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* Wall clock, for what a run reports of its time. */
+#ifndef HD_CORE_CLOCK_H
+#define HD_CORE_CLOCK_H
+
+#include <time.h>
+
+/* Seconds since some moment in the past; never goes back. */
+static inline double hd_clock(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,124 @@
+#include "device/host/host.h"
+#include "arithmetic/philox.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
+
+/* Stands in the ALIGNMENT bytes before the memory handed out. */
+typedef struct hd_header {
+    size_t bytes;
+} hd_header;
+
+void *hd_host_allocate(hd_device *device, size_t count, size_t element) {
+    if (count > (SIZE_MAX / 4) / element) return NULL;
+    size_t bytes = count * element, whole = bytes + 2 * ALIGNMENT;
+    size_t alignment = whole >= 2 * (size_t)HUGE_PAGE ? HUGE_PAGE : ALIGNMENT;
+    whole = (whole + alignment - 1) / alignment * alignment;
+    char *block = aligned_alloc(alignment, whole);
+    if (!block) return NULL;
+    if (alignment == HUGE_PAGE) madvise(block, whole, MADV_HUGEPAGE); /* a wish; no matter if refused */
+    memset(block, 0, whole);
+    ((hd_header *)block)->bytes = bytes;
+    hd_device_holds(device, bytes);
+    return block + ALIGNMENT;
+}
+
+void hd_host_release(hd_device *device, void *memory) {
+    if (!memory) return;
+    char *block = (char *)memory - ALIGNMENT;
+    device->allocated -= ((hd_header *)block)->bytes;
+    free(block);
+}
+
+double *hd_host_allocate_sums(hd_device *device, size_t count) {
+    return hd_host_allocate(device, count, sizeof(double));
+}
+
+void hd_host_release_sums(hd_device *device, double *sums) {
+    hd_host_release(device, sums);
+}
+
+void hd_host_zero_sums(hd_device *device, size_t count, double *sums) {
+    (void)device;
+    memset(sums, 0, count * sizeof *sums);
+}
+
+void hd_host_fetch_sums(hd_device *device, size_t count, const double *from, double *to) {
+    (void)device;
+    memcpy(to, from, count * sizeof *to);
+}
+
+hd_real *hd_host_allocate_reals(hd_device *device, size_t count) {
+    return hd_host_allocate(device, count, device->element);
+}
+
+void hd_host_release_reals(hd_device *device, hd_real *reals) {
+    hd_host_release(device, reals);
+}
+
+const void *hd_host_view(hd_device *device, size_t count, const hd_real *reals, void *room) {
+    (void)device, (void)count, (void)room;
+    return reals;
+}
+
+void hd_host_replace(hd_device *device, size_t count, const void *elements, hd_real *to) {
+    memcpy(to, elements, count * device->element);
+}
+
+void hd_host_zero(hd_device *device, size_t count, hd_real *to) {
+    memset(to, 0, count * device->element);
+}
+
+void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real *to) {
+    memcpy(to, from, count * device->element);
+}
+
+void hd_host_draw(hd_device *device, const hd_xavier *layer, hd_real *to) {
+    for (size_t i = 0; i < layer->count; i += 4) {
+        float four[4];
+        hd_xavier_group(layer, i / 4, four);
+        device->ops->upload(device, layer->count - i < 4 ? layer->count - i : 4, four, hd_at(device, to, i));
+    }
+}
+
+const void *hd_host_place(hd_device *device, const void *bytes, size_t count) {
+    (void)device, (void)count;
+    return bytes;
+}
+
+void hd_host_unplace(hd_device *device, const void *placed) {
+    (void)device, (void)placed;
+}
+
+void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context) {
+    (void)device, (void)id;
+    body(context);
+}
+
+void hd_host_forget(hd_device *device) {
+    (void)device;
+}
+
+void hd_host_settle(hd_device *device) {
+    (void)device;
+}
+
+hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error) {
+    /* not sched_getaffinity: OpenMP may have bound this thread to one core of them */
+    size_t cores = (size_t)omp_get_num_procs();
+    *threads = options && options->threads ? options->threads : cores;
+    if (*threads <= cores) return HD_OK;
+    /* with more threads than cores a product takes fifty times as long */
+    return hd_fail(error, HD_UNAVAILABLE, "%zu threads: this process may run on %zu core%s", *threads, cores,
+                   cores == 1 ? "" : "s");
+}
+
+hd_range hd_host_share(size_t count, size_t grain, size_t thread, size_t threads) {
+    size_t grains = (count + grain - 1) / grain;
+    size_t from = grains * thread / threads * grain, to = grains * (thread + 1) / threads * grain;
+    return (hd_range){from < count ? from : count, to < count ? to : count};
+}

@@ -1,0 +1,66 @@
+/* What the devices that compute on this machine's processor share: memory, batches' bookkeeping, shares of
+ * work. Internal to device/cpu/cpu.c and device/reference/reference.c. */
+#ifndef HD_DEVICE_HOST_HOST_H
+#define HD_DEVICE_HOST_HOST_H
+
+#include "device/device.h"
+
+/* Zeroed memory of count elements, 64-byte aligned and padded (BLIS 0.9.0 reads a little past the end of
+ * buffers), in huge pages where that helps; counted in device->allocated. NULL where it cannot be had.
+ * Released by hd_host_release. */
+void *hd_host_allocate(hd_device *device, size_t count, size_t element);
+void hd_host_release(hd_device *device, void *memory);
+
+/* The operations on sums: on the host they are plain numbers. */
+double *hd_host_allocate_sums(hd_device *device, size_t count);
+void hd_host_release_sums(hd_device *device, double *sums);
+void hd_host_zero_sums(hd_device *device, size_t count, double *sums);
+void hd_host_fetch_sums(hd_device *device, size_t count, const double *from, double *to); /* and store_sums */
+
+/* allocate, release, view, replace, zero, copy and draw of the table. */
+hd_real *hd_host_allocate_reals(hd_device *device, size_t count);
+void hd_host_release_reals(hd_device *device, hd_real *reals);
+const void *hd_host_view(hd_device *device, size_t count, const hd_real *reals, void *room);
+void hd_host_replace(hd_device *device, size_t count, const void *elements, hd_real *to);
+void hd_host_zero(hd_device *device, size_t count, hd_real *to);
+void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real *to);
+void hd_host_draw(hd_device *device, const hd_xavier *layer, hd_real *to);
+
+/* place, unplace, section, forget and settle: bytes stay where they are, and operations are done when they
+ * are told.
+ */
+const void *hd_host_place(hd_device *device, const void *bytes, size_t count);
+void hd_host_unplace(hd_device *device, const void *placed);
+void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context);
+void hd_host_forget(hd_device *device);
+void hd_host_settle(hd_device *device);
+
+/* Resolves options->threads against the cores this process may run on. */
+hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error);
+
+/* Thread's part of 0..count-1, cut at multiples of grain. */
+typedef struct hd_range {
+    size_t from, to;
+} hd_range;
+hd_range hd_host_share(size_t count, size_t grain, size_t thread, size_t threads);
+
+/* Stretch s: count elements from `at`, and its coefficients. */
+typedef struct hd_stretch {
+    size_t at, count;
+    hd_coefficients k;
+} hd_stretch;
+static inline hd_stretch hd_stretch_of(const hd_stretches *stretches, size_t s) {
+    size_t at = stretches->start[s];
+    return (hd_stretch){at, stretches->start[s + 1] - at, stretches->coefficients[s]};
+}
+
+/* Number of the example in row r of a batch. */
+static inline size_t hd_batch_example(const uint32_t *index, size_t first, size_t r) {
+    return index ? index[r] : first + r;
+}
+
+hd_status hd_device_open_cpu(const hd_device_options *options, hd_device **opened, hd_error *error);
+hd_status hd_device_open_reference(const hd_device_options *options, hd_device **opened, hd_error *error);
+hd_status hd_device_open_extended(const hd_device_options *options, hd_device **opened, hd_error *error);
+
+#endif

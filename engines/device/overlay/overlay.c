@@ -1,0 +1,35 @@
+#include "device/overlay/overlay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Closing the device goes down through the overlays. */
+static void destroy(hd_device *device) {
+    hd_overlay *overlay = device->overlay;
+    device->ops = overlay->under;
+    device->overlay = overlay->below;
+    free(overlay);
+    device->ops->destroy(device);
+}
+
+void hd_overlay_lay(hd_device *device, hd_overlay *overlay, const char *name) {
+    overlay->name = name;
+    overlay->under = device->ops;
+    overlay->over = *device->ops;
+    overlay->over.destroy = destroy;
+    overlay->below = device->overlay;
+    device->overlay = overlay;
+    device->ops = &overlay->over;
+}
+
+hd_overlay *hd_overlay_of(const hd_device *device, const char *name) {
+    hd_overlay *overlay = device->overlay;
+    while (overlay && strcmp(overlay->name, name) != 0) overlay = overlay->below;
+    return overlay;
+}
+
+const hd_device_ops *hd_overlay_bottom(const hd_device *device) {
+    const hd_device_ops *ops = device->ops;
+    for (const hd_overlay *overlay = device->overlay; overlay; overlay = overlay->below) ops = overlay->under;
+    return ops;
+}

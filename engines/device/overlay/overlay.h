@@ -1,0 +1,29 @@
+/* An overlay: operations laid over a device's own, to count them, to round them at random, to do them wrong
+ * on purpose. It is a copy of the table of operations in which some have been replaced; a replaced one finds
+ * its overlay by name, does its part, and calls the operation under it. Overlays lie on each other. They work
+ * on any device whose operations are done when they are told; on one that replays sections (cuda) only what
+ * was told while the section was made passes through them. */
+#ifndef HD_DEVICE_OVERLAY_OVERLAY_H
+#define HD_DEVICE_OVERLAY_OVERLAY_H
+
+#include "device/device.h"
+
+typedef struct hd_overlay {
+    const char *name; /* a static string: what hd_overlay_of looks for */
+    hd_device_ops over;
+    const hd_device_ops *under;
+    struct hd_overlay *below;
+} hd_overlay;
+
+/* Lays an overlay over the device, its table being a copy of the device's: the caller then replaces
+ * operations in overlay->over. The overlay is the first member of a struct from malloc, which closing the
+ * device frees. */
+void hd_overlay_lay(hd_device *device, hd_overlay *overlay, const char *name);
+
+/* The device's own operations, under all its overlays. */
+const hd_device_ops *hd_overlay_bottom(const hd_device *device);
+
+/* The device's overlay of that name; NULL: it has none. */
+hd_overlay *hd_overlay_of(const hd_device *device, const char *name);
+
+#endif

@@ -1,0 +1,37 @@
+/* Random rounding: an overlay (overlay.h) that rounds once more, at random, whatever the device computes, so
+ * that runs which differ in its seed alone show what rounding alone can do to a result.
+ *
+ * A float32 result x = m 2^e, 1 <= m < 2, becomes one of its two neighbours with probability m^2 / 12: the
+ * mean stays x, and the variance is that of x (1 + 2^-24 xi), xi uniform in [-1, 1]; but for powers of two,
+ * whose neighbour below is half as far. (That product itself,
+ * rounded to float32, would hardly ever leave an x just above a power of two.) A sum, kept in float64, grows
+ * by (1 + 2^-24 xi) times its new part.
+ *
+ * What is exact stays as it is: zeros, selections (ReLU, gates, clips), copies, counts, and results that are
+ * an operand unchanged, such as the weight of a pixel that is black in every example. An operation rounds its
+ * outputs when it is done: momentum's w' follows the m' that was not yet rounded once more. */
+#ifndef HD_DEVICE_OVERLAY_ROUNDING_H
+#define HD_DEVICE_OVERLAY_ROUNDING_H
+
+#include "device/device.h"
+
+/* Which random numbers an array is rounded with. */
+typedef struct hd_rounding_key {
+    uint32_t first, second;
+} hd_rounding_key;
+
+/* 32 random bits for an element. */
+static inline uint32_t hd_rounding_draw(hd_rounding_key key, uint32_t element) {
+    uint32_t x = (element ^ key.first) * 0x9e3779b1u;
+    x = ((x ^ x >> 15) + key.second) * 0x2c1b3c6du;
+    x = (x ^ x >> 12) * 0x297a2d39u;
+    return x ^ x >> 15;
+}
+
+/* Lays the overlay over a float32 device on the host ("cpu"), which is from then on of the arithmetic
+ * "random-rounding". What it does depends on the seed, on how many arrays were rounded since and on the
+ * element, not on threads: a run repeats to the bit. HD_INVALID for another device; HD_UNAVAILABLE: no
+ * memory. */
+hd_status hd_rounding_lay(hd_device *device, uint32_t seed, hd_error *error);
+
+#endif

@@ -1,0 +1,178 @@
+/* The engines' public header: a problem in, hypergradients and trained weights out.
+ *
+ * A problem is a training run of T steps with hyperparameters h, started at weights w_0, and a validation
+ * error E. The hypergradient is dE(w_T(h)) / dh, computed through the whole training: in forward mode by
+ * carrying one tangent Z = dw/dh a hyperparameter along the trajectory, in reverse mode by carrying one
+ * adjoint dE/dw back over the stored trajectory. (Franceschi, Donini, Frasconi, Pontil: Forward and Reverse
+ * Gradient-Based Hyperparameter Optimization, ICML 2017: Z_t there is the tangent here, alpha_t the adjoint,
+ * A_t and B_t the Jacobians of the dynamics.)
+ */
+#ifndef HD_MODES_HYPERGRADIENT_H
+#define HD_MODES_HYPERGRADIENT_H
+
+#include "core/error.h"
+#include "arithmetic/random.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct hd_device hd_device; /* device.h */
+
+typedef enum hd_mode { HD_FORWARD, HD_REVERSE } hd_mode;
+
+/* Examples in rows: pixels[count][dims[0]], each pixel p standing for the float32 number p *
+ * (float)(1.0/255.0); labels[count], each < dims[layers]. Not owned; must outlive the engine. */
+typedef struct hd_examples {
+    const uint8_t *pixels;
+    const uint8_t *labels;
+    size_t count;
+} hd_examples;
+
+typedef enum hd_hyper_kind { HD_RHO_L1, HD_RHO_L2, HD_ETA, HD_MU } hd_hyper_kind;
+
+/* One hyperparameter that is given a hypergradient. layer: for the rhos, the layer whose W it penalises, else
+ * 0. */
+typedef struct hd_hyperparameter {
+    hd_hyper_kind kind;
+    size_t layer;
+} hd_hyperparameter;
+
+enum { HD_NAME = 24 };
+/* Writes "rho_l1_0", "rho_l2_1", "eta", "mu" into name[HD_NAME] and returns it. */
+const char *hd_hyperparameter_name(hd_hyperparameter h, char name[HD_NAME]);
+
+/* Most weight matrices: 16 hidden layers and the output. */
+enum { HD_MAX_LAYERS = 17 };
+/* Most hyperparameters: rho_l1 and rho_l2 of every layer, eta, mu. */
+enum { HD_MAX_HYPERS = 2 * HD_MAX_LAYERS + 2 };
+
+/* What stays the same over the hyper-iterations. Nothing is owned; all must outlive the engine. */
+typedef struct hd_problem {
+    size_t layers;      /* weight matrices: 1 is logistic regression */
+    const size_t *dims; /* layers + 1: inputs, hidden units ..., classes */
+    hd_examples training, validation, test;
+    const uint32_t *scheme; /* [steps][batch]: the training examples of each step, in order */
+    size_t steps, batch;
+    const hd_hyperparameter *hyper; /* in the order of the results; eta and mu are among them, once */
+    size_t hypers;
+} hd_problem;
+
+/* Number of weights: W_0, W_1, ..., b_0, b_1, ..., each W_l row-major [dims[l]][dims[l+1]]. */
+size_t hd_weight_count(size_t layers, const size_t *dims);
+
+/* Where the hypergradient is taken. */
+typedef struct hd_point {
+    const double *hyper;          /* [hypers]; on a float32 device each is rounded to float32 */
+    const float *initial_weights; /* [hd_weight_count], or NULL: the device draws them */
+    hd_initial initial;           /* ... from this */
+    size_t training_batch;        /* the step whose batch the training accuracy is measured on */
+} hd_point;
+
+typedef struct hd_accuracy {
+    size_t correct, total;
+} hd_accuracy;
+
+typedef struct hd_timing { /* seconds of wall clock, by phase */
+    double data;           /* gathering batches */
+    double training;       /* the primal steps */
+    double differentiate;  /* tangents (forward) or the backward sweep (reverse); the batches' gathering is in
+                              data */
+    double validation; /* validation error and its gradient, accuracies, final products with the tangents */
+    double total;
+} hd_timing;
+
+typedef struct hd_result {   /* the arrays are the engine's: valid until its next run or its end */
+    double *hypergradients;  /* [hypers] */
+    double *weights;         /* [hd_weight_count]: w_T; from a float32 device every one is a float */
+    double validation_error; /* mean over the validation set at w_T */
+    hd_accuracy test, validation, training;
+    hd_timing seconds;
+    double operations;   /* floating-point operations in matrix products as carried out, 2 m n k each */
+    size_t launches;     /* kernels and library calls; 0 on a device that launches none */
+    size_t state_bytes;  /* what the mode keeps, a state being (w, m): forward 1 + hypers, reverse 1 + steps +
+                            1 */
+    size_t device_bytes; /* the most that the device held for the program during the run, and ... */
+    size_t data_bytes;   /* ... what of that were examples, scheme and trajectory */
+} hd_result;
+
+/* What an observer is shown, at every step t (t = steps: the end of training). */
+typedef enum hd_tensor {
+    HD_WEIGHTS,             /* w_t                                      [weights] */
+    HD_MOMENTUM_BUFFER,     /* m_t                                      [weights] */
+    HD_BATCH,               /* x                                        [batch][dims[0]] */
+    HD_ACTIVATION,          /* a_l, layer l = 1 ..; logits for l = layers   [rows][dims[l]] */
+    HD_DELTA,               /* dE/dz_l, layer l = 1 .. layers           [rows][dims[l]] */
+    HD_ERROR,               /* error of each example                    [rows] */
+    HD_GRADIENT,            /* dE/dw, regularizers left out             [weights] */
+    HD_TANGENT,             /* z_w of hyperparameter j                  [weights] */
+    HD_TANGENT_MOMENTUM,    /* z_m of hyperparameter j              [weights] */
+    HD_ADJOINT,             /* p_w at state t                       [weights] */
+    HD_ADJOINT_MOMENTUM,    /* p_m at state t                       [weights] */
+    HD_ACTIVATION_TANGENT,  /* R{z_l} or R{a_l}                      (named in errors only) */
+    HD_DELTA_TANGENT,       /* R{delta_l}                            (named in errors only) */
+    HD_VALIDATION_GRADIENT, /* grad E(w_T)                          [weights] */
+} hd_tensor;
+enum { HD_TENSORS = HD_VALIDATION_GRADIENT + 1 };
+
+enum { HD_WEIGHT_NAME = 80 };
+/* "W_1[17,203]" or "b_0[4]" for element i of a weight vector, into name[HD_WEIGHT_NAME], which is returned.
+ */
+const char *hd_weight_name(size_t layers, const size_t *dims, size_t i, char name[HD_WEIGHT_NAME]);
+
+/* A tensor as the device holds it. */
+typedef struct hd_view {
+    hd_tensor tensor;
+    size_t index;       /* layer of an activation or delta, number of a tangent's hyperparameter, else 0 */
+    size_t step;        /* t */
+    bool back;          /* in reverse mode's sweep back, where batch and activations are made again */
+    size_t first;       /* of activations, deltas and errors at t = steps: the validation example in row 0 */
+    size_t count;       /* elements */
+    bool float32;       /* they are float, else double; a batch is always double */
+    const void *values; /* [count], valid while it is looked at */
+} hd_view;
+
+/* Element i of a view. */
+static inline double hd_view_at(const hd_view *view, size_t i) {
+    return view->float32 ? (double)((const float *)view->values)[i] : ((const double *)view->values)[i];
+}
+
+/* Looks on, and may take a hand. A mode shows a tensor only if `wants` has its bit (1u << tensor): on a GPU
+ * it must be downloaded. seen returns false to stop the run with HD_INVALID. A tensor that carries the state
+ * from step to step (weights, momentum, tangents, adjoints) is then, if `guides` has its bit, replaced by
+ * what guide writes into values[view->count] (of the view's type): so a run can be led along another's
+ * trajectory, and what a single step adds be told from what it inherits. guide returns false to stop too. */
+typedef struct hd_observer {
+    unsigned wants;
+    bool (*seen)(void *context, const hd_view *view);
+    void *context;
+    unsigned guides;
+    bool (*guide)(void *context, const hd_view *view, void *values);
+} hd_observer;
+
+typedef struct hd_engine hd_engine;
+
+/* Makes an engine: allocates every buffer of the mode on the device and puts the data there. *engine is the
+ * caller's, to end with hd_engine_destroy, which takes NULL too. The problem is checked: HD_INVALID for sizes
+ * of zero, labels or scheme entries out of range, hyperparameters twice or eta or mu missing; HD_UNAVAILABLE
+ * where memory cannot be had. */
+hd_status hd_engine_create(hd_device *device, const hd_problem *problem, hd_mode mode, hd_engine **engine,
+                           hd_error *error);
+void hd_engine_destroy(hd_engine *engine);
+
+/* Trains from the point's initial weights and writes *result. observer may be NULL. HD_DIFFERENT when a value
+ * that is not finite turned up (the message names step and tensor), or when reverse mode's sweep back met at
+ * some step another sum of the batch's errors than the way out: another batch, state or activation (the
+ * message names the step; not where an observer looks on, who sees both sweeps). */
+hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_observer *observer,
+                        hd_result *result, hd_error *error);
+
+/* Central finite differences, the third oracle: (E(w_T(h + s e_j)) - E(w_T(h - s e_j))) / 2s for each
+ * hyperparameter j, s = step[j]. Meant for the float64 reference. smooth[j] tells whether the two trainings
+ * and the one at h itself stayed on one side of every kink: the same ReLU masks, the same clipped
+ * probabilities, the same signs of all weights under a rho_l1, at every step and on the validation set. Both
+ * arrays are the caller's, [hypers]; where step[j] is 0 they are left as they are. */
+hd_status hd_finite_differences(hd_device *device, const hd_problem *problem, const hd_point *point,
+                                const double *step, double *hypergradients, bool *smooth, hd_error *error);
+
+#endif

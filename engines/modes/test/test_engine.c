@@ -1,0 +1,498 @@
+/* Whole runs: what they refuse, what they tell, what they leave behind, and memory that gives out anywhere.
+ */
+#include "test/small_problem.h"
+#include <math.h>
+
+#include <malloc.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const recipe usual = {3, {14, 8, 7, 3}, 6, 6, 45, 25, 20, 0.15, 0.5, 0.001, 0.005, false, 5};
+static const char *const devices[] = {"cpu", "reference"};
+enum { DEVICES = sizeof devices / sizeof *devices };
+
+static hd_device *device_at(size_t i) {
+    return open_device(devices[i], (hd_device_options){.threads = 1});
+}
+
+/* Makes an engine, runs it once, and ends it. */
+static hd_status attempt(hd_device *device, const small_problem *p, hd_mode mode, const hd_observer *observer,
+                         hd_error *error) {
+    hd_engine *engine = NULL;
+    hd_result result;
+    *error = (hd_error){.message = ""};
+    hd_status status = hd_engine_create(device, &p->problem, mode, &engine, error);
+    if (status == HD_OK) status = hd_engine_run(engine, &p->point, observer, &result, error);
+    hd_engine_destroy(engine);
+    return status;
+}
+
+/* --- results --- */
+
+Test(engine, state_bytes_count_states_as_the_trace_does) {
+    small_problem *p = make_problem(&usual);
+    for (size_t d = 0; d < DEVICES; d++) {
+        hd_device *device = device_at(d);
+        size_t state = 2 * p->weights * device->element;
+        cr_expect(run_mode(device, p, HD_FORWARD, NULL, NULL).state_bytes == (1 + p->problem.hypers) * state);
+        cr_expect(run_mode(device, p, HD_REVERSE, NULL, NULL).state_bytes == (1 + usual.steps + 1) * state);
+        cr_expect(device->allocated == 0, "%s holds %zu bytes", device->name, device->allocated);
+        hd_device_close(device);
+    }
+    free_problem(p);
+}
+
+Test(engine, totals_and_times_are_told) {
+    small_problem *p = make_problem(&usual);
+    hd_device *device = device_at(0);
+    for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+        hd_result r = run_mode(device, p, mode, NULL, NULL);
+        cr_expect(r.training.total == usual.batch && r.validation.total == usual.validation &&
+                  r.test.total == usual.test);
+        cr_expect(r.training.correct <= r.training.total && r.validation.correct <= r.validation.total);
+        double parts = r.seconds.data + r.seconds.training + r.seconds.differentiate + r.seconds.validation;
+        cr_expect(parts > 0 && parts <= r.seconds.total);
+        cr_expect(r.operations > 0);
+    }
+    hd_device_close(device);
+    free_problem(p);
+}
+
+static void expect_same_run(hd_device *device, const small_problem *p, hd_mode mode, hd_engine *used) {
+    double fresh[MOST_HYPERS];
+    hd_result expected = run_mode(device, p, mode, NULL, fresh), result;
+    cr_assert(hd_engine_run(used, &p->point, NULL, &result, NULL) == HD_OK);
+    cr_expect(!memcmp(result.hypergradients, fresh, p->problem.hypers * sizeof *fresh));
+    cr_expect(result.validation_error == expected.validation_error &&
+              result.test.correct == expected.test.correct);
+}
+
+Test(engine, a_second_run_gives_what_a_fresh_engine_gives_even_after_a_failed_one) {
+    small_problem *p = make_problem(&usual), *bad = make_problem(&usual);
+    bad->values[p->problem.hypers - 1] = NAN;
+    for (size_t d = 0; d < DEVICES; d++)
+        for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+            hd_device *device = device_at(d);
+            hd_engine *engine;
+            hd_result result;
+            cr_assert(hd_engine_create(device, &p->problem, mode, &engine, NULL) == HD_OK);
+            expect_same_run(device, p, mode, engine);
+            expect_same_run(device, p, mode, engine);
+            cr_expect(hd_engine_run(engine, &bad->point, NULL, &result, NULL) == HD_DIFFERENT);
+            expect_same_run(device, p, mode, engine);
+            hd_engine_destroy(engine);
+            hd_device_close(device);
+        }
+    free_problem(bad);
+    free_problem(p);
+}
+
+Test(engine, weights_have_names) {
+    static const size_t dims[] = {784, 300, 10};
+    char name[HD_WEIGHT_NAME];
+    cr_expect(!strcmp(hd_weight_name(2, dims, 0, name), "W_0[0,0]"));
+    cr_expect(!strcmp(hd_weight_name(2, dims, 784 * 300 - 1, name), "W_0[783,299]"));
+    cr_expect(!strcmp(hd_weight_name(2, dims, 784 * 300 + 17 * 10 + 3, name), "W_1[17,3]"));
+    cr_expect(!strcmp(hd_weight_name(2, dims, 784 * 300 + 3000 + 4, name), "b_0[4]"));
+    cr_expect(!strcmp(hd_weight_name(2, dims, hd_weight_count(2, dims) - 1, name), "b_1[9]"));
+    cr_expect(!strncmp(hd_weight_name(2, dims, hd_weight_count(2, dims), name), "beyond", 6));
+}
+
+/* --- observers --- */
+
+typedef struct witness {
+    size_t left;          /* calls until it says stop */
+    size_t first, latest; /* steps it was shown */
+    size_t calls;
+} witness;
+
+static bool watch(void *context, const hd_view *view) {
+    witness *w = context;
+    if (w->calls++ == 0) w->first = view->step;
+    w->latest = view->step;
+    return w->left-- > 0;
+}
+
+static hd_observer witness_of(unsigned tensors, witness *w) {
+    return (hd_observer){.wants = tensors, .seen = watch, .context = w};
+}
+
+Test(engine, an_observer_stops_a_run_on_the_way_out_and_on_the_way_back) {
+    small_problem *p = make_problem(&usual);
+    hd_device *device = device_at(0);
+    hd_error error;
+    witness out = {.left = 3}, back = {.left = 2};
+    hd_observer of_weights = witness_of(1u << HD_WEIGHTS, &out),
+                of_adjoints = witness_of(1u << HD_ADJOINT, &back);
+    cr_expect(attempt(device, p, HD_REVERSE, &of_weights, &error) == HD_INVALID &&
+                  strstr(error.message, "observer"),
+              "%s", error.message);
+    cr_expect(out.calls == 4 && out.first == 0 && out.latest == 3, "%zu calls to step %zu", out.calls,
+              out.latest);
+    cr_expect(attempt(device, p, HD_REVERSE, &of_adjoints, &error) == HD_INVALID);
+    cr_expect(back.calls == 3 && back.first == usual.steps && back.latest == usual.steps - 2, "step %zu",
+              back.latest);
+    cr_expect(attempt(device, p, HD_REVERSE, NULL, &error) == HD_OK);
+    hd_device_close(device);
+    free_problem(p);
+}
+
+Test(engine, watching_changes_no_bit) {
+    small_problem *p = make_problem(&usual);
+    hd_device *device = device_at(0);
+    for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+        double plain[MOST_HYPERS], watched[MOST_HYPERS];
+        witness w = {.left = SIZE_MAX};
+        hd_observer everything = witness_of(~0u, &w);
+        run_mode(device, p, mode, NULL, plain);
+        run_mode(device, p, mode, &everything, watched);
+        cr_expect(w.calls > 10 * usual.steps && !memcmp(plain, watched, p->problem.hypers * sizeof *plain));
+    }
+    hd_device_close(device);
+    free_problem(p);
+}
+
+/* What a run showed of each step, to be compared with or to lead another. */
+typedef struct memory {
+    const small_problem *p;
+    double *values[HD_TENSORS][64]; /* by tensor and index: [steps + 1][count] */
+    bool back;                      /* only what the sweep back shows, else only what the way out does */
+    size_t shown;
+} memory;
+
+static double *remembered(memory *m, const hd_view *view) {
+    double **values = &m->values[view->tensor][view->index];
+    if (!*values) cr_assert(*values = calloc((m->p->problem.steps + 1) * view->count, sizeof **values));
+    return *values + view->step * view->count;
+}
+
+static bool memorise(void *context, const hd_view *view) {
+    memory *m = context;
+    bool state =
+        view->tensor == HD_WEIGHTS || view->tensor == HD_MOMENTUM_BUFFER || view->tensor >= HD_TANGENT;
+    if (!state && (view->back != m->back || view->step == m->p->problem.steps)) return true;
+    for (size_t i = 0; i < view->count; i++) remembered(m, view)[i] = hd_view_at(view, i);
+    m->shown++;
+    return true;
+}
+
+static void forget(memory *m) {
+    for (size_t t = 0; t < HD_TENSORS; t++)
+        for (size_t i = 0; i < 64; i++) free(m->values[t][i]);
+}
+
+Test(engine, the_sweep_back_goes_over_the_way_out) {
+    static const unsigned made_again = 1u << HD_BATCH | 1u << HD_ACTIVATION | 1u << HD_ERROR | 1u << HD_DELTA;
+    small_problem *p = make_problem(&usual);
+    hd_device *device = device_at(0);
+    memory out = {.p = p}, back = {.p = p, .back = true};
+    hd_observer on_way_out = {.wants = made_again, .seen = memorise, .context = &out};
+    hd_observer on_way_back = {.wants = made_again, .seen = memorise, .context = &back};
+    run_mode(device, p, HD_REVERSE, &on_way_out, NULL);
+    run_mode(device, p, HD_REVERSE, &on_way_back, NULL);
+    size_t batch = usual.batch * usual.dims[0];
+    cr_expect_eq(back.shown, usual.steps * (2 + 2 * usual.layers));
+    cr_expect(
+        !memcmp(out.values[HD_BATCH][0], back.values[HD_BATCH][0], usual.steps * batch * sizeof(double)));
+    for (size_t l = 1; l <= usual.layers; l++) {
+        size_t bytes = usual.steps * usual.batch * usual.dims[l] * sizeof(double);
+        cr_expect(!memcmp(out.values[HD_ACTIVATION][l], back.values[HD_ACTIVATION][l], bytes), "layer %zu",
+                  l);
+    }
+    forget(&out);
+    forget(&back);
+    hd_device_close(device);
+    free_problem(p);
+}
+
+static bool lead(void *context, const hd_view *view, void *values) {
+    double *from = remembered(context, view);
+    for (size_t i = 0; i < view->count; i++)
+        if (view->float32)
+            ((float *)values)[i] = (float)from[i];
+        else
+            ((double *)values)[i] = from[i];
+    return true;
+}
+
+static bool ignore(void *context, const hd_view *view) {
+    (void)context, (void)view;
+    return true;
+}
+
+/* Whatever it starts from: what it ends with is made from the other's states alone. */
+Test(engine, a_run_led_along_another_s_states_ends_where_that_did) {
+    static const unsigned state = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_TANGENT |
+                                  1u << HD_TANGENT_MOMENTUM | 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM;
+    for (size_t which = 0; which < 2; which++) {
+        hd_device *device = device_at(which);
+        for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+            small_problem *p = make_problem(&usual);
+            double own[MOST_HYPERS], led[MOST_HYPERS], left[MOST_HYPERS];
+            memory m = {.p = p};
+            hd_observer look = {.wants = state, .seen = memorise, .context = &m};
+            hd_observer follow = {.wants = 0, .seen = ignore, .context = &m, .guides = state, .guide = lead};
+            run_mode(device, p, mode, &look, own);
+            p->initial[7] += 0.5f;
+            run_mode(device, p, mode, NULL, left);
+            run_mode(device, p, mode, &follow, led);
+            cr_expect(memcmp(own, left, p->problem.hypers * sizeof *own) != 0);
+            cr_expect(!memcmp(own, led, p->problem.hypers * sizeof *own));
+            forget(&m);
+            free_problem(p);
+        }
+        hd_device_close(device);
+    }
+}
+
+/* --- problems that are refused --- */
+
+static void expect_refused(small_problem *p, const char *word) {
+    hd_device *device = device_at(0);
+    hd_error error;
+    for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+        cr_expect(attempt(device, p, mode, NULL, &error) == HD_INVALID, "%s", word);
+        cr_expect(strstr(error.message, word), "'%s' does not say '%s'", error.message, word);
+    }
+    cr_expect(device->allocated == 0);
+    hd_device_close(device);
+    free_problem(p);
+}
+
+static small_problem *usual_problem(void) {
+    return make_problem(&usual);
+}
+
+Test(engine, labels_out_of_range_are_refused_in_every_set) {
+    static const size_t at[] = {44, 45 + 24, 45 + 25 + 19};
+    static const char *const words[] = {"training example 44 has label 3",
+                                        "validation example 24 has label 3", "test example 19 has label 3"};
+    for (size_t i = 0; i < 3; i++) {
+        small_problem *p = usual_problem();
+        p->labels[at[i]] = 3;
+        expect_refused(p, words[i]);
+    }
+}
+
+Test(engine, a_scheme_out_of_range_is_refused) {
+    small_problem *p = usual_problem();
+    p->scheme[35] = 45;
+    expect_refused(p, "entry 35 is example 45");
+}
+
+Test(engine, hyperparameters_missing_twice_or_of_no_layer_are_refused) {
+    small_problem *p = usual_problem();
+    p->problem.hypers--;
+    expect_refused(p, "mu is missing");
+    p = usual_problem();
+    p->hyper[p->problem.hypers - 2] = (hd_hyperparameter){HD_MU, 0};
+    expect_refused(p, "mu is there twice");
+    p = usual_problem();
+    p->hyper[1] = p->hyper[0];
+    expect_refused(p, "rho_l1_0 is there twice");
+    p = usual_problem();
+    p->hyper[4].layer = 3;
+    expect_refused(p, "rho_l2_3: there are 3 layers");
+    p = usual_problem();
+    p->hyper[0] = (hd_hyperparameter){HD_ETA, 1}; /* a second eta in a layer of its own */
+    expect_refused(p, "eta");
+    p = usual_problem();
+    p->problem.hypers = 9;
+    expect_refused(p, "9 hyperparameters");
+}
+
+Test(engine, sizes_of_nothing_are_refused) {
+    small_problem *p = usual_problem();
+    p->problem.layers = 0;
+    expect_refused(p, "0 layers");
+    p = usual_problem();
+    p->problem.layers = HD_MAX_LAYERS + 1;
+    expect_refused(p, "18 layers");
+    p = usual_problem();
+    p->dims[2] = 0;
+    expect_refused(p, "layer 2 has 0 units");
+    p = usual_problem();
+    p->dims[2] = SIZE_MAX / 2 + 1; /* times anything even it would wrap to 0 */
+    expect_refused(p, "allowed: 1 to 16777216");
+    p = usual_problem();
+    p->problem.steps = 0;
+    expect_refused(p, "steps");
+    p = usual_problem();
+    p->problem.batch = 0;
+    expect_refused(p, "batch");
+    p = usual_problem();
+    p->problem.validation.count = 0;
+    expect_refused(p, "validation set is empty");
+    p = usual_problem();
+    p->point.training_batch = usual.steps;
+    expect_refused(p, "batch 6");
+}
+
+/* --- values that stop being finite --- */
+
+static void expect_different(hd_device *device, const small_problem *p, const char *tensor,
+                             const char *step) {
+    hd_error error;
+    for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+        cr_expect(attempt(device, p, mode, NULL, &error) == HD_DIFFERENT, "%s", device->name);
+        cr_expect(strstr(error.message, tensor) && strstr(error.message, step),
+                  "'%s' does not say '%s' and '%s'", error.message, tensor, step);
+        cr_expect(device->fault.kind == HD_NO_FAULT);
+    }
+}
+
+Test(engine, a_learning_rate_that_explodes_is_told_with_step_and_tensor) {
+    small_problem *p = usual_problem();
+    hd_device *cpu = device_at(0), *reference = device_at(1);
+    p->values[p->problem.hypers - 2] = 1e30;
+    expect_different(cpu, p, "activations of layer", "step 1");
+    p->values[p->problem.hypers - 2] = 1e300;
+    expect_different(reference, p, "activations of layer", "step 1");
+    hd_device_close(reference);
+    hd_device_close(cpu);
+    free_problem(p);
+}
+
+Test(engine, a_weight_that_is_not_finite_is_told_even_under_a_black_pixel) {
+    for (size_t d = 0; d < DEVICES; d++) {
+        hd_device *device = device_at(d);
+        small_problem *p = usual_problem();
+        p->initial[0] = HUGE_VALF;
+        expect_different(device, p, "activations of layer 1", "step 0");
+        p->initial[0] = 0;
+        p->initial[2 * usual.dims[1]] = (float)NAN; /* input 2 is black in every picture */
+        expect_different(device, p, d == 0 ? "weights" : "activations of layer 1", "step 0");
+        free_problem(p);
+        hd_device_close(device);
+    }
+}
+
+Test(engine, a_hyperparameter_that_is_not_a_number_is_told) {
+    for (size_t d = 0; d < DEVICES; d++) {
+        hd_device *device = device_at(d);
+        for (size_t j = 0; j < 2 * usual.layers + 2; j++) {
+            small_problem *p = usual_problem();
+            p->values[j] = NAN;
+            expect_different(device, p, "weights", "step 0");
+            free_problem(p);
+        }
+        hd_device_close(device);
+    }
+}
+
+/* --- memory that gives out --- */
+
+/* The table of operations with one allocation, the nth, that fails. */
+static const hd_device_ops *whole;
+static size_t until_failure;
+
+static bool fails(void) {
+    return until_failure-- == 0;
+}
+static hd_real *allocate(hd_device *d, size_t count) {
+    return fails() ? NULL : whole->allocate(d, count);
+}
+static double *allocate_sums(hd_device *d, size_t count) {
+    return fails() ? NULL : whole->allocate_sums(d, count);
+}
+static hd_batch *batch_create(hd_device *d, size_t rows, size_t inputs) {
+    return fails() ? NULL : whole->batch_create(d, rows, inputs);
+}
+
+Test(engine, each_allocation_may_fail_and_nothing_is_left_behind) {
+    small_problem *p = usual_problem();
+    for (size_t d = 0; d < DEVICES; d++)
+        for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+            hd_device *device = device_at(d);
+            whole = device->ops;
+            hd_device_ops failing = *whole;
+            failing.allocate = allocate, failing.allocate_sums = allocate_sums,
+            failing.batch_create = batch_create;
+            device->ops = &failing;
+            size_t n = 0;
+            for (hd_status status = HD_UNAVAILABLE; status != HD_OK; n++) {
+                hd_error error;
+                until_failure = n;
+                status = attempt(device, p, mode, NULL, &error);
+                cr_assert(status == HD_OK ||
+                              (status == HD_UNAVAILABLE && strstr(error.message, device->name)),
+                          "%s, %zu: %s", device->name, n, error.message);
+                cr_assert(device->allocated == 0, "%s, allocation %zu: %zu bytes", device->name, n,
+                          device->allocated);
+            }
+            cr_expect(n > 20 && n < 100, "%zu allocations", n);
+            device->ops = whole;
+            hd_device_close(device);
+        }
+    free_problem(p);
+}
+
+static size_t address_space(void) {
+    size_t pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    if (statm && fscanf(statm, "%zu", &pages) != 1) pages = 0;
+    if (statm) fclose(statm);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A whole run on a fresh device, with so many bytes to be had. */
+static hd_status attempt_within(const small_problem *p, size_t d, hd_mode mode, size_t room,
+                                hd_error *error) {
+    hd_device *device = device_at(d);
+    struct rlimit unlimited, limited;
+    getrlimit(RLIMIT_AS, &unlimited);
+    limited = unlimited;
+    limited.rlim_cur = address_space() + room;
+    setrlimit(RLIMIT_AS, &limited);
+    hd_status status = attempt(device, p, mode, NULL, error);
+    setrlimit(RLIMIT_AS, &unlimited);
+    hd_device_close(device);
+    return status;
+}
+
+static void warm_up(const small_problem *p, size_t d, hd_mode mode) {
+    hd_device *device = device_at(d);
+    run_mode(device, p, mode, NULL, NULL);
+    hd_device_close(device);
+}
+
+Test(engine, a_limit_on_memory_is_unavailable_at_every_height) {
+#if defined(__SANITIZE_ADDRESS__)
+    cr_skip_test("the address sanitizer needs the address space");
+#endif
+    static const recipe wide = {2, {300, 80, 10}, 3, 50, 60, 70, 50, 0.1, 0.5, 0.001, 0.001, false, 9};
+    mallopt(M_MMAP_THRESHOLD, 2048); /* every array is mapped, so that every one of them meets the limit */
+    small_problem *p = make_problem(&wide);
+    for (size_t d = 0; d < DEVICES; d++)
+        for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
+            size_t enough = (size_t)16 << 20, refused = 0, done = 0;
+            hd_error error = {.message = ""};
+            warm_up(p, d, mode); /* BLIS keeps its buffers, and ends the process where it cannot have them */
+            cr_assert(attempt_within(p, d, mode, enough, &error) == HD_OK, "%s", error.message);
+            for (size_t room = 0; done < 3 && room < enough; room += 24 << 10) {
+                hd_status status = attempt_within(p, d, mode, room, &error);
+                cr_assert(status == HD_OK || status == HD_UNAVAILABLE, "%zu bytes: %s", room, error.message);
+                if (status == HD_OK)
+                    done++;
+                else
+                    refused++;
+            }
+            cr_expect(refused > 20 && done == 3, "%s: %zu refused, %zu done", devices[d], refused, done);
+        }
+    free_problem(p);
+}
+
+/* --- exp and log --- */
+
+Test(engine, math_that_a_device_does_not_have_is_refused) {
+    static const char *const names[] = {"cpu", "reference", "cuda"}, *const math[] = {"device", "libm",
+                                                                                      "libm"};
+    for (size_t i = 0; i < 3; i++) {
+        hd_device *device;
+        hd_error error;
+        hd_device_options options = {.math = math[i]};
+        cr_expect_eq(hd_device_open(names[i], &options, &device, &error), HD_INVALID);
+        cr_expect(strstr(error.message, "shared"), "%s", error.message);
+    }
+}

@@ -1,0 +1,96 @@
+/* JSON documents, read and built strictly. Either way the first failure is kept and later calls do nothing,
+ * so that a reader or builder is a plain list of its keys, with one check at the end. */
+#ifndef HD_BASE_JSON_H
+#define HD_BASE_JSON_H
+
+#include "base/sha256.h"
+#include "core/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* A document being read. */
+typedef struct hd_document {
+    const char *path; /* for messages */
+    json_t *root;
+    hd_status status; /* of the first failure */
+    hd_error *error;
+} hd_document;
+
+/* A value in it: json is NULL once the document has failed. */
+typedef struct hd_node {
+    hd_document *document;
+    json_t *json;
+    char name[160]; /* "weights", "hyperparameters[3]"; "" at the top */
+} hd_node;
+
+/* Reads the object in the file path, which must outlive the document, and returns it; its key "format" must
+ * be `format`, or with NULL any text. HD_INVALID: missing file, not JSON, a key twice, text after it. Ends
+ * with hd_document_close.
+ */
+hd_node hd_document_open(hd_document *document, const char *path, const char *format, hd_error *error);
+
+/* Frees the document and returns the status of the first failure, HD_OK if there was none. */
+hd_status hd_document_close(hd_document *document);
+
+/* Fails the document with HD_INVALID: "PATH: NODE.KEY: cause"; key may be NULL. Nothing if it has failed
+ * before. */
+void hd_node_refuse(const hd_node *node, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The value under key, which must be there and of the type named; else the document fails. */
+hd_node hd_node_object(const hd_node *node, const char *key);
+hd_node hd_node_array(const hd_node *node, const char *key);
+double hd_node_real(const hd_node *node, const char *key);      /* any number */
+size_t hd_node_size(const hd_node *node, const char *key);      /* a whole number >= 0 */
+const char *hd_node_text(const hd_node *node, const char *key); /* the document's; "" after a failure */
+void hd_node_copy(const hd_node *node, const char *key, char *text,
+                  size_t size);                                                 /* must fit, with its zero */
+void hd_node_digest(const hd_node *node, const char *key, char hex[HD_DIGEST]); /* 64 lower-case hex digits */
+
+/* The keys that are there or null on purpose: whether the value, which must be there, is not null; and a
+ * number, where null is one that is not known (NaN), and "nan", "inf", "-inf" stand for what JSON lacks. */
+bool hd_node_known(const hd_node *node, const char *key);
+double hd_node_number(const hd_node *node, const char *key);
+bool hd_node_truth(const hd_node *node, const char *key); /* true or false */
+bool hd_node_flag(const hd_node *node, const char *key);  /* as that; a key that is missing is false */
+
+/* Whether the text is the second of the two that are allowed, and not the first. */
+bool hd_node_second(const hd_node *node, const char *key, const char *first, const char *second);
+
+/* Elements of an array; 0 after a failure. */
+size_t hd_node_length(const hd_node *array);
+/* Element i, an object or an array, whatever it is; numbers and texts are read by the element itself and key
+ * NULL. */
+hd_node hd_node_element(const hd_node *array, size_t i);
+
+/* count zeroed elements; NULL, and the document failed with HD_UNAVAILABLE, when there is no memory, or it
+ * has failed before. */
+void *hd_node_allocate(const hd_node *node, size_t count, size_t size);
+
+/* Objects being built. */
+typedef struct hd_builder {
+    hd_status status; /* of the first failure */
+    hd_error *error;
+} hd_builder;
+
+/* Puts a value under key (takes over json, NULL being a failure for want of memory) and returns it. */
+json_t *hd_build(hd_builder *builder, json_t *object, const char *key, json_t *json);
+/* As hd_build, to the end of an array. */
+json_t *hd_build_element(hd_builder *builder, json_t *array, json_t *json);
+/* A finite number; NaN and Inf are HD_DIFFERENT, naming `what`. */
+json_t *hd_build_real(hd_builder *builder, json_t *object, const char *key, double value, const char *what);
+/* Any number, as hd_node_number reads it: the texts "nan", "inf", "-inf" stand for what JSON lacks. */
+json_t *hd_build_number(hd_builder *builder, json_t *object, const char *key, double value);
+json_t *hd_build_size(hd_builder *builder, json_t *object, const char *key, size_t value);
+/* A text; HD_INVALID if it is not UTF-8. */
+json_t *hd_build_text(hd_builder *builder, json_t *object, const char *key, const char *text);
+
+/* Whether it is UTF-8 without line breaks and other control characters. */
+bool hd_text_is_line(const char *text);
+
+/* Writes json to path with so many significant digits, whole or not at all. HD_UNAVAILABLE where it cannot
+ * be. */
+hd_status hd_document_write(const json_t *json, int digits, const char *path, hd_error *error);
+
+#endif

@@ -1,0 +1,164 @@
+/* hyperdrift bench: time and memory of a hyper-iteration, and what its matrix products would take if nothing
+ * else were done. */
+#include "core/clock.h"
+#include "commands/commands.h"
+#include "hyperopt.h"
+#include "run/provenance.h"
+#include "base/process.h"
+#include "statistics/statistics.h"
+#include "run/loaded_experiment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_GROUPS = 64, REPLAYS = 15 };
+
+/* Products handed over together, in one call of multiply: all calls of the same shapes. */
+typedef struct hd_group {
+    hd_product *products; /* of the first call, owned; its arrays are the engine's */
+    size_t count, calls;
+} hd_group;
+
+static struct {
+    const hd_device_ops *ops; /* the device's own */
+    hd_device_ops recording;
+    hd_group group[MAX_GROUPS];
+    size_t groups;
+    bool incomplete;
+} recorder;
+
+static bool same_shapes(const hd_group *group, size_t count, const hd_product *products) {
+    if (group->count != count) return false;
+    for (size_t i = 0; i < count; i++) {
+        const hd_product *a = &group->products[i], *b = &products[i];
+        if (a->m != b->m || a->n != b->n || a->terms != b->terms || a->accumulate != b->accumulate)
+            return false;
+        for (size_t t = 0; t < a->terms; t++)
+            if (a->term[t].k != b->term[t].k || a->term[t].a.transposed != b->term[t].a.transposed ||
+                a->term[t].b.transposed != b->term[t].b.transposed ||
+                a->term[t].a.batch != b->term[t].a.batch)
+                return false;
+    }
+    return true;
+}
+
+static void record_multiply(hd_device *device, size_t count, const hd_product *products) {
+    recorder.ops->multiply(device, count, products);
+    for (size_t g = 0; g < recorder.groups; g++)
+        if (same_shapes(&recorder.group[g], count, products)) {
+            recorder.group[g].calls++;
+            return;
+        }
+    recorder.incomplete |= recorder.groups == MAX_GROUPS;
+    if (recorder.groups == MAX_GROUPS) return;
+    hd_group group = {malloc(count * sizeof *products), count, 1};
+    recorder.incomplete |= !group.products;
+    if (!group.products) return;
+    memcpy(group.products, products, count * sizeof *products);
+    recorder.group[recorder.groups++] = group;
+}
+
+/* Seconds that the recorded products take alone: each group's median, times its calls. */
+static double alone(hd_device *device) {
+    double sum = 0;
+    for (size_t g = 0; g < recorder.groups; g++) {
+        double seconds[REPLAYS];
+        for (size_t i = 0; i < REPLAYS; i++) {
+            double start = hd_clock();
+            recorder.ops->multiply(device, recorder.group[g].count, recorder.group[g].products);
+            recorder.ops->settle(device);
+            seconds[i] = hd_clock() - start;
+        }
+        sum += hd_median(seconds, REPLAYS) * (double)recorder.group[g].calls;
+    }
+    return sum;
+}
+
+typedef struct hd_benched {
+    const hd_options *options;
+    const hd_subject *subject;
+    const char *device;
+    hd_mode mode;
+} hd_benched;
+
+/* One hyper-iteration `repeat` times after one to warm up; each time the products alone, right after it. */
+static hd_status measure(void *context, hd_error *error) {
+    const hd_benched *benched = context;
+    const hd_options *options = benched->options;
+    const hd_subject *subject = benched->subject;
+    hd_mode mode = benched->mode;
+    const hd_experiment *e = &subject->experiment;
+    hd_device *device = NULL;
+    hd_setup setup = {0};
+    hd_engine *engine = NULL;
+    hd_result result = {0};
+    double value[HD_MAX_HYPERS], *seconds = calloc(2 * options->repeat, sizeof *seconds);
+    for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
+    hd_status status = seconds ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory");
+    if (status == HD_OK) status = hd_run_device(e, benched->device, &options->device, &device, error);
+    if (status == HD_OK) status = hd_setup_create(&setup, e, &subject->dataset, 0, error);
+    if (status == HD_OK) status = hd_engine_create(device, &setup.problem, mode, &engine, error);
+    if (status != HD_OK) goto out;
+    recorder.ops = device->ops;
+    recorder.recording = *device->ops;
+    recorder.recording.multiply = record_multiply;
+    hd_point point = {.hyper = value};
+    hd_setup_start(&setup, 0, &point);
+    device->ops = &recorder.recording;
+    status = hd_engine_run(engine, &point, NULL, &result, error);
+    device->ops = recorder.ops;
+    if (status == HD_OK && recorder.incomplete)
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: too many kinds of products to record", e->name);
+    double *total = seconds, *products = seconds + options->repeat, operations = result.operations;
+    for (size_t i = 0; status == HD_OK && i < options->repeat; i++) {
+        status = hd_engine_run(engine, &point, NULL, &result, error);
+        total[i] = result.seconds.total;
+        products[i] = alone(device);
+    }
+    if (status != HD_OK) goto out;
+    double whole = hd_median(total, options->repeat), bare = hd_median(products, options->repeat);
+    printf("{\"experiment\": \"%s\", \"mode\": \"%s\", \"device\": \"%s\", \"arithmetic\": \"%s\", "
+           "\"kernels\": \"%s\", \"threads\": "
+           "%zu, "
+           "\"seconds\": %.4f, \"products_alone\": %.4f, \"share_of_product_rate\": %.3f, \"gflops\": %.1f, "
+           "\"products_gflops\": %.1f, \"state_mb\": %.3f, \"peak_mb\": %.1f}\n",
+           e->name, mode == HD_FORWARD ? "forward" : "reverse", device->name, device->arithmetic,
+           device->kernels, device->threads, whole, bare, bare / whole, operations / whole * 1e-9,
+           operations / bare * 1e-9, (double)result.state_bytes / 1048576,
+           (double)hd_machine_peak_bytes() / 1048576);
+out:
+    for (size_t g = 0; g < recorder.groups; g++) free(recorder.group[g].products);
+    recorder.groups = 0;
+    hd_engine_destroy(engine);
+    hd_setup_free(&setup);
+    hd_device_close(device);
+    free(seconds);
+    return status;
+}
+
+/* A process a mode, for its peak memory. */
+static hd_status bench(const hd_options *options, const hd_subject *subject) {
+    hd_status worst = HD_OK;
+    hd_error error;
+    for (const char *const *device = options->devices; *device; device++)
+        for (int m = 0; m < 2; m++) {
+            hd_benched benched = {options, subject, *device, (hd_mode)m};
+            if (options->mode[m] &&
+                hd_process_run(subject->experiment.name, measure, &benched, &error) != HD_OK)
+                worst = hd_complain(worst, &error);
+        }
+    return worst;
+}
+
+hd_status hd_command_bench(const hd_options *options) {
+    hd_status worst = HD_OK;
+    hd_error error;
+    for (size_t i = 0; i < options->word_count; i++) {
+        hd_subject subject;
+        hd_status status = hd_subject_open(options->words[i], options, &subject, &error);
+        status = status == HD_OK ? bench(options, &subject) : hd_complain(HD_OK, &error);
+        if (status > worst) worst = status;
+        hd_subject_close(&subject);
+    }
+    return worst;
+}

@@ -1,0 +1,156 @@
+#include "commands/command_table.h"
+
+#include "base/json.h"
+#include "base/file.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+const hd_usage hd_usages[HD_COMMANDS] = {
+    [HD_COMMAND_RUN] = {"run", 1, SIZE_MAX, "name at least one experiment"},
+    [HD_COMMAND_CHECK] = {"check", 0, SIZE_MAX, NULL},
+    [HD_COMMAND_DIFF] = {"diff", 2, 2, "name two records, run folders or .npy files"},
+    [HD_COMMAND_BLESS] = {"bless", 1, SIZE_MAX, "name at least one experiment"},
+    [HD_COMMAND_DEVICES] = {"devices", 0, 0, "takes no words"},
+    [HD_COMMAND_BENCH] = {"bench", 1, SIZE_MAX, "name at least one experiment"},
+    [HD_COMMAND_DRIFT] = {"drift", 1, 2, "name an experiment, or two captures"},
+    [HD_COMMAND_CAPTURE] = {"capture", 1, SIZE_MAX, "name an experiment"},
+    [HD_COMMAND_EXPLAIN] = {"explain", 1, 1, "name a folder of printed records: trace-2017"},
+    [HD_COMMAND_REPORT] = {"report", 1, SIZE_MAX, "name at least one JSON document or history"},
+    [HD_COMMAND_CALIBRATE] = {"calibrate", 1, SIZE_MAX, "name at least one experiment"},
+    [HD_COMMAND_MERGE] = {"merge", 1, SIZE_MAX, "name a history, and those that go into it"},
+    [HD_COMMAND_HISTORY_CHANGES] = {"history changes", 1, 1, "name a history, nothing else"},
+    [HD_COMMAND_HISTORY_LIST] = {"history list", 1, 1, "name a history, nothing else"},
+    [HD_COMMAND_HISTORY_SHOW] = {"history show", 2, 2, "name a history and the number of a run"},
+    [HD_COMMAND_HISTORY_VERIFY] = {"history verify", 1, 1, "name a history, nothing else"},
+    [HD_COMMAND_HISTORY_EXPORT] = {"history export", 1, 1, "name a history, nothing else"},
+    [HD_COMMAND_HISTORY_PRUNE] = {"history prune", 1, 1, "name a history, nothing else"},
+    [HD_COMMAND_HISTORY_RECOVER] = {"history recover", 1, 1, "name a history, nothing else"},
+};
+
+const char hd_usage_help[] =
+    "Reproducibility test harness for hypergradients: computes them forward and in reverse, on every device, "
+    "and judges each figure.\v"
+    "Commands:\n"
+    "  run EXPERIMENT...     run experiments and print their records\n"
+    "  check [EXPERIMENT...] run them and judge every figure by golden/ (default: all of fixtures/)\n"
+    "  diff A B              compare two records, run folders, or .npy(.gz) files\n"
+    "  bless EXPERIMENT...   accept new results as golden, where the oracles agree and no planted fault "
+    "would pass; needs --reason; not in CI\n"
+    "  calibrate EXPERIMENT...  measure what rounding alone can do to each figure, and the tolerance that "
+    "follows\n"
+    "  devices               what this machine offers\n"
+    "  bench EXPERIMENT...   time of both modes, and what their products alone would take\n"
+    "  drift EXPERIMENT --a KEY=VALUE... --b KEY=VALUE...\n"
+    "  drift EXPERIMENT --b KEY=VALUE... --against CAPTURE\n"
+    "  drift CAPTURE CAPTURE where two runs part, by how much, and why\n"
+    "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
+    "                        keep a run's tensors, to be compared on another machine or night\n"
+    "  explain trace-2017    what made the records of 2017 differ, found by running variants\n"
+    "  history changes|list|show|verify|export|prune|recover FILE\n"
+    "                        what check --history has kept: changes FILE (slower, larger, other numbers);\n"
+    "                        list FILE; show FILE RUN; verify FILE;\n"
+    "                        export FILE --csv|--json; recover FILE --out NEW;\n"
+    "                        prune FILE --keep-nights N|--run RUN\n"
+    "  merge INTO FROM...    join histories, and judge the matrices that were split into shards\n"
+    "  report FILE... --out FILE.html\n"
+    "                        one page of what drift, check and run gave with --json, of records, and of\n"
+    "                        a history\n"
+    "\n"
+    "EXPERIMENT is the path of an INI file, or the name of one in fixtures/.\n"
+    "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
+    "zen3, generic, own), HYPERDRIFT_LOOPS (avx512, avx2, baseline), HYPERDRIFT_MACHINE (the class of "
+    "machine in a history; default: the GPU's or processor's name), NO_COLOR.\n"
+    "device.arithmetic=cublas (by --set; device.tf32=on with it) has cuBLAS multiply, on cuda only.\n"
+    "Exit status: 0 all within tolerance; 1 a difference, NaN or Inf in a result; 2 wrong usage or bad "
+    "input; 3 the machine cannot (no such device, no memory, disk full).";
+
+/* --- the command --- */
+
+/* How many of the words make up the name; 0: they do not. */
+static size_t words_of(const char *name, char *const *words, size_t count) {
+    for (size_t used = 0; used < count; used++) {
+        size_t length = strlen(words[used]);
+        if (strncmp(name, words[used], length) != 0) return 0;
+        if (name[length] == '\0') return used + 1;
+        if (name[length] != ' ') return 0;
+        name += length + 1;
+    }
+    return 0;
+}
+
+/* Whether the word is the first of the name's two. */
+static bool leads(const char *word, const char *name) {
+    size_t length = strlen(word);
+    return !strncmp(name, word, length) && name[length] == ' ';
+}
+
+static hd_status refuse(char *const *words, size_t count, hd_error *error) {
+    char allowed[512] = "";
+    bool led = false;
+    for (size_t c = 0; c < HD_COMMANDS && count; c++) led |= leads(words[0], hd_usages[c].name);
+    for (size_t c = 0, used = 0; c < HD_COMMANDS && used < sizeof allowed; c++)
+        if (!led || leads(words[0], hd_usages[c].name))
+            used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "",
+                                     hd_usages[c].name);
+    if (!count) return hd_fail(error, HD_INVALID, "name a command: %s", allowed);
+    if (led && count == 1) return hd_fail(error, HD_INVALID, "%s: say which: %s", words[0], allowed);
+    return hd_fail(error, HD_INVALID, "command %.60s%s%.60s: not known; allowed: %s", words[0],
+                   led ? " " : "", led ? words[1] : "", allowed);
+}
+
+hd_status hd_usage_command(char *const *words, size_t count, hd_command *command, size_t *used,
+                           hd_error *error) {
+    for (*command = 0; *command < HD_COMMANDS; ++*command)
+        if ((*used = words_of(hd_usages[*command].name, words, count))) return HD_OK;
+    return refuse(words, count, error);
+}
+
+/* --- what goes with what --- */
+
+static bool is_blank(const char *text) {
+    return !text || !text[strspn(text, " \t\r\n")];
+}
+
+static bool are_one(const char *a, const char *b) {
+    return a && b && (!strcmp(a, b) || hd_file_same(a, b));
+}
+
+hd_status hd_usage_check(const hd_options *options, hd_error *error) {
+    const hd_command command = options->command;
+    const hd_usage *usage = &hd_usages[command];
+    const bool makes_file = command == HD_COMMAND_CAPTURE || command == HD_COMMAND_REPORT;
+    const bool two_captures = command == HD_COMMAND_DRIFT && options->word_count == 2;
+    const struct {
+        bool broken;
+        const char *rule;
+    } rules[] = {
+        {options->word_count < usage->least || options->word_count > usage->most, usage->wanted},
+        {command == HD_COMMAND_BLESS && is_blank(options->reason),
+         "--reason \"why the golden changes\" is missing"},
+        {makes_file && !options->out, "--out FILE is missing"},
+        {command == HD_COMMAND_HISTORY_RECOVER && !options->out, "--out NEW is missing"},
+        {command == HD_COMMAND_HISTORY_EXPORT && options->csv == options->json, "say either --csv or --json"},
+        {command == HD_COMMAND_HISTORY_PRUNE && !options->keep_nights == !options->run,
+         "say either --keep-nights N or --run RUN"},
+        {two_captures && (options->side_count[0] || options->side_count[1]),
+         "--a and --b go with an experiment, not with two captures"},
+        {options->against && (two_captures || options->side_count[0] || options->pairing),
+         "--against goes with one experiment and --b"},
+        {options->required && !options->all_devices, "--require goes with --device all"},
+        {options->resume && !options->out, "--resume goes with --out DIR"},
+        {command == HD_COMMAND_MERGE && options->shards && !options->matrix, "--shards goes with --matrix"},
+        {are_one(options->history, options->junit) || are_one(options->history, options->markdown) ||
+             are_one(options->junit, options->markdown),
+         "--history, --junit and --markdown need files of their own"},
+        {options->matrix && !hd_text_is_line(options->matrix),
+         "--matrix: its name is not one line of UTF-8 text"},
+        {command == HD_COMMAND_CHECK && options->matrix && !options->shard, "--matrix goes with --shard"},
+        {options->history && options->shard && !options->matrix,
+         "--history with --shard: say --matrix NAME, the same for all shards"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken) return hd_fail(error, HD_INVALID, "%s: %s", usage->name, rules[i].rule);
+    return HD_OK;
+}

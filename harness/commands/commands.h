@@ -1,0 +1,26 @@
+/* The subcommands. Each returns the program's exit status (hd_status) and has printed its results on stdout
+ * and what went wrong on stderr. */
+#ifndef HD_COMMANDS_COMMANDS_H
+#define HD_COMMANDS_COMMANDS_H
+
+#include "history/history.h"
+#include "commands/options.h"
+
+hd_status hd_command_run(const hd_options *options);
+hd_status hd_command_check(const hd_options *options);
+hd_status hd_command_diff(const hd_options *options);
+hd_status hd_command_bless(const hd_options *options);
+hd_status hd_command_devices(const hd_options *options);
+hd_status hd_command_bench(const hd_options *options);
+hd_status hd_command_drift(const hd_options *options);
+hd_status hd_command_calibrate(const hd_options *options);
+hd_status hd_command_capture(const hd_options *options);
+hd_status hd_command_explain(const hd_options *options);
+hd_status hd_command_merge(const hd_options *options);
+hd_status hd_command_report(const hd_options *options);
+hd_status hd_command_history(const hd_options *options); /* all its parts */
+
+/* The part of it that tells what changed over the nights. HD_DIFFERENT: there is something new to look at. */
+hd_status hd_history_changes(const hd_options *options, hd_history *history, hd_error *error);
+
+#endif

@@ -1,0 +1,72 @@
+/* hyperdrift devices: what this machine offers, tried and not guessed. */
+#include "commands/commands.h"
+#include "device/cuda/cuda.h"
+#include "run/provenance.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *name, *arithmetic;
+} tried[] = {{"cpu", NULL}, {"reference", NULL}, {"cuda", NULL}, {"cuda", "cublas"}};
+enum { TRIED = sizeof tried / sizeof *tried };
+
+static void describe(const hd_device *device, double rate, json_t *entry) {
+    json_object_set_new(entry, "available", json_true());
+    json_object_set_new(entry, "arithmetic", json_string(device->arithmetic));
+    json_object_set_new(entry, "kernels", json_string(device->kernels));
+    json_object_set_new(entry, "loops", json_string(device->loops));
+    json_object_set_new(entry, "threads", json_integer((json_int_t)device->threads));
+    json_object_set_new(entry, "gflops", json_real(rate));
+    for (size_t i = 0; i < device->facts; i++)
+        json_object_set_new(entry, device->fact[i].key, json_string(device->fact[i].text));
+    if (device->note[0]) json_object_set_new(entry, "note", json_string(device->note));
+}
+
+static void print(const hd_device *device, double rate) {
+    printf("%-10s %s arithmetic, ", device->name, device->arithmetic);
+    if (!device->asynchronous) printf("%zu thread%s, ", device->threads, device->threads == 1 ? "" : "s");
+    printf("kernels %s, loops %s, %.0f GFLOP/s\n%-10s", device->kernels, device->loops, rate, "");
+    for (size_t i = 0; i < device->facts; i++)
+        printf("%s %s %s", i ? "," : "", device->fact[i].key, device->fact[i].text);
+    printf("%s%s\n", device->note[0] ? "\n           " : "", device->note);
+}
+
+hd_status hd_command_devices(const hd_options *options) {
+    char cpu[256];
+    hd_machine_cpu(cpu, sizeof cpu);
+    json_t *list = json_array();
+    if (!options->json) printf("%s\n", cpu);
+    for (size_t i = 0; i < TRIED; i++) {
+        hd_device *device;
+        hd_error error;
+        double rate = 0;
+        hd_device_options in = options->device;
+        in.arithmetic = tried[i].arithmetic;
+        json_t *entry = json_object();
+        json_object_set_new(entry, "name", json_string(tried[i].name));
+        if (hd_device_open(tried[i].name, &in, &device, &error) == HD_OK &&
+            hd_device_product_rate(device, &rate, &error) == HD_OK) {
+            describe(device, rate, entry);
+            if (!options->json) print(device, rate);
+        } else {
+            if (in.arithmetic) json_object_set_new(entry, "arithmetic", json_string(in.arithmetic));
+            json_object_set_new(entry, "available", json_false());
+            json_object_set_new(entry, "reason", json_string(error.message));
+            if (!options->json)
+                printf("%-10s %s%snot available: %s\n", tried[i].name, in.arithmetic ? in.arithmetic : "",
+                       in.arithmetic ? " " : "", error.message);
+        }
+        json_array_append_new(list, entry);
+        hd_device_close(device);
+    }
+    if (!options->json) printf("%-10s built: %s\n", "", hd_device_cuda_build());
+    if (options->json) {
+        json_t *document = json_pack("{ss so}", "cpu", cpu, "devices", list);
+        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(5));
+        putchar('\n');
+        json_decref(document);
+    } else {
+        json_decref(list);
+    }
+    return HD_OK;
+}

@@ -1,0 +1,400 @@
+#include "commands/command_table.h"
+
+#include "build_info.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
+
+enum { WORD = 64 }; /* bytes of a list's word, the longest that is known and more */
+
+static const char *const every_device[HD_MAX_DEVICES + 1] = {"cpu", "reference", "cuda", NULL};
+
+typedef struct hd_option {
+    const char *name;
+    int letter;        /* 0: it has none */
+    const char *value; /* what --help calls it; NULL: it takes none */
+    unsigned takers;   /* the commands that read it, RUN | CHECK ...; any other refuses it */
+    hd_status (*set)(hd_options *options, const struct hd_option *option, const char *text, hd_error *error);
+    size_t at;   /* in hd_options */
+    size_t most; /* of a whole number */
+    const char *help;
+} hd_option;
+
+/* --- values --- */
+
+static hd_status set_flag(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    (void)text, (void)error;
+    *(bool *)((char *)options + option->at) = true;
+    return HD_OK;
+}
+
+static hd_status set_text(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    (void)error;
+    *(const char **)(void *)((char *)options + option->at) = text;
+    return HD_OK;
+}
+
+static hd_status set_name(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    if (!text[0]) return hd_fail(error, HD_INVALID, "--%s: the name is empty", option->name);
+    return set_text(options, option, text, error);
+}
+
+static hd_status set_whole(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || *end || text[0] < '0' || text[0] > '9' || value < 1 || value > option->most)
+        return hd_fail(error, HD_INVALID, "--%s %s: allowed: a whole number from 1 to %zu", option->name,
+                       text, option->most);
+    *(size_t *)(void *)((char *)options + option->at) = value;
+    return HD_OK;
+}
+
+static hd_status set_tolerance(hd_options *options, const hd_option *option, const char *text,
+                               hd_error *error) {
+    char *end;
+    options->tolerance = strtod(text, &end);
+    if (end == text || *end || !(options->tolerance >= 0) || options->tolerance > 1e300)
+        return hd_fail(error, HD_INVALID, "--%s %s: allowed: a number >= 0", option->name, text);
+    return HD_OK;
+}
+
+static hd_status add_text(const char ***texts, size_t *count, const char *text, hd_error *error) {
+    const char **more = realloc(*texts, (*count + 1) * sizeof *more);
+    if (!more) return hd_fail(error, HD_UNAVAILABLE, "no memory for the command line");
+    *texts = more;
+    more[(*count)++] = text;
+    return HD_OK;
+}
+
+static hd_status add_setting(hd_options *options, const hd_option *option, const char *text,
+                             hd_error *error) {
+    (void)option;
+    return add_text(&options->sets, &options->set_count, text, error);
+}
+
+static hd_status add_to_side(hd_options *options, const hd_option *option, const char *text,
+                             hd_error *error) {
+    size_t side = (size_t)(option->letter - 'a');
+    return add_text(&options->side[side], &options->side_count[side], text, error);
+}
+
+/* The next word of a list, its commas aside; false: there is none. */
+static bool next_word(const char **list, char word[WORD]) {
+    *list += strspn(*list, ",");
+    size_t length = strcspn(*list, ",");
+    snprintf(word, WORD, "%.*s", (int)length, *list);
+    *list += length;
+    return length > 0;
+}
+
+static hd_status set_modes(hd_options *options, const hd_option *option, const char *list, hd_error *error) {
+    char word[WORD];
+    options->mode[HD_FORWARD] = options->mode[HD_REVERSE] = false;
+    while (next_word(&list, word)) {
+        if (!strcmp(word, "forward"))
+            options->mode[HD_FORWARD] = true;
+        else if (!strcmp(word, "reverse"))
+            options->mode[HD_REVERSE] = true;
+        else
+            return hd_fail(error, HD_INVALID, "--%s %s: not known; allowed: forward, reverse", option->name,
+                           word);
+    }
+    if (options->mode[HD_FORWARD] || options->mode[HD_REVERSE]) return HD_OK;
+    return hd_fail(error, HD_INVALID, "--%s: none given", option->name);
+}
+
+/* Writes the name as the program has it. */
+static hd_status name_device(const char *word, const char **name, hd_error *error) {
+    *name = !strcmp(word, "extended") ? "extended" : NULL;
+    for (size_t i = 0; i < HD_MAX_DEVICES; i++)
+        if (!strcmp(word, every_device[i])) *name = every_device[i];
+    if (*name) return HD_OK;
+    return hd_fail(error, HD_INVALID, "device %s: not known; allowed: cpu, reference, cuda, extended", word);
+}
+
+static hd_status set_devices(hd_options *options, const hd_option *option, const char *list,
+                             hd_error *error) {
+    char word[WORD];
+    size_t count = 0;
+    hd_status status = HD_OK;
+    options->all_devices = !strcmp(list, "all");
+    if (options->all_devices) {
+        memcpy(options->devices, every_device, sizeof every_device);
+        return HD_OK;
+    }
+    while (status == HD_OK && next_word(&list, word)) {
+        const char *name = NULL;
+        status = name_device(word, &name, error);
+        for (size_t i = 0; status == HD_OK && i < count; i++)
+            if (options->devices[i] == name)
+                status = hd_fail(error, HD_INVALID, "--%s: %s is there twice", option->name, name);
+        if (status == HD_OK) options->devices[count++] = name;
+    }
+    options->devices[count] = NULL;
+    return status == HD_OK && !count ? hd_fail(error, HD_INVALID, "--%s: none given", option->name) : status;
+}
+
+static hd_status set_required(hd_options *options, const hd_option *option, const char *text,
+                              hd_error *error) {
+    (void)option;
+    return name_device(text, &options->required, error);
+}
+
+static hd_status set_shard(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    size_t *const numbers[2] = {&options->shard, &options->shards};
+    const char *next = text;
+    bool right = true;
+    for (size_t i = 0; i < 2 && right; i++) {
+        char *end;
+        errno = 0;
+        *numbers[i] = strtoul(next, &end, 10);
+        right = !errno && *next >= '0' && *next <= '9' && *end == (i ? '\0' : '/');
+        next = end + 1;
+    }
+    if (right && options->shard >= 1 && options->shard <= options->shards && options->shards <= HD_MAX_SHARDS)
+        return HD_OK;
+    return hd_fail(error, HD_INVALID, "--%s %s: allowed: I/N, 1 <= I <= N <= %d", option->name, text,
+                   HD_MAX_SHARDS);
+}
+
+static hd_status set_seeds(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
+    (void)option;
+    free(options->seeds.of);
+    return hd_seeds_read(text, &options->seeds, error);
+}
+
+/* --- the options --- */
+
+enum {
+    RUN = 1 << HD_COMMAND_RUN,
+    CHECK = 1 << HD_COMMAND_CHECK,
+    DIFF = 1 << HD_COMMAND_DIFF,
+    BLESS = 1 << HD_COMMAND_BLESS,
+    DEVICES = 1 << HD_COMMAND_DEVICES,
+    BENCH = 1 << HD_COMMAND_BENCH,
+    DRIFT = 1 << HD_COMMAND_DRIFT,
+    CAPTURE = 1 << HD_COMMAND_CAPTURE,
+    EXPLAIN = 1 << HD_COMMAND_EXPLAIN,
+    REPORT = 1 << HD_COMMAND_REPORT,
+    CALIBRATE = 1 << HD_COMMAND_CALIBRATE,
+    MERGE = 1 << HD_COMMAND_MERGE,
+    CHANGES = 1 << HD_COMMAND_HISTORY_CHANGES,
+    LIST = 1 << HD_COMMAND_HISTORY_LIST,
+    SHOW = 1 << HD_COMMAND_HISTORY_SHOW,
+    EXPORT = 1 << HD_COMMAND_HISTORY_EXPORT,
+    PRUNE = 1 << HD_COMMAND_HISTORY_PRUNE,
+    RECOVER = 1 << HD_COMMAND_HISTORY_RECOVER,
+};
+
+#define AT(member) offsetof(hd_options, member)
+
+static const hd_option option_list[] = {
+    {"mode", 0, "LIST", RUN | CHECK | BENCH, set_modes, 0, 0, "forward, reverse (default: both)"},
+    {"device", 0, "LIST", RUN | CHECK | BENCH, set_devices, 0, 0,
+     "cpu, reference, cuda, or all: those that are there (default: cpu); extended: the reference in long "
+     "double"},
+    {"require", 0, "DEVICE", RUN | CHECK, set_required, 0, 0, "under --device all, its absence is an error"},
+    {"set", 0, "SECTION.KEY=VALUE", RUN | CHECK | BENCH | CALIBRATE, add_setting, 0, 0,
+     "override one setting of the experiments; may be repeated"},
+    {"out", 'o', "DIR", RUN | CHECK | CAPTURE | REPORT | EXPORT | RECOVER, set_name, AT(out), 0,
+     "keep records and weights in DIR/<experiment>/<device>/<mode>/; all but run and check: the file"},
+    {"resume", 0, NULL, RUN | CHECK, set_flag, AT(resume), 0,
+     "do not run again what --out DIR has whole records of, made by this program on this machine"},
+    {"threads", 0, "N", RUN | CHECK | BLESS | DEVICES | BENCH | CALIBRATE, set_whole, AT(device.threads),
+     65536, "threads (default: one a core); changes no bit"},
+    {"seeds", 0, "LIST", RUN | CHECK, set_seeds, 0, 0,
+     "each experiment under these seeds, as 1,2,5-9 (default: its own); where there is no golden the float64 "
+     "reference judges"},
+    {"shard", 0, "I/N", RUN | CHECK, set_shard, 0, 0,
+     "of all experiments, seeds, devices and modes those of shard I of N; a shard keeps its cells when "
+     "others are added"},
+    {"matrix", 0, "NAME", CHECK | MERGE, set_name, AT(matrix), 0,
+     "the name that all shards of a matrix have in their histories, and no other matrix; merge: judge that "
+     "one alone (default: every one that comes)"},
+    {"shards", 0, "N", MERGE, set_whole, AT(shards), HD_MAX_SHARDS,
+     "how many shards the matrix has (default: as they say)"},
+    {"list", 0, NULL, RUN | CHECK, set_flag, AT(list), 0, "say what would be run, and run nothing"},
+    {"json", 0, NULL,
+     RUN | CHECK | DIFF | DEVICES | DRIFT | EXPLAIN | CALIBRATE | MERGE | CHANGES | LIST | SHOW | EXPORT,
+     set_flag, AT(json), 0, "one JSON document on standard output, nothing else there"},
+    {"no-bits", 0, NULL, CHECK, set_flag, AT(no_bits), 0,
+     "judge by the reference, its measured tolerances and the trace alone, not by the exact bits"},
+    {"junit", 0, "FILE", CHECK, set_name, AT(junit), 0, "also write a JUnit XML report"},
+    {"markdown", 0, "FILE", CHECK, set_name, AT(markdown), 0,
+     "also append a summary in Markdown, at most 1 MiB in all"},
+    {"annotations", 0, NULL, CHECK, set_flag, AT(annotations), 0,
+     "also print GitHub's log commands for what failed (with --json: on standard error)"},
+    {"reason", 0, "TEXT", BLESS, set_text, AT(reason), 0, "why the golden changes"},
+    {"replicas", 0, "N", BLESS | CALIBRATE | EXPLAIN, set_whole, AT(replicas), 1000,
+     "replicas a mode that tolerances are measured from (default: 32); explain: replicas that decisions at "
+     "kinks are looked for in (default: 8)"},
+    {"verify", 0, "M", CALIBRATE, set_whole, AT(verify), 100000,
+     "judge M more replicas, which the calibration did not use"},
+    {"loosen", 0, NULL, BLESS, set_flag, AT(loosen), 0, "allow tolerances to become looser than they are"},
+    {"tolerance", 0, "X", DIFF, set_tolerance, 0, 0, "allow this error in every quantity (default: 0)"},
+    {"repeat", 0, "N", CHECK | BENCH, set_whole, AT(repeat), 1000,
+     "repetitions (default: 5 of bench, 1 of check); in check the exact arithmetic must give the same bits "
+     "each "
+     "time, and --history keeps all times"},
+    {"history", 0, "FILE", CHECK, set_name, AT(history), 0,
+     "keep the run in this history (an SQLite file; made if missing)"},
+    {"a", 'a', "KEY=VALUE", DRIFT, add_to_side, 0, 0,
+     "one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, math, rounding, "
+     "arithmetic, tf32, fill, fill-race, powf, section.key"},
+    {"b", 'b', "KEY=VALUE", DRIFT, add_to_side, 0, 0, "the other side"},
+    {"pairing", 0, NULL, DRIFT, set_flag, AT(pairing), 0,
+     "pair b's tangents with its adjoints, step by step (always done where a and b differ in mode)"},
+    {"against", 0, "CAPTURE", DRIFT, set_name, AT(against), 0, "the other side is this capture"},
+    {"full", 0, NULL, CAPTURE, set_flag, AT(full), 0, "keep whole tensors, not digests of them"},
+    {"csv", 0, NULL, EXPORT, set_flag, AT(csv), 0, "a table, a row for each repetition of each record"},
+    {"keep-nights", 0, "N", PRUNE, set_whole, AT(keep_nights), 1000000,
+     "forget runs older than the newest N nights, but for those at which a number changed"},
+    {"run", 0, "RUN", PRUNE, set_whole, AT(run), 1000000000, "forget this run alone"},
+    {"since", 0, "RUN", CHANGES, set_whole, AT(since), 1000000000,
+     "only what was found on that run or later"},
+    {"last", 0, NULL, CHANGES, set_flag, AT(last), 0, "only what is new on the newest night"},
+    {"dry-run", 0, NULL, PRUNE, set_flag, AT(dry_run), 0, "say what would go, and change nothing"},
+    {"quiet", 'q', NULL, RUN | CHECK | DIFF | BLESS | DRIFT | CALIBRATE | MERGE | CHANGES, set_flag,
+     AT(quiet), 0, "verdicts only"},
+    {"verbose", 'v', NULL, CHECK | DIFF | DRIFT | SHOW, set_flag, AT(verbose), 0,
+     "every quantity, passed ones too"},
+};
+enum { OPTIONS = sizeof option_list / sizeof *option_list, FIRST_KEY = 256 };
+
+/* What argp calls it: a character, or a number that is none. */
+static int key_of(size_t i) {
+    return option_list[i].letter ? option_list[i].letter : FIRST_KEY + (int)i;
+}
+
+/* OPTIONS: there is none of that key. */
+static size_t option_of(int key) {
+    size_t i = 0;
+    while (i < OPTIONS && key_of(i) != key) i++;
+    return i;
+}
+
+/* --- the command line --- */
+
+typedef struct hd_parsing {
+    hd_options *options;
+    bool given[OPTIONS];
+} hd_parsing;
+
+/* Options that the command would ignore. */
+static hd_status refuse_strays(const hd_parsing *parsing, hd_error *error) {
+    const hd_command command = parsing->options->command;
+    /* Variants have words for what other commands have options for. */
+    const bool variant = command == HD_COMMAND_DRIFT || command == HD_COMMAND_CAPTURE;
+    char allowed[512] = "none";
+    for (size_t i = 0, used = 0; i < OPTIONS && used < sizeof allowed; i++)
+        if (option_list[i].takers >> command & 1)
+            used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s--%s", used ? ", " : "",
+                                     option_list[i].name);
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (parsing->given[i] && !(option_list[i].takers >> command & 1))
+            return hd_fail(error, HD_INVALID, "%s: --%s is none of its options; allowed: %s%s",
+                           hd_usages[command].name, option_list[i].name, allowed,
+                           variant ? "; say mode=, device=, threads= or section.key= as KEY=VALUE" : "");
+    return HD_OK;
+}
+
+/* All is there: the words, the first of which name the command, and the options. */
+static hd_status conclude(const hd_parsing *parsing, hd_error *error) {
+    hd_options *options = parsing->options;
+    size_t used = 0;
+    hd_status status = hd_usage_command(options->words, options->word_count, &options->command, &used, error);
+    options->word_count -= used;
+    memmove(options->words, options->words + used, options->word_count * sizeof *options->words);
+    if (status == HD_OK) status = refuse_strays(parsing, error);
+    return status == HD_OK ? hd_usage_check(options, error) : status;
+}
+
+static error_t take(int key, char *argument, struct argp_state *state) {
+    hd_parsing *parsing = state->input;
+    hd_options *options = parsing->options;
+    hd_status status = HD_OK;
+    hd_error error;
+    size_t i = option_of(key);
+    if (key == ARGP_KEY_ARG)
+        options->words[options->word_count++] = argument;
+    else if (key == ARGP_KEY_END)
+        status = conclude(parsing, &error);
+    else if (i == OPTIONS)
+        return ARGP_ERR_UNKNOWN;
+    else {
+        parsing->given[i] = true;
+        status = option_list[i].set(options, &option_list[i], argument, &error);
+    }
+    if (status != HD_OK) argp_failure(state, (int)status, 0, "%s", error.message);
+    return 0;
+}
+
+/* In --help: before what an option does, the commands that read it. argp frees what it did not bring. */
+static char *name_takers(int key, const char *text, void *input) {
+    (void)input;
+    char *named = NULL;
+    size_t i = option_of(key), size = 0;
+    FILE *to = i < OPTIONS ? open_memstream(&named, &size) : NULL;
+    if (!to) return (char *)(uintptr_t)text;
+    const char *between = "";
+    for (hd_command c = 0; c < HD_COMMANDS; c++)
+        if (option_list[i].takers >> c & 1) {
+            fprintf(to, "%s%s", between, hd_usages[c].name);
+            between = ", ";
+        }
+    fprintf(to, ": %s", text);
+    fclose(to);
+    return named;
+}
+
+static const char *environment(const char *name) {
+    const char *value = getenv(name);
+    return value && value[0] ? value : NULL;
+}
+
+/* Parsing reorders the arguments. */
+static void keep_arguments(int count, char *const *arguments, hd_options *options) {
+    options->arguments = calloc((size_t)count + 1, sizeof *options->arguments);
+    if (!options->arguments) exit(HD_UNAVAILABLE);
+    while (options->argument_count < count) {
+        char *copy = strdup(arguments[options->argument_count]);
+        if (!copy) exit(HD_UNAVAILABLE);
+        options->arguments[options->argument_count++] = copy;
+    }
+}
+
+void hd_options_parse(int argc, char **argv, hd_options *options) {
+    *options = (hd_options){.command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}};
+    options->words = calloc((size_t)argc + 1, sizeof *options->words);
+    if (!options->words) exit(HD_UNAVAILABLE);
+    keep_arguments(argc, argv, options);
+    options->device.kernels = environment("HYPERDRIFT_KERNELS");
+    options->device.loops = environment("HYPERDRIFT_LOOPS");
+    argp_err_exit_status = HD_INVALID;
+    struct argp_option list[OPTIONS + 1] = {0};
+    for (size_t i = 0; i < OPTIONS; i++)
+        list[i] = (struct argp_option){option_list[i].name, key_of(i), option_list[i].value, 0,
+                                       option_list[i].help, 0};
+    const struct argp argp = {list, take, "COMMAND [WORD...]", hd_usage_help, NULL, name_takers, NULL};
+    hd_parsing parsing = {.options = options};
+    argp_parse(&argp, argc, argv, 0, NULL, &parsing);
+    if (!options->replicas) options->replicas = options->command == HD_COMMAND_EXPLAIN ? 8 : 32;
+    if (!options->repeat) options->repeat = options->command == HD_COMMAND_BENCH ? 5 : 1;
+}
+
+void hd_options_free(hd_options *options) {
+    for (int i = 0; i < options->argument_count; i++) free(options->arguments[i]);
+    free(options->arguments);
+    free(options->words);
+    free(options->sets);
+    free(options->seeds.of);
+    free(options->side[0]);
+    free(options->side[1]);
+    *options = (hd_options){0};
+}

@@ -1,0 +1,227 @@
+#include "drift/capture_order.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* No size of an experiment is beyond this. */
+enum { MOST = 1 << 24 };
+
+void hd_capture_info_free(hd_capture_info *info) {
+    json_decref(info->provenance);
+    *info = (hd_capture_info){.layers = 0};
+}
+
+unsigned hd_capture_kinds(hd_mode mode) {
+    unsigned both = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_BATCH | 1u << HD_ACTIVATION |
+                    1u << HD_DELTA | 1u << HD_ERROR | 1u << HD_GRADIENT | 1u << HD_VALIDATION_GRADIENT |
+                    1u << HD_EVALUATION | 1u << HD_HYPERGRADIENTS | 1u << HD_HYPERPARAMETERS;
+    return both | (mode == HD_FORWARD ? 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM
+                                      : 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM);
+}
+
+json_t *hd_capture_info_json(const hd_capture_info *info, hd_builder *builder) {
+    json_t *root = json_object();
+    hd_build_text(builder, root, "experiment", info->experiment);
+    hd_build_text(builder, root, "variant", info->variant);
+    hd_build_text(builder, root, "experiment_sha256", info->experiment_sha256);
+    hd_build_text(builder, root, "data_sha256", info->data_sha256);
+    json_t *dims = hd_build(builder, root, "dims", json_array());
+    for (size_t l = 0; l <= info->layers; l++)
+        hd_build_element(builder, dims, json_integer((json_int_t)info->dims[l]));
+    const struct {
+        const char *key;
+        size_t value;
+    } sizes[] = {{"steps", info->steps},       {"batch", info->batch},
+                 {"training", info->training}, {"validation", info->validation},
+                 {"test", info->test},         {"hyper_iterations", info->hyper_iterations},
+                 {"tensors", info->tensors}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        hd_build_size(builder, root, sizes[i].key, sizes[i].value);
+    json_t *hypers = hd_build(builder, root, "hyperparameters", json_array());
+    for (size_t j = 0; j < info->hypers; j++) {
+        json_t *hyper = hd_build_element(builder, hypers, json_object());
+        hd_build_size(builder, hyper, "kind", (size_t)info->hyper[j].kind);
+        hd_build_size(builder, hyper, "layer", info->hyper[j].layer);
+    }
+    hd_build_text(builder, root, "mode", hd_mode_name(info->mode));
+    hd_build_text(builder, root, "device", info->device);
+    hd_build_text(builder, root, "arithmetic", info->arithmetic);
+    hd_build_text(builder, root, "elements", info->float32 ? "float32" : "float64");
+    hd_build_text(builder, root, "keeps", info->full ? "full" : "digest");
+    hd_build(builder, root, "provenance", json_incref(info->provenance));
+    return root;
+}
+
+static void read_shapes(hd_capture_info *info, const hd_node *root) {
+    hd_node dims = hd_node_array(root, "dims"), hypers = hd_node_array(root, "hyperparameters");
+    size_t count = hd_node_length(&dims);
+    info->hypers = hd_node_length(&hypers);
+    if (count < 2 || count > HD_MAX_LAYERS + 1) hd_node_refuse(root, "dims", "has %zu numbers", count);
+    if (info->hypers < 1 || info->hypers > HD_MAX_HYPERS)
+        hd_node_refuse(root, "hyperparameters", "are %zu", info->hypers);
+    if (root->document->status != HD_OK) return;
+    info->layers = count - 1;
+    for (size_t l = 0; l < count; l++) {
+        json_int_t units = json_integer_value(json_array_get(dims.json, l));
+        if (units < 1 || units > MOST) hd_node_refuse(root, "dims", "has a number out of range");
+        info->dims[l] = (size_t)units;
+    }
+    for (size_t j = 0; j < info->hypers; j++) {
+        hd_node hyper = hd_node_element(&hypers, j);
+        size_t kind = hd_node_size(&hyper, "kind"), layer = hd_node_size(&hyper, "layer");
+        if (kind > HD_MU || layer >= info->layers) hd_node_refuse(&hyper, NULL, "is no hyperparameter");
+        info->hyper[j] = (hd_hyperparameter){(hd_hyper_kind)kind, layer};
+    }
+}
+
+static size_t read_size(const hd_node *root, const char *key, size_t least, size_t most) {
+    size_t size = hd_node_size(root, key);
+    if (root->document->status == HD_OK && (size < least || size > most))
+        hd_node_refuse(root, key, "is %zu: allowed: %zu to %zu", size, least, most);
+    return size;
+}
+
+hd_status hd_capture_info_read(hd_capture_info *info, const char *name, json_t *json, hd_error *error) {
+    hd_document document = {.path = name, .root = json, .error = error};
+    hd_node root = {.document = &document, .json = json};
+    hd_node_copy(&root, "experiment", info->experiment, sizeof info->experiment);
+    hd_node_copy(&root, "variant", info->variant, sizeof info->variant);
+    hd_node_digest(&root, "experiment_sha256", info->experiment_sha256);
+    hd_node_digest(&root, "data_sha256", info->data_sha256);
+    read_shapes(info, &root);
+    info->steps = read_size(&root, "steps", 1, MOST);
+    info->batch = read_size(&root, "batch", 1, MOST);
+    info->training = read_size(&root, "training", 1, MOST);
+    info->validation = read_size(&root, "validation", 1, MOST);
+    info->test = read_size(&root, "test", 0, MOST);
+    info->hyper_iterations = read_size(&root, "hyper_iterations", 1, HD_MAX_HYPER_ITERATIONS);
+    info->mode = hd_node_second(&root, "mode", "forward", "reverse") ? HD_REVERSE : HD_FORWARD;
+    info->tensors = (unsigned)read_size(&root, "tensors", 1, hd_capture_kinds(info->mode));
+    if (info->tensors & ~hd_capture_kinds(info->mode))
+        hd_node_refuse(&root, "tensors", "has kinds that %s mode has not", hd_mode_name(info->mode));
+    hd_node_copy(&root, "device", info->device, sizeof info->device);
+    hd_node_copy(&root, "arithmetic", info->arithmetic, sizeof info->arithmetic);
+    info->float32 = hd_node_second(&root, "elements", "float64", "float32");
+    info->full = hd_node_second(&root, "keeps", "digest", "full");
+    hd_node provenance = hd_node_object(&root, "provenance");
+    info->provenance = json_incref(provenance.json);
+    return hd_document_close(&document);
+}
+
+/* --- places --- */
+
+size_t hd_place_count(const hd_capture_info *info, const hd_place *place, size_t rows) {
+    if (place->step < info->steps) rows = info->batch;
+    switch (place->tensor) {
+    case HD_BATCH:
+        return info->batch * info->dims[0];
+    case HD_ACTIVATION:
+    case HD_DELTA:
+        return rows * info->dims[place->index];
+    case HD_ERROR:
+        return rows;
+    case HD_EVALUATION:
+        return 4;
+    case HD_HYPERGRADIENTS:
+    case HD_HYPERPARAMETERS:
+        return info->hypers;
+    default:
+        return hd_weight_count(info->layers, info->dims);
+    }
+}
+
+static void go(hd_place *place, uint8_t tensor, size_t index) {
+    place->tensor = tensor;
+    place->index = (uint32_t)index;
+}
+
+/* After the last delta of a batch or chunk. */
+static void leave_examples(const hd_capture_info *info, size_t rows, hd_place *place) {
+    if (place->back) {
+        go(place, HD_ADJOINT, 0);
+    } else if (place->step < info->steps) {
+        go(place, HD_GRADIENT, 0);
+    } else if (rows > 0 && place->first + rows < info->validation) {
+        place->first += (uint32_t)rows;
+        go(place, HD_ACTIVATION, 1);
+    } else {
+        place->first = 0;
+        go(place, HD_VALIDATION_GRADIENT, 0);
+    }
+}
+
+bool hd_place_next(const hd_capture_info *info, size_t rows, hd_place *place) {
+    bool ended = place->step == info->steps, forward = info->mode == HD_FORWARD;
+    switch (place->tensor) {
+    case HD_WEIGHTS:
+        go(place, HD_MOMENTUM_BUFFER, 0);
+        break;
+    case HD_MOMENTUM_BUFFER:
+        if (ended)
+            go(place, HD_ACTIVATION, 1);
+        else
+            go(place, forward ? HD_TANGENT : HD_BATCH, 0);
+        break;
+    case HD_TANGENT:
+        go(place, HD_TANGENT_MOMENTUM, place->index);
+        break;
+    case HD_TANGENT_MOMENTUM:
+        if (place->index + 1 < info->hypers)
+            go(place, HD_TANGENT, place->index + 1);
+        else
+            go(place, ended ? HD_EVALUATION : HD_BATCH, 0);
+        break;
+    case HD_BATCH:
+        go(place, HD_ACTIVATION, 1);
+        break;
+    case HD_ACTIVATION:
+        if (place->index < info->layers)
+            place->index++;
+        else
+            go(place, HD_ERROR, 0);
+        break;
+    case HD_ERROR:
+        go(place, HD_DELTA, info->layers);
+        break;
+    case HD_DELTA:
+        if (place->index > 1)
+            place->index--;
+        else
+            leave_examples(info, rows, place);
+        break;
+    case HD_GRADIENT:
+        place->step++;
+        go(place, HD_WEIGHTS, 0);
+        break;
+    case HD_VALIDATION_GRADIENT:
+        go(place, forward ? HD_TANGENT : HD_ADJOINT, 0);
+        break;
+    case HD_ADJOINT:
+        go(place, HD_ADJOINT_MOMENTUM, 0);
+        break;
+    case HD_ADJOINT_MOMENTUM:
+        place->back = place->step > 0;
+        if (place->back)
+            place->step--;
+        else
+            place->step = (uint32_t)info->steps;
+        go(place, place->back ? HD_BATCH : HD_EVALUATION, 0);
+        break;
+    case HD_EVALUATION:
+        go(place, HD_HYPERGRADIENTS, 0);
+        break;
+    case HD_HYPERGRADIENTS:
+        go(place, HD_HYPERPARAMETERS, 0);
+        break;
+    default:
+        *place = (hd_place){.iteration = (uint16_t)(place->iteration + 1), .tensor = HD_WEIGHTS};
+    }
+    return place->iteration < info->hyper_iterations;
+}
+
+bool hd_place_same(const hd_place *a, const hd_place *b) {
+    return a->iteration == b->iteration && a->tensor == b->tensor && a->back == b->back &&
+           a->index == b->index && a->step == b->step && a->first == b->first;
+}

@@ -1,0 +1,67 @@
+/* A capture's heading, what it says of itself, and the order in which a run's tensors come: from a heading it
+ * is known what every entry must be. */
+#ifndef HD_DRIFT_CAPTURE_ORDER_H
+#define HD_DRIFT_CAPTURE_ORDER_H
+
+#include "base/json.h"
+#include "experiment/experiment.h"
+#include "run/record.h"
+
+/* After the engines' tensors (hd_tensor) come a hyper-iteration's results. */
+enum {
+    HD_EVALUATION = HD_TENSORS, /* validation error, then correct test, validation and training examples */
+    HD_HYPERGRADIENTS,          /* [hypers] */
+    HD_HYPERPARAMETERS,         /* [hypers], after the update */
+    HD_CAPTURED,                /* how many kinds there are */
+    HD_CAPTURE_END = 255
+};
+enum { HD_EVALUATED_CORRECT = 2 }; /* of HD_EVALUATION the element of validation examples */
+
+/* Where in a run a tensor belongs. Two runs' tensors are compared place by place. */
+typedef struct hd_place {
+    uint16_t iteration; /* hyper-iteration */
+    uint8_t tensor;     /* hd_tensor, or one of the above */
+    uint8_t back;       /* as in hd_view, as the next three */
+    uint32_t index, step, first;
+} hd_place;
+
+/* What a capture says of itself. */
+typedef struct hd_capture_info {
+    char experiment[HD_LABEL], variant[512]; /* variant: hd_variant_text */
+    char experiment_sha256[HD_DIGEST], data_sha256[HD_DIGEST];
+    size_t layers, dims[HD_MAX_LAYERS + 1];
+    size_t steps, batch, hyper_iterations, training, validation, test;
+    hd_hyperparameter hyper[HD_MAX_HYPERS];
+    size_t hypers;
+    hd_mode mode;
+    char device[16], arithmetic[16];
+    bool float32; /* elements of the engines' tensors; batches and results are always double */
+    bool full;
+    unsigned tensors;   /* bits of the kinds it holds, those of reverse mode's sweep back among them */
+    json_t *provenance; /* owned */
+} hd_capture_info;
+
+/* As JSON; the caller's to json_decref. A failure is the builder's. */
+json_t *hd_capture_info_json(const hd_capture_info *info, hd_builder *builder);
+
+/* Reads it from json, which it takes over. HD_INVALID with name, key and cause: a key is missing or of
+ * another type, a size is none that an experiment can have. End with hd_capture_info_free, also after a
+ * failure. */
+hd_status hd_capture_info_read(hd_capture_info *info, const char *name, json_t *json, hd_error *error);
+void hd_capture_info_free(hd_capture_info *info);
+
+/* Bits of the kinds of tensors that a run in this mode shows. */
+unsigned hd_capture_kinds(hd_mode mode);
+
+/* --- places --- */
+
+/* Elements of the tensor at a place; rows: of the validation set that are in it, where it is of a chunk of
+ * it. */
+size_t hd_place_count(const hd_capture_info *info, const hd_place *place, size_t rows);
+
+/* From a place to the next of a whole run, a zeroed one being its first; false: that was the last. rows as
+ * above; 0: all that are left. */
+bool hd_place_next(const hd_capture_info *info, size_t rows, hd_place *place);
+bool hd_place_same(const hd_place *a, const hd_place *b);
+
+#endif

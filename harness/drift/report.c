@@ -1,0 +1,499 @@
+#include "drift/report.h"
+
+#include "judge/verdict_text.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- JSON --- */
+
+static json_t *number(double value) {
+    if (isnan(value)) return json_null();
+    return isinf(value) ? json_string(value > 0 ? "inf" : "-inf") : json_real(value);
+}
+
+static json_t *count(size_t value) {
+    return value == SIZE_MAX ? json_null() : json_integer((json_int_t)value);
+}
+
+static void put(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+
+static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
+    hd_part part = hd_place_whole(info, place, 1);
+    json_t *json =
+        json_pack("{sisiss}", "iteration", place->iteration, "step", place->step, "phase", part.phase);
+    put(json, "tensor", json_string(part.name));
+    if (place->back) put(json, "back", json_true());
+    if (place->first) put(json, "first_row", json_integer(place->first));
+    return json;
+}
+
+/* Of a W_0, the inputs whose weights are among the elements; false for other tensors. */
+static bool pixels_of(const hd_site *site, hd_elements *pixels) {
+    const hd_divergence *d = &site->divergence;
+    size_t length = strlen(site->part.name), tail = strlen("W_0");
+    if (d->range_count == 0 || length < tail || strcmp(site->part.name + length - tail, "W_0") != 0)
+        return false;
+    pixels->from = d->ranges[0].from / site->part.shape.to;
+    pixels->to = d->ranges[d->range_count - 1].to / site->part.shape.to;
+    return true;
+}
+
+static json_t *site_json(const hd_site *site) {
+    const hd_divergence *d = &site->divergence;
+    if (!site->found) return json_null();
+    json_t *ranges = json_array();
+    for (size_t r = 0; r < d->range_count; r++)
+        json_array_append_new(ranges,
+                              json_pack("[II]", (json_int_t)d->ranges[r].from, (json_int_t)d->ranges[r].to));
+    json_t *json = json_pack("{sisissss}", "iteration", site->place.iteration, "step", site->place.step,
+                             "phase", site->part.phase, "tensor", site->part.name);
+    if (site->place.back) put(json, "back", json_true());
+    put(json, "elements", ranges);
+    put(json, "gap", count(d->gap));
+    hd_elements pixels;
+    if (pixels_of(site, &pixels))
+        put(json, "pixels", json_pack("[II]", (json_int_t)pixels.from, (json_int_t)pixels.to));
+    put(json, "of", count(d->elements));
+    put(json, "differing", count(d->differing));
+    put(json, "relative", number(d->relative));
+    if (d->sampled) put(json, "sampled", json_true());
+    put(json, "worst_ulps", number(d->worst_ulps));
+    if (!isnan(d->worst_ulps)) {
+        put(json, "worst",
+            json_pack("{sIsoso}", "element", (json_int_t)d->worst, "a", number(d->worst_a), "b",
+                      number(d->worst_b)));
+        if (site->part.shape.to)
+            put(json, "worst_at",
+                json_pack("[II]", (json_int_t)(d->worst / site->part.shape.to),
+                          (json_int_t)(d->worst % site->part.shape.to)));
+    }
+    return json;
+}
+
+/* Not fmax: what is not known stays so. */
+static double beyond_zero(double x) {
+    return x < 0 ? 0 : x;
+}
+
+static json_t *growth_json(const hd_drift *drift) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->grown; i++) {
+        const hd_growth *g = &drift->growth[i];
+        json_t *json = place_json(&drift->info[0], &g->place);
+        put(json, "relative", number(g->relative));
+        put(json, "added", number(g->added[HD_FOLLOW_B]));
+        put(json, "inherited", number(beyond_zero(g->relative - g->added[HD_FOLLOW_B])));
+        put(json, "rounding", number(g->added[HD_FOLLOW_ROUNDING]));
+        put(json, "worst_ulps", number(g->worst_ulps));
+        put(json, "differing", count(g->differing));
+        put(json, "of", count(g->elements));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *by_name(const hd_capture_info *info, const double *values) {
+    json_t *json = json_object();
+    char name[HD_NAME];
+    for (size_t j = 0; j < info->hypers; j++)
+        put(json, hd_hyperparameter_name(info->hyper[j], name), number(values[j]));
+    return json;
+}
+
+static json_t *share_of_event(const hd_drift *drift, const hd_diagnosis *diagnosis, size_t event) {
+    for (size_t i = 0; i < diagnosis->event_share_count; i++)
+        if (diagnosis->event_shares[i].event == event)
+            return by_name(&drift->info[0], diagnosis->event_shares[i].share);
+    return json_null();
+}
+
+static json_t *events_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    if (!drift->full) return json_null();
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->events.kept; i++) {
+        const hd_event *e = &drift->events.of[i];
+        json_t *json = json_pack("{ss si si si si si so so}", "kind", hd_event_name(e->kind), "iteration",
+                                 e->iteration, "step", e->step, "layer", e->layer, "row", e->row, "unit",
+                                 e->unit, "a", number(e->a), "b", number(e->b));
+        put(json, "share", share_of_event(drift, diagnosis, i));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *event_tallies_json(const hd_drift *drift) {
+    if (!drift->full) return json_null();
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->events.tallied; i++) {
+        const hd_tally *t = &drift->events.tallies[i];
+        json_array_append_new(list, json_pack("{ss si si si sI}", "kind", hd_event_name(t->kind), "iteration",
+                                              t->iteration, "step", t->step, "layer", t->layer, "count",
+                                              (json_int_t)t->count));
+    }
+    return list;
+}
+
+static json_t *event_counts_json(const hd_drift *drift) {
+    json_t *json = json_object();
+    if (!drift->full) {
+        json_decref(json);
+        return json_null();
+    }
+    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
+        put(json, hd_event_name((hd_event_kind)k), count(drift->events.counts[k]));
+    return json;
+}
+
+static json_t *cause_json(const hd_capture_info *info, const hd_cause *cause) {
+    double share[HD_MAX_HYPERS];
+    for (size_t j = 0; j < info->hypers; j++) share[j] = hd_cause_share(cause, j);
+    json_t *json = json_pack("{ss}", "component", cause->component);
+    put(json, "share", by_name(info, share));
+    put(json, "into_a", by_name(info, cause->into_a));
+    put(json, "out_of_b", by_name(info, cause->out_of_b));
+    return json;
+}
+
+static json_t *causes_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    json_t *list = json_array();
+    for (size_t c = 0; c < diagnosis->cause_count; c++)
+        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->causes[c]));
+    if (diagnosis->kinks_measured)
+        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->kinks));
+    return list;
+}
+
+static json_t *outcomes_json(const hd_drift *drift) {
+    json_t *list = json_array();
+    for (size_t k = 0; k < drift->iterations; k++) {
+        const hd_ending *o = &drift->ending[k];
+        json_t *json = json_pack("{si}", "iteration", (int)k), *sides[2];
+        for (size_t s = 0; s < 2; s++) {
+            sides[s] = json_object();
+            put(sides[s], "hypergradients", by_name(&drift->info[0], o->hypergradient[s]));
+            put(sides[s], "hyperparameters", by_name(&drift->info[0], o->hyperparameter[s]));
+            put(sides[s], "validation_error", number(o->evaluation[s][0]));
+            put(sides[s], "correct",
+                json_pack("{sisisi}", "test", (int)o->evaluation[s][1], "validation",
+                          (int)o->evaluation[s][2], "training", (int)o->evaluation[s][3]));
+        }
+        put(json, "a", sides[0]);
+        put(json, "b", sides[1]);
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *attest_json(const hd_capture_info *info, const hd_attest *attest) {
+    if (!attest->compared) return json_null();
+    json_t *json = json_pack("{sIsI}", "compared", (json_int_t)attest->compared, "differing",
+                             (json_int_t)attest->differing);
+    put(json, "first", attest->differing ? place_json(info, &attest->first) : json_null());
+    return json;
+}
+
+static json_t *pairing_json(const hd_capture_info *info, const hd_pairing *pairing) {
+    char name[HD_NAME];
+    if (!pairing->values) return json_null();
+    json_t *json = json_object(), *values = json_object();
+    put(json, "iteration", count(pairing->iteration));
+    put(json, "jumps", json_boolean(hd_pairing_jumps(pairing)));
+    put(json, "jump", number(pairing->jump));
+    put(json, "tremble", number(pairing->tremble));
+    put(json, "step", count(pairing->jump_step));
+    put(json, "hyperparameter", json_string(hd_hyperparameter_name(info->hyper[pairing->jump_hyper], name)));
+    for (size_t j = 0; j < pairing->hypers; j++) {
+        json_t *list = json_array();
+        for (size_t t = 0; t <= pairing->steps; t++)
+            json_array_append_new(list, number(pairing->values[t * pairing->hypers + j]));
+        put(values, hd_hyperparameter_name(info->hyper[j], name), list);
+    }
+    put(json, "values", values);
+    return json;
+}
+
+/* A picture's sides: 28 x 28 for 784 inputs, else a row. */
+static json_t *heat_json(const hd_drift *drift) {
+    size_t inputs = drift->info[0].dims[0], side = (size_t)(sqrt((double)inputs) + 0.5);
+    bool square = side * side == inputs;
+    if (!drift->heat[0] || !drift->heat[1]) return json_null();
+    json_t *json =
+        json_pack("{sIsIsI}", "iteration", (json_int_t)drift->heat_iteration, "rows",
+                  (json_int_t)(square ? side : 1), "columns", (json_int_t)(square ? side : inputs));
+    static const char *const keys[2] = {"start", "end"};
+    for (size_t w = 0; w < 2; w++) {
+        json_t *values = json_array();
+        for (size_t i = 0; i < inputs; i++) json_array_append_new(values, number(drift->heat[w][i]));
+        put(json, keys[w], values);
+    }
+    return json;
+}
+
+static json_t *side_json(const hd_capture_info *info) {
+    json_t *json = json_pack("{ssssssss}", "variant", info->variant, "mode", hd_mode_name(info->mode),
+                             "device", info->device, "arithmetic", info->arithmetic);
+    put(json, "experiment_sha256", json_string(info->experiment_sha256));
+    put(json, "data_sha256", json_string(info->data_sha256));
+    put(json, "keeps", json_string(info->full ? "full" : "digest"));
+    put(json, "provenance", json_incref(info->provenance));
+    return json;
+}
+
+json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    char finding[HD_VARIANT_KEY + 16];
+    const hd_capture_info *info = &drift->info[0];
+    json_t *json = json_pack("{ssssss}", "format", "hyperdrift-drift/1", "verdict",
+                             hd_finding_text(diagnosis, finding), "evidence", diagnosis->evidence);
+    char nearer = hd_nearer_reference(diagnosis);
+    put(json, "experiment", json_string(info->experiment));
+    json_t *dims = json_array();
+    for (size_t l = 0; l <= info->layers; l++) json_array_append_new(dims, count(info->dims[l]));
+    put(json, "dims", dims);
+    put(json, "steps", count(info->steps));
+    put(json, "a", side_json(&drift->info[0]));
+    put(json, "b", side_json(&drift->info[1]));
+    put(json, "compared", count(drift->compared));
+    put(json, "differing", count(drift->differing));
+    put(json, "first", site_json(&drift->first));
+    put(json, "beyond", site_json(&drift->beyond));
+    put(json, "growth", growth_json(drift));
+    put(json, "events", events_json(drift, diagnosis));
+    put(json, "event_counts", event_counts_json(drift));
+    put(json, "event_tallies", event_tallies_json(drift));
+    put(json, "pairing", pairing_json(info, &diagnosis->pairing));
+    put(json, "causes", causes_json(drift, diagnosis));
+    put(json, "causes_iteration", count(diagnosis->iteration));
+    put(json, "nearer_reference",
+        nearer == '?'   ? json_null()
+        : nearer == '=' ? json_string("equal")
+                        : json_stringn(&nearer, 1));
+    put(json, "reference_error",
+        json_pack("{soso}", "a", number(diagnosis->reference_error[0]), "b",
+                  number(diagnosis->reference_error[1])));
+    put(json, "outcomes", outcomes_json(drift));
+    put(json, "attest",
+        json_pack("{soso}", "a", attest_json(info, &drift->attest[0]), "b",
+                  attest_json(info, &drift->attest[1])));
+    put(json, "heat", heat_json(drift));
+    return json;
+}
+
+/* --- text --- */
+
+static void print_site(FILE *to, const char *what, const hd_site *site) {
+    const hd_divergence *d = &site->divergence;
+    if (!site->found) return;
+    fprintf(to, "  %-18s hyper-iteration %u, step %u, %s: %s%s\n", what, site->place.iteration,
+            site->place.step, site->part.phase, site->part.name, site->place.back ? " (sweep back)" : "");
+    fprintf(to, "  %-18s", "");
+    if (d->range_count) fprintf(to, " elements");
+    for (size_t r = 0; r < d->range_count && r < 6; r++)
+        fprintf(to, "%s %zu..%zu", r ? "," : "", d->ranges[r].from, d->ranges[r].to);
+    if (d->range_count > 6) fprintf(to, ", and %zu more", d->range_count - 6);
+    if (d->differing != SIZE_MAX) fprintf(to, "; %zu of %zu differ", d->differing, d->elements);
+    hd_elements pixels;
+    if (pixels_of(site, &pixels)) fprintf(to, "; pixels %zu..%zu", pixels.from, pixels.to);
+    fprintf(to, "; relative %.2g%s", d->relative, d->sampled ? " (by its sample)" : "");
+    if (!isnan(d->worst_ulps)) {
+        fprintf(to, ", at most %.3g ulp, at ", d->worst_ulps);
+        if (site->part.shape.to)
+            fprintf(to, "[%zu,%zu]", d->worst / site->part.shape.to, d->worst % site->part.shape.to);
+        else
+            fprintf(to, "[%zu]", d->worst);
+        fprintf(to, ": %.9g and %.9g", d->worst_a, d->worst_b);
+    }
+    fputc('\n', to);
+}
+
+bool hd_drift_selects(size_t step) {
+    size_t apart = step < 4 ? 1 : step < 16 ? 4 : step < 64 ? 16 : 64;
+    return step % apart == 0;
+}
+
+static bool is_last(const hd_drift *drift, const hd_growth *growth) {
+    return growth->place.step == drift->info[0].steps;
+}
+
+static bool shown_in_curve(const hd_growth *g) {
+    return !g->place.back &&
+           (g->place.tensor == HD_WEIGHTS || g->place.tensor == HD_GRADIENT ||
+            g->place.tensor == HD_TANGENT || g->place.tensor == HD_ADJOINT ||
+            g->place.tensor == HD_VALIDATION_GRADIENT || g->place.tensor == HD_HYPERGRADIENTS);
+}
+
+static void print_number(FILE *to, double value) {
+    if (isnan(value))
+        fprintf(to, "%12s", "-");
+    else
+        fprintf(to, "%12.2g", value);
+}
+
+static void print_growth(FILE *to, const hd_drift *drift, bool all) {
+    if (!drift->grown) return;
+    fprintf(to,
+            "\n  growth: |b - a| / |a|, what the step adds itself when done from a's state, and what random "
+            "rounding adds there\n");
+    fprintf(to, "  %4s %5s  %-32s%12s%12s%12s\n", "iter", "step", "tensor", "relative", "added", "rounding");
+    size_t left_out = 0;
+    for (size_t i = 0; i < drift->grown; i++) {
+        const hd_growth *g = &drift->growth[i];
+        if (!all && !(shown_in_curve(g) && (hd_drift_selects(g->place.step) || is_last(drift, g)) &&
+                      g->place.iteration == drift->growth[0].place.iteration)) {
+            left_out++;
+            continue;
+        }
+        hd_part part = hd_place_whole(&drift->info[0], &g->place, 1);
+        fprintf(to, "  %4u %5u  %-32s", g->place.iteration, g->place.step, part.name);
+        print_number(to, g->relative);
+        print_number(to, g->added[HD_FOLLOW_B]);
+        print_number(to, g->added[HD_FOLLOW_ROUNDING]);
+        fputc('\n', to);
+    }
+    if (left_out) fprintf(to, "  (%zu more that differ: --verbose, or --json)\n", left_out);
+}
+
+/* The largest share of an event in any hypergradient, if it was measured. */
+static void print_share(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, size_t event) {
+    for (size_t i = 0; i < diagnosis->event_share_count; i++) {
+        const double *share = diagnosis->event_shares[i].share;
+        size_t most = 0;
+        char name[HD_NAME];
+        if (diagnosis->event_shares[i].event != event) continue;
+        for (size_t j = 1; j < drift->info[0].hypers; j++)
+            if (!(fabs(share[j]) <= fabs(share[most])) && !isnan(share[j])) most = j;
+        fprintf(to, "; alone %.0f%% of %s", 100 * share[most],
+                hd_hyperparameter_name(drift->info[0].hyper[most], name));
+    }
+}
+
+static void print_events(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
+    const hd_events *events = &drift->events;
+    if (!drift->full) {
+        fprintf(to, "\n  events: not known from digests\n");
+        return;
+    }
+    if (!hd_events_total(events)) return;
+    fprintf(to, "\n  events:");
+    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
+        if (events->counts[k]) fprintf(to, " %zu %s", events->counts[k], hd_event_name((hd_event_kind)k));
+    fputc('\n', to);
+    size_t shown = all ? events->kept : events->kept < 8 ? events->kept : 8;
+    for (size_t i = 0; i < shown; i++) {
+        const hd_event *e = &events->of[i];
+        fprintf(to, "  %4u %5u  %-6s layer %u, %s %u, unit %u: %.3g and %.3g", e->iteration, e->step,
+                hd_event_name(e->kind), e->layer, e->kind == HD_EVENT_SIGN ? "row" : "example", e->row,
+                e->unit, e->a, e->b);
+        print_share(to, drift, diagnosis, i);
+        fputc('\n', to);
+    }
+    if (hd_events_total(events) > shown) fprintf(to, "  (%zu more)\n", hd_events_total(events) - shown);
+}
+
+/* A column of shares in the table of hypergradients: its heading, or its figure for hyperparameter j. */
+static void print_cause(FILE *to, const hd_cause *cause, size_t j) {
+    int width = (int)strlen(cause->component) < 14 ? (int)strlen(cause->component) : 14;
+    width = width < 5 ? 5 : width;
+    double share = j == SIZE_MAX ? NAN : hd_cause_share(cause, j);
+    if (j == SIZE_MAX)
+        fprintf(to, "  %*.14s", width, cause->component);
+    else if (isnan(share))
+        fprintf(to, "  %*s", width, "-");
+    else
+        fprintf(to, "  %*.0f%%", width - 1, 100 * share);
+}
+
+static void print_causes(FILE *to, const hd_diagnosis *diagnosis, size_t j) {
+    for (size_t c = 0; c < diagnosis->cause_count; c++) print_cause(to, &diagnosis->causes[c], j);
+    if (diagnosis->kinks_measured) print_cause(to, &diagnosis->kinks, j);
+    fputc('\n', to);
+}
+
+static void print_hypergradients(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    const hd_capture_info *info = &drift->info[0];
+    const hd_ending *e = &drift->ending[diagnosis->iteration];
+    char name[HD_NAME];
+    fprintf(to, "\n  hypergradients of hyper-iteration %zu; shares of the difference\n  %-12s%18s%18s%12s",
+            diagnosis->iteration, "", "a", "b", "relative");
+    print_causes(to, diagnosis, SIZE_MAX);
+    for (size_t j = 0; j < info->hypers; j++) {
+        double a = e->hypergradient[0][j], b = e->hypergradient[1][j];
+        fprintf(to, "  %-12s%18.9g%18.9g%12.2g", hd_hyperparameter_name(info->hyper[j], name), a, b,
+                a == b ? 0 : fabs(b - a) / fabs(a));
+        print_causes(to, diagnosis, j);
+    }
+}
+
+static void print_attest(FILE *to, const hd_drift *drift) {
+    for (size_t s = 0; s < 2; s++) {
+        const hd_attest *attest = &drift->attest[s];
+        hd_part part = hd_place_whole(&drift->info[s], &attest->first, 1);
+        if (!attest->differing) continue;
+        fprintf(
+            to,
+            "  %c's sweep back did not go over its way out: %zu of %zu tensors differ, first %s of step %u, "
+            "hyper-iteration %u\n",
+            s ? 'b' : 'a', attest->differing, attest->compared, part.name, attest->first.step,
+            attest->first.iteration);
+    }
+}
+
+static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairing *p) {
+    char name[HD_NAME];
+    if (!p->values) return;
+    fprintf(to, "\n  pairing: p_t . Z_t + sum of p_{s+1} . B_s for s >= t, of hyper-iteration %zu, ",
+            p->iteration);
+    if (hd_pairing_jumps(p))
+        fprintf(to, "jumps between t = %zu and %zu\n", p->jump_step, p->jump_step + 1);
+    else
+        fprintf(to, "is the same for every t, up to rounding\n");
+    fprintf(to, "  largest change %.2g of its size, %s from t = %zu to %zu; the median change is %.2g\n",
+            p->jump, hd_hyperparameter_name(info->hyper[p->jump_hyper], name), p->jump_step, p->jump_step + 1,
+            p->tremble);
+}
+
+/* In lines of at most 100 characters. */
+static void print_paragraph(FILE *to, const char *text) {
+    size_t column = 0;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (column && column + 1 + word > 98) column = 0, fputc('\n', to);
+        fprintf(to, "%s%.*s", column ? " " : "  ", (int)word, text);
+        column += word + 1;
+        text += word + strspn(text + word, " ");
+    }
+    fputc('\n', to);
+}
+
+void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
+    char finding[HD_VARIANT_KEY + 16];
+    const char *colour = diagnosis->finding == HD_IDENTICAL     ? "green"
+                         : diagnosis->finding == HD_UNEXPLAINED ? "red"
+                                                                : "yellow";
+    fprintf(to, "%s, a: %s (%s, %s), b: %s (%s, %s)\n", drift->info[0].experiment, drift->info[0].variant,
+            drift->info[0].device, hd_mode_name(drift->info[0].mode), drift->info[1].variant,
+            drift->info[1].device, hd_mode_name(drift->info[1].mode));
+    fprintf(to, "%s%s%s\n", hd_report_colour(to, colour), hd_finding_text(diagnosis, finding),
+            hd_report_plain(to));
+    print_paragraph(to, diagnosis->evidence);
+    fprintf(to, "  %zu of %zu tensors differ\n", drift->differing, drift->compared);
+    print_site(to, "first", &drift->first);
+    if (hd_same_site(&drift->first, &drift->beyond))
+        fprintf(to, "  %-18s the same\n", "beyond rounding");
+    else
+        print_site(to, "beyond rounding", &drift->beyond);
+    print_attest(to, drift);
+    print_growth(to, drift, all);
+    print_events(to, drift, diagnosis, all);
+    print_pairing(to, &drift->info[0], &diagnosis->pairing);
+    if (drift->differing) print_hypergradients(to, drift, diagnosis);
+    char nearer = hd_nearer_reference(diagnosis);
+    if (nearer != '?')
+        fprintf(to, "  against the float64 reference: a is off by %.2g, b by %.2g at most, relatively: %s\n",
+                diagnosis->reference_error[0], diagnosis->reference_error[1],
+                nearer == '='   ? "equally near"
+                : nearer == 'a' ? "a is nearer"
+                                : "b is nearer");
+}

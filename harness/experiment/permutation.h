@@ -1,0 +1,37 @@
+/* Symmetries of a training problem: the order of the inputs, of the units in each hidden layer, and of the
+ * examples within a batch does not matter to mathematics, but it does to rounding, for every sum is taken in
+ * another order. Running a problem in such a disguise and taking it off again shows what rounding alone can
+ * do, without touching an engine. */
+#ifndef HD_EXPERIMENT_PERMUTATION_H
+#define HD_EXPERIMENT_PERMUTATION_H
+
+#include "core/error.h"
+#include "modes/hypergradient.h"
+
+typedef struct hd_symmetry {
+    uint32_t seed;
+    size_t layers;
+    uint32_t *place[HD_MAX_LAYERS +
+                    1]; /* [dims[l]]: where unit i of layer l is in the disguise; the classes keep theirs */
+} hd_symmetry;
+
+/* Draws the permutations of a network's units from seed. HD_UNAVAILABLE: no memory. End with hd_symmetry_free
+ * (a zeroed one is allowed). */
+hd_status hd_symmetry_create(hd_symmetry *symmetry, uint32_t seed, size_t layers, const size_t *dims,
+                             hd_error *error);
+void hd_symmetry_free(hd_symmetry *symmetry);
+
+/* The examples' pixels disguised: to[count][inputs], not overlapping from. */
+void hd_symmetry_pixels(const hd_symmetry *symmetry, size_t count, size_t inputs, const uint8_t *from,
+                        uint8_t *to);
+
+/* Shuffles the examples within each batch of scheme[steps][batch]. */
+void hd_symmetry_scheme(const hd_symmetry *symmetry, size_t steps, size_t batch, uint32_t *scheme);
+
+/* Weights disguised, to[hd_weight_count], not overlapping from. */
+void hd_symmetry_put_on(const hd_symmetry *symmetry, const size_t *dims, const float *from, float *to);
+
+/* The disguise taken off. */
+void hd_symmetry_take_off(const hd_symmetry *symmetry, const size_t *dims, const double *from, double *to);
+
+#endif

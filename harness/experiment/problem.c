@@ -1,0 +1,106 @@
+#include "experiment/problem.h"
+
+#include "arithmetic/random.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+hd_status hd_problem_data(const hd_experiment *experiment, hd_dataset *dataset, hd_error *error) {
+    char directory[PATH_MAX];
+    switch (experiment->source) {
+    case HD_SOURCE_MNIST:
+        snprintf(directory, sizeof directory, "%s/fixtures/mnist", hd_data_root());
+        return hd_dataset_load_idx(HD_MNIST, directory, dataset, error);
+    case HD_SOURCE_FASHION_MNIST:
+        return hd_dataset_load_idx(HD_FASHION_MNIST, HD_FASHION_MNIST_DIRECTORY, dataset, error);
+    case HD_SOURCE_BLOBS:
+        break;
+    }
+    hd_blobs blobs = {experiment->examples, experiment->inputs, experiment->classes, experiment->seed};
+    return hd_dataset_blobs(&blobs, dataset, error);
+}
+
+static hd_examples part(const hd_setup *setup, const hd_dataset *dataset, size_t first, size_t count) {
+    const uint8_t *pixels = setup->disguised ? setup->disguised : dataset->pixels;
+    return (hd_examples){pixels + first * dataset->inputs, dataset->labels + first, count};
+}
+
+static hd_status disguise_as(hd_setup *setup, const hd_dataset *dataset, uint32_t seed, hd_error *error) {
+    const hd_experiment *e = setup->experiment;
+    hd_status status = hd_symmetry_create(&setup->symmetry, seed, e->layers, e->dims, error);
+    if (status != HD_OK) return status;
+    setup->disguised = malloc(dataset->count * dataset->inputs);
+    size_t weights = hd_weight_count(e->layers, e->dims);
+    setup->plain = malloc(weights * sizeof *setup->plain);
+    setup->weights = malloc(weights * sizeof *setup->weights);
+    setup->undisguised = malloc(weights * sizeof *setup->undisguised);
+    if (!setup->disguised || !setup->plain || !setup->weights || !setup->undisguised)
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a copy of data and weights", e->name);
+    hd_symmetry_pixels(&setup->symmetry, dataset->count, dataset->inputs, dataset->pixels, setup->disguised);
+    hd_symmetry_scheme(&setup->symmetry, e->steps, e->batch, setup->scheme);
+    return HD_OK;
+}
+
+hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
+                          uint32_t disguise, hd_error *error) {
+    const hd_experiment *e = experiment;
+    *setup = (hd_setup){.experiment = experiment};
+    setup->scheme = malloc(e->epochs * e->training * sizeof *setup->scheme);
+    hd_status status = HD_OK;
+    if (!setup->scheme)
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for the visiting scheme", e->name);
+    if (status == HD_OK) {
+        hd_visiting_scheme(e->seed, e->training, e->epochs, setup->scheme);
+        if (disguise) status = disguise_as(setup, dataset, disguise, error);
+    }
+    if (status != HD_OK) {
+        hd_setup_free(setup);
+        return status;
+    }
+    setup->problem = (hd_problem){
+        .layers = e->layers,
+        .dims = e->dims,
+        .training = part(setup, dataset, 0, e->training),
+        .validation = part(setup, dataset, e->training, e->validation),
+        .test = part(setup, dataset, e->training + e->validation, e->test),
+        .scheme = setup->scheme,
+        .steps = e->steps,
+        .batch = e->batch,
+        .hyper = e->hyper,
+        .hypers = e->hypers,
+    };
+    return HD_OK;
+}
+
+void hd_setup_free(hd_setup *setup) {
+    hd_symmetry_free(&setup->symmetry);
+    free(setup->scheme);
+    free(setup->disguised);
+    free(setup->weights);
+    free(setup->plain);
+    free(setup->undisguised);
+    *setup = (hd_setup){0};
+}
+
+/* The multiprocessors of a GeForce GTX TITAN X times the threads each holds: TensorFlow 1.1's fill ran so
+ * many. */
+enum { TITAN_X_THREADS = 24 * 2048 };
+
+void hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point) {
+    const hd_experiment *e = setup->experiment;
+    point->initial = (hd_initial){.kernel = {e->fill == HD_FILL_TF_GPU_2017 ? TITAN_X_THREADS : 0,
+                                             hd_experiment_race(e, iteration)},
+                                  .seed = e->seed,
+                                  .iteration = iteration};
+    point->initial_weights = NULL;
+    if (!setup->disguised) return;
+    hd_initial_weights(&point->initial, e->layers, e->dims, setup->plain);
+    hd_symmetry_put_on(&setup->symmetry, e->dims, setup->plain, setup->weights);
+    point->initial_weights = setup->weights;
+}
+
+const double *hd_setup_trained(hd_setup *setup, const double *weights) {
+    if (!setup->disguised) return weights;
+    hd_symmetry_take_off(&setup->symmetry, setup->experiment->dims, weights, setup->undisguised);
+    return setup->undisguised;
+}

@@ -1,0 +1,37 @@
+/* From an experiment to the problem that the engines solve: data, visiting scheme, initial weights. */
+#ifndef HD_EXPERIMENT_PROBLEM_H
+#define HD_EXPERIMENT_PROBLEM_H
+
+#include "experiment/dataset.h"
+#include "experiment/experiment.h"
+#include "experiment/permutation.h"
+
+/* Loads or makes the experiment's data set; end with hd_dataset_free. Errors as hd_dataset_load_idx's and
+ * hd_dataset_blobs's. */
+hd_status hd_problem_data(const hd_experiment *experiment, hd_dataset *dataset, hd_error *error);
+
+/* A problem with what it needs, in the order of the experiment or in a disguise. */
+typedef struct hd_setup {
+    const hd_experiment *experiment;
+    hd_problem problem;
+    uint32_t *scheme;
+    hd_symmetry symmetry;   /* zeroed: none */
+    uint8_t *disguised;     /* pixels, or NULL: the data set's own */
+    float *weights, *plain; /* initial ones, disguised and not; without a disguise none */
+    double *undisguised;
+} hd_setup;
+
+/* Makes the problem of an experiment on its data set; both must outlive it. disguise 0: as it stands, else
+ * the seed of a symmetry. HD_UNAVAILABLE: no memory. End with hd_setup_free (a zeroed one is allowed). */
+hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
+                          uint32_t disguise, hd_error *error);
+void hd_setup_free(hd_setup *setup);
+
+/* Where a hyper-iteration starts, into *point: what its initial weights are drawn from, or in a disguise the
+ * weights themselves, valid until the next call. */
+void hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point);
+
+/* Trained weights in the experiment's own order; valid until the next call. */
+const double *hd_setup_trained(hd_setup *setup, const double *weights);
+
+#endif

@@ -1,0 +1,90 @@
+/* The settings of an experiment as text: each known key with its value and where it was said, in the file or
+ * by --set.
+ *
+ * Reading finds what is wrong with the text (syntax, unknown or repeated names); the functions that give a
+ * value as a number, a list or a choice find what is wrong with the value. All errors are HD_INVALID with
+ * file, line, key, cause, and what is allowed. */
+#ifndef HD_EXPERIMENT_SETTINGS_H
+#define HD_EXPERIMENT_SETTINGS_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum hd_key {
+    HD_KEY_NAME,
+    HD_KEY_SEED,
+    HD_KEY_HYPER_ITERATIONS,
+    HD_KEY_SOURCE,
+    HD_KEY_PARTITIONS,
+    HD_KEY_EXAMPLES,
+    HD_KEY_INPUTS,
+    HD_KEY_CLASSES,
+    HD_KEY_HIDDEN,
+    HD_KEY_FILL,
+    HD_KEY_FILL_RACE,
+    HD_KEY_OPTIMIZER,
+    HD_KEY_STEPS,
+    HD_KEY_BATCH,
+    HD_KEY_EPOCHS,
+    HD_KEY_RHO_L1,
+    HD_KEY_RHO_L2,
+    HD_KEY_ETA,
+    HD_KEY_MU,
+    HD_KEY_METHOD,
+    HD_KEY_RATE,
+    HD_KEY_CONSTRAINT,
+    HD_KEY_POWF,
+    HD_KEY_ARITHMETIC,
+    HD_KEY_TF32,
+    HD_KEYS
+} hd_key;
+
+enum { HD_SECTIONS = 7, HD_SETTING_TEXT = 1024 };
+
+typedef struct hd_setting {
+    bool given;
+    bool overridden; /* by --set */
+    size_t line;     /* where the file gives it */
+    char text[HD_SETTING_TEXT];
+} hd_setting;
+
+typedef struct hd_settings {
+    const char *path; /* not owned */
+    hd_setting of[HD_KEYS];
+    size_t section_line[HD_SECTIONS]; /* 0: no such section in the file */
+} hd_settings;
+
+/* Reads the INI file at path into *out, which needs no freeing; path must outlive it. */
+hd_status hd_settings_read(const char *path, hd_settings *out, hd_error *error);
+
+/* Replaces one setting by an assignment "section.key=value". */
+hd_status hd_settings_override(hd_settings *settings, const char *assignment, hd_error *error);
+
+/* Writes "FILE:LINE: [section] key = value: " and the formatted cause into *error; returns HD_INVALID. */
+hd_status hd_settings_fail(const hd_settings *settings, hd_key key, hd_error *error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* HD_INVALID unless the key was given. */
+hd_status hd_settings_require(const hd_settings *settings, hd_key key, hd_error *error);
+
+/* The functions below take a setting that must have been given; *out is undefined if they fail. */
+
+/* A list of least to most whole numbers, each from min to max, separated by commas, into out[most]. */
+hd_status hd_settings_wholes(const hd_settings *settings, hd_key key, size_t min, size_t max, size_t least,
+                             size_t most, size_t *out, size_t *count, hd_error *error);
+
+/* One whole number from min to max. */
+hd_status hd_settings_whole(const hd_settings *settings, hd_key key, size_t min, size_t max, size_t *out,
+                            hd_error *error);
+
+/* A list of least to most finite decimal numbers, separated by commas, into out[most]. */
+hd_status hd_settings_numbers(const hd_settings *settings, hd_key key, size_t least, size_t most, double *out,
+                              size_t *count, hd_error *error);
+
+/* The number of the value in words, NULL-terminated; fallback for a setting that was not given. */
+hd_status hd_settings_choice(const hd_settings *settings, hd_key key, const char *const *words,
+                             size_t fallback, size_t *out, hd_error *error);
+
+#endif

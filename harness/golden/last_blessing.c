@@ -1,0 +1,113 @@
+#include "golden/last_blessing.h"
+
+#include "base/list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+hd_status hd_pedigrees_add(hd_pedigrees *pedigrees, const char *experiment, hd_error *error) {
+    for (size_t i = 0; i < pedigrees->count; i++)
+        if (!strcmp(pedigrees->list[i].experiment, experiment)) return HD_OK;
+    hd_pedigree *list = hd_list_room(pedigrees->list, pedigrees->count, sizeof *list);
+    if (!list) return hd_fail(error, HD_UNAVAILABLE, "no memory for the goldens' blessings");
+    pedigrees->list = list;
+    hd_pedigree *pedigree = &list[pedigrees->count++];
+    *pedigree = (hd_pedigree){.date = ""};
+    snprintf(pedigree->experiment, sizeof pedigree->experiment, "%s", experiment);
+    return HD_OK;
+}
+
+static void copy(const json_t *from, const char *key, char *text, size_t size) {
+    const char *value = json_string_value(json_object_get(from, key));
+    snprintf(text, size, "%s", value ? value : "");
+}
+
+static const char no_log[] = "no log of blessings";
+
+hd_status hd_pedigrees_take(hd_pedigrees *pedigrees, const json_t *list, hd_error *error) {
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *json = json_array_get(list, i);
+        const size_t before = pedigrees->count;
+        char text[HD_LABEL];
+        copy(json, "experiment", text, sizeof text);
+        hd_status status = hd_pedigrees_add(pedigrees, text, error);
+        if (status != HD_OK) return status;
+        if (pedigrees->count == before) continue;
+        hd_pedigree *pedigree = &pedigrees->list[before];
+        copy(json, "date", pedigree->date, sizeof pedigree->date);
+        copy(json, "reason", pedigree->reason, sizeof pedigree->reason);
+        copy(json, "commit", pedigree->commit, sizeof pedigree->commit);
+        copy(json, "unplaced", pedigree->unplaced, sizeof pedigree->unplaced);
+        copy(json, "log", text, sizeof text);
+        pedigrees->logged |= strcmp(text, no_log) != 0;
+    }
+    return HD_OK;
+}
+
+static hd_status find(const hd_ledger *ledger, const char *root, hd_pedigree *pedigree, hd_error *error) {
+    const char *experiment = pedigree->experiment;
+    char folder[PATH_MAX];
+    hd_goldens goldens = {0};
+    hd_lineage lineage = {NULL, NULL};
+    hd_status status = hd_goldens_folder(root, experiment, folder, error);
+    if (status == HD_OK) status = hd_goldens_load(folder, &goldens, error);
+    if (status == HD_OK && goldens.count == 0)
+        status = hd_fail(error, HD_INVALID, "%s: no goldens are there", folder);
+    if (status == HD_OK) status = hd_ledger_lineage(ledger, experiment, &goldens, &lineage, error);
+    if (status == HD_OK) {
+        const hd_golden *first = &goldens.steps[0];
+        snprintf(pedigree->date, sizeof pedigree->date, "%s", first->blessed.date);
+        snprintf(pedigree->reason, sizeof pedigree->reason, "%s", first->blessed.reason);
+        snprintf(pedigree->commit, sizeof pedigree->commit, "%s", first->blessed.commit);
+        if (lineage.unplaced)
+            snprintf(pedigree->unplaced, sizeof pedigree->unplaced, "%s", lineage.unplaced->date);
+    }
+    hd_goldens_free(&goldens);
+    return status;
+}
+
+void hd_pedigrees_find(hd_pedigrees *pedigrees, const char *root,
+                       void (*failed)(void *context, const hd_error *error), void *context) {
+    hd_ledger ledger;
+    hd_error error;
+    hd_status status = hd_ledger_read(root, &ledger, &error);
+    if (status != HD_OK) failed(context, &error);
+    for (size_t i = 0; status == HD_OK && i < pedigrees->count; i++) {
+        if (find(&ledger, root, &pedigrees->list[i], &error) == HD_OK) continue;
+        hd_ledger_close(&ledger); /* goldens may have come into place since: both are read again */
+        status = hd_ledger_read(root, &ledger, &error);
+        if (status != HD_OK || find(&ledger, root, &pedigrees->list[i], &error) != HD_OK)
+            failed(context, &error);
+    }
+    pedigrees->logged = ledger.count > 0;
+    hd_ledger_close(&ledger);
+}
+
+void hd_pedigrees_free(hd_pedigrees *pedigrees) {
+    free(pedigrees->list);
+    *pedigrees = (hd_pedigrees){.count = 0};
+}
+
+void hd_pedigrees_print(FILE *to, const hd_pedigrees *pedigrees) {
+    for (size_t i = 0; i < pedigrees->count; i++) {
+        const hd_pedigree *p = &pedigrees->list[i];
+        if (!p->date[0]) continue;
+        fprintf(to, "golden: %s: blessed %s at %s: %s", p->experiment, p->date, p->commit, p->reason);
+        if (!pedigrees->logged) fprintf(to, " (%s)", no_log);
+        if (p->unplaced[0]) fprintf(to, " (a later blessing, %s, is not in place)", p->unplaced);
+        fputc('\n', to);
+    }
+}
+
+json_t *hd_pedigrees_json(const hd_pedigrees *pedigrees) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < pedigrees->count; i++) {
+        const hd_pedigree *p = &pedigrees->list[i];
+        if (!p->date[0]) continue;
+        json_t *json = json_pack("{ssssssssss}", "experiment", p->experiment, "date", p->date, "reason",
+                                 p->reason, "commit", p->commit, "log", pedigrees->logged ? "kept" : no_log);
+        if (p->unplaced[0]) json_object_set_new(json, "unplaced", json_string(p->unplaced));
+        json_array_append_new(list, json);
+    }
+    return list;
+}

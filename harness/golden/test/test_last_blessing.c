@@ -1,0 +1,129 @@
+/* When and why goldens were blessed, also where they are blessed meanwhile. */
+#include "golden/last_blessing.h"
+
+#include "test/golden_sample.h"
+#include "base/temporary_folder.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void make_root(void) {
+    folder_make();
+    cr_assert_eq(mkdir(sample_path("golden"), 0777), 0);
+}
+
+TestSuite(pedigree, .init = make_root, .fini = folder_remove);
+
+static hd_error error;
+static const hd_goldens none = {0};
+
+#define FIRST  "2026-11-23T22:53:12Z"
+#define SECOND "2026-11-24T06:30:02Z"
+
+/* Goldens of a blessing in a folder of their own, and in the log. */
+static hd_goldens bless(const char *where, const hd_goldens *was, size_t count, const char *date,
+                        double eta) {
+    hd_goldens made = sample_goldens(count, date, eta), loaded;
+    hd_ledger ledger;
+    cr_assert_eq(mkdir(sample_path(where), 0777), 0);
+    cr_assert_eq(hd_goldens_save(&made, sample_path(where), &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_goldens_load(sample_path(where), &loaded, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_ledger_open(folder, &ledger, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_ledger_append(&ledger, was, &loaded, &error), HD_OK, "%s", error.message);
+    hd_ledger_close(&ledger);
+    hd_goldens_free(&made);
+    return loaded;
+}
+
+/* Called, once, just before a file is looked for whose path ends so. */
+static void (*meanwhile)(void);
+static const char *before = "";
+
+/* The program's access is this one. */
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
+int access(const char *path, int mode) {
+    size_t length = strlen(path), end = strlen(before);
+    if (meanwhile && length >= end && !strcmp(path + length - end, before)) {
+        void (*act)(void) = meanwhile;
+        meanwhile = NULL;
+        act();
+    }
+    return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
+}
+
+static hd_goldens first;
+
+static void bless_again(void) {
+    char *in_place = folder_path("golden/small");
+    hd_goldens second = bless("second", &first, 1, SECOND, 2);
+    cr_assert_eq(rename(in_place, sample_path("before")), 0);
+    cr_assert_eq(rename(sample_path("second"), in_place), 0);
+    hd_goldens_free(&second);
+    free(in_place);
+}
+
+static size_t failures;
+
+static void note(void *context, const hd_error *why) {
+    cr_expect_null(context);
+    error = *why;
+    failures++;
+}
+
+static hd_pedigrees find(void) {
+    hd_pedigrees pedigrees = {0};
+    cr_assert_eq(hd_pedigrees_add(&pedigrees, "small", &error), HD_OK);
+    failures = 0;
+    hd_pedigrees_find(&pedigrees, folder, note, NULL);
+    return pedigrees;
+}
+
+Test(pedigree, is_the_last_blessing_in_place) {
+    first = bless("golden/small", &none, 2, FIRST, 1);
+    hd_pedigrees pedigrees = find();
+    cr_expect_eq(failures, 0, "%s", error.message);
+    cr_expect(pedigrees.logged);
+    cr_expect_str_eq(pedigrees.list[0].date, FIRST);
+    cr_expect_str_eq(pedigrees.list[0].unplaced, "");
+    hd_pedigrees_free(&pedigrees);
+    hd_goldens second = bless("second", &first, 1, SECOND, 2);
+    pedigrees = find();
+    cr_expect_str_eq(pedigrees.list[0].date, FIRST);
+    cr_expect_str_eq(pedigrees.list[0].unplaced, SECOND);
+    hd_pedigrees_free(&pedigrees);
+    hd_goldens_free(&second);
+    hd_goldens_free(&first);
+}
+
+Test(pedigree, is_one_blessing_or_the_other_where_one_comes_between) {
+    static const char *const moments[] = {"golden/CHANGES", "small/step-0.json", "small/step-1.json",
+                                          "small/step-2.json"};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        first = bless("golden/small", &none, 2, FIRST, 1);
+        before = moments[i];
+        meanwhile = bless_again;
+        hd_pedigrees pedigrees = find();
+        cr_expect_null(meanwhile, "%s is looked for", moments[i]);
+        cr_expect_eq(failures, 0, "%s: %s", moments[i], error.message);
+        cr_expect_str_eq(pedigrees.list[0].date, SECOND, "%s", moments[i]);
+        cr_expect_str_eq(pedigrees.list[0].unplaced, "");
+        hd_pedigrees_free(&pedigrees);
+        hd_goldens_free(&first);
+        hd_scratch_remove(sample_path("golden"));
+        hd_scratch_remove(sample_path("before"));
+        cr_assert_eq(mkdir(sample_path("golden"), 0777), 0);
+    }
+}
+
+Test(pedigree, is_not_found_of_goldens_without_a_blessing) {
+    first = bless("golden/small", &none, 2, FIRST, 1);
+    cr_assert_eq(remove(sample_path("golden/small/step-1.json")), 0);
+    hd_pedigrees pedigrees = find();
+    cr_expect_eq(failures, 1);
+    cr_expect_not_null(strstr(error.message, "came into place without one"), "%s", error.message);
+    cr_expect_str_eq(pedigrees.list[0].date, "");
+    hd_pedigrees_free(&pedigrees);
+    hd_goldens_free(&first);
+}

@@ -1,0 +1,166 @@
+#include "history/checksum.h"
+
+#include "base/sha256.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- values --- */
+
+static void add_text(hd_digest *digest, const char *text) {
+    hd_digest_add(digest, "t", 1);
+    hd_digest_add(digest, text, strlen(text) + 1);
+}
+
+static void add_whole(hd_digest *digest, int64_t value) {
+    char text[32];
+    hd_digest_add(digest, text, (size_t)snprintf(text, sizeof text, "i%lld;", (long long)value));
+}
+
+static void add_number(hd_digest *digest, double value) {
+    uint64_t bits;
+    unsigned char bytes[1 + sizeof bits] = {'r'};
+    if (!isfinite(value)) {
+        add_text(digest, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+        return;
+    }
+    memcpy(&bits, &value, sizeof bits);
+    for (size_t i = 0; i < sizeof bits; i++) bytes[1 + i] = (unsigned char)(bits >> 8 * i);
+    hd_digest_add(digest, bytes, sizeof bytes);
+}
+
+/* Adds all columns of all rows that are left. */
+static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_digest *digest) {
+    while (hd_sql_row(sql, query))
+        for (int c = 0; c < sqlite3_column_count(query); c++) switch (sqlite3_column_type(query, c)) {
+            case SQLITE_INTEGER:
+                add_whole(digest, sqlite3_column_int64(query, c));
+                break;
+            case SQLITE_FLOAT:
+                add_number(digest, sqlite3_column_double(query, c));
+                break;
+            case SQLITE_TEXT:
+                add_text(digest, hd_sql_text(query, c));
+            }
+}
+
+/* Seals what queries give, one after another, each for ?1 = id. */
+static void seal_rows(hd_sql *sql, const char *const *queries, size_t count, int64_t id,
+                      char hex[HD_DIGEST]) {
+    hd_digest digest = hd_digest_begin();
+    hex[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        sqlite3_stmt *query = hd_sql_prepare(sql, queries[i]);
+        hd_sql_bind(sql, query, "i", id);
+        add_rows(sql, query, &digest);
+        sqlite3_finalize(query);
+    }
+    hd_status status = hd_digest_end(&digest, hex, sql->status == HD_OK ? sql->error : NULL);
+    if (sql->status == HD_OK) sql->status = status;
+}
+
+/* --- verdicts --- */
+
+hd_status hd_seal_verdict(const hd_verdict *verdict, char hex[HD_DIGEST], hd_error *error) {
+    hd_digest digest = hd_digest_begin();
+    const hd_judgement *worst = hd_verdict_worst(verdict);
+    add_text(&digest, verdict->against);
+    add_whole(&digest, hd_verdict_passes(verdict));
+    add_whole(&digest, (int64_t)verdict->count);
+    add_whole(&digest, (int64_t)verdict->failures);
+    add_whole(&digest, (int64_t)verdict->known);
+    if (worst) add_text(&digest, worst->name);
+    add_number(&digest, worst ? worst->budget_used : NAN);
+    for (size_t i = 0; i < verdict->count; i++) {
+        const hd_judgement *j = &verdict->judgements[i];
+        add_text(&digest, j->name);
+        add_text(&digest, hd_measure_name(j->measure));
+        add_number(&digest, j->expected + 0.0); /* -0 is kept as 0 */
+        add_number(&digest, j->tolerance + 0.0);
+        add_text(&digest, j->element);
+        add_number(&digest, j->value);
+        add_number(&digest, j->budget_used);
+        add_text(&digest, hd_outcome_name(j->outcome));
+        add_text(&digest, j->note);
+    }
+    return hd_digest_end(&digest, hex, error);
+}
+
+void hd_seal_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_DIGEST]) {
+    static const char *const queries[] = {
+        "SELECT against, passes, figures, failures, known, quantity.name, worst_budget FROM verdict"
+        " LEFT JOIN quantity ON quantity.id = worst WHERE verdict.id = ?1",
+        "SELECT name, measure, expected, tolerance, element, value, budget_used, outcome, note FROM judgement"
+        " JOIN standard ON standard.id = standard JOIN quantity ON quantity.id = quantity"
+        " WHERE verdict = ?1 ORDER BY place"};
+    seal_rows(sql, queries, sizeof queries / sizeof *queries, id, hex);
+}
+
+/* --- runs --- */
+
+#define SERIES                                                                                               \
+    " experiment, experiment_sha256, data_sha256, mode, device, machine, threads, step" /* what a record is  \
+                                                                                           known by */
+#define OF_RECORDS " FROM record JOIN series ON series.id = record.series"
+
+void hd_seal_run(hd_sql *sql, int64_t run, char hex[HD_DIGEST]) {
+    static const char *const queries[] = {
+        "SELECT uid, moment, started, kept, clock_back, host, version, commit_id, arguments, status, passed, "
+        "failed,"
+        " known, skipped, matrix, shard, shards, terms FROM run WHERE id = ?1",
+        "SELECT" SERIES ", result.sha256, provenance.sha256, state_bytes" OF_RECORDS
+        " JOIN result ON result.id = result JOIN provenance ON provenance.id = provenance"
+        " WHERE run = ?1 ORDER BY" SERIES,
+        "SELECT" SERIES
+        ", repetition, seconds, data, training, differentiate, validation, operations, launches,"
+        " sgemm_rate, peak_bytes, device_bytes, device_data_bytes" OF_RECORDS
+        " JOIN timing ON timing.record = record.id WHERE run = ?1 ORDER BY" SERIES ", repetition",
+        "SELECT" SERIES ", verdict.sha256" OF_RECORDS
+        " JOIN record_verdict ON record_verdict.record = record.id"
+        " JOIN verdict ON verdict.id = verdict WHERE run = ?1 ORDER BY" SERIES ", verdict.sha256",
+        "SELECT what, why FROM skip WHERE run = ?1 ORDER BY what, why",
+        "SELECT message FROM failure WHERE run = ?1 ORDER BY message"};
+    seal_rows(sql, queries, sizeof queries / sizeof *queries, run, hex);
+}
+
+/* --- all of a file --- */
+
+static void expect_seal(hd_sql *sql, const char *what, sqlite3_stmt *row, const char *found) {
+    if (sql->status != HD_OK || !strcmp(hd_sql_text(row, 1), found)) return;
+    sql->status = hd_fail(sql->error, HD_INVALID, "%s: %s %lld is not what it was sealed as",
+                          sql->history->path, what, (long long)sqlite3_column_int64(row, 0));
+}
+
+/* Texts are hashed as they are. */
+static void verify_texts(hd_sql *sql, const char *what, const char *rows) {
+    sqlite3_stmt *row = hd_sql_prepare(sql, rows);
+    while (hd_sql_row(sql, row)) {
+        char found[HD_DIGEST];
+        const char *text = hd_sql_text(row, 2);
+        sql->status = hd_digest_block(text, strlen(text), found, sql->error);
+        expect_seal(sql, what, row, found);
+    }
+    sqlite3_finalize(row);
+}
+
+static void verify_rows(hd_sql *sql, const char *what, const char *rows,
+                        void (*seal)(hd_sql *sql, int64_t id, char hex[HD_DIGEST])) {
+    sqlite3_stmt *row = hd_sql_prepare(sql, rows);
+    while (hd_sql_row(sql, row)) {
+        char found[HD_DIGEST];
+        seal(sql, sqlite3_column_int64(row, 0), found);
+        expect_seal(sql, what, row, found);
+    }
+    sqlite3_finalize(row);
+}
+
+hd_status hd_history_verify(const hd_history *history, hd_error *error) {
+    hd_sql sql = {.history = history, .doing = "was verified", .error = error};
+    sql.status = hd_history_inspect(history, error);
+    verify_texts(&sql, "result", "SELECT id, sha256, json FROM result");
+    verify_texts(&sql, "provenance", "SELECT id, sha256, json FROM provenance");
+    verify_rows(&sql, "verdict", "SELECT id, sha256 FROM verdict", hd_seal_kept_verdict);
+    verify_rows(&sql, "run", "SELECT id, sha256 FROM run", hd_seal_run);
+    return sql.status;
+}

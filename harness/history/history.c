@@ -1,0 +1,222 @@
+#include "history/history.h"
+
+#include "history/schema.h"
+#include "base/process.h"
+#include "history/sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- what went wrong --- */
+
+static hd_status corrupt(const hd_history *history, hd_error *error, const char *doing, const char *cause) {
+    return hd_fail(
+        error, HD_INVALID,
+        "%s: %s: the file is corrupt (%s); what can be read of it is saved by: hyperdrift history recover "
+        "%s --out NEW",
+        history->path, doing, cause, history->path);
+}
+
+hd_status hd_history_fail(const hd_history *history, hd_error *error, const char *doing) {
+    sqlite3 *database = history->database;
+    int code = sqlite3_errcode(database), number = sqlite3_system_errno(database);
+    const char *path = history->path, *why = number ? strerror(number) : sqlite3_errmsg(database);
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: locked by another process for more than %d seconds",
+                       path, doing, HD_HISTORY_PATIENCE);
+    case SQLITE_CORRUPT:
+        return corrupt(history, error, doing, sqlite3_errmsg(database));
+    case SQLITE_NOTADB:
+        return hd_fail(error, HD_INVALID, "%s: %s: is no SQLite file, or its header is gone", path, doing);
+    case SQLITE_INTERRUPT:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: interrupted", path, doing);
+    case SQLITE_FULL:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the disk is full", path, doing);
+    case SQLITE_READONLY:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the file or its folder is read-only", path, doing);
+    case SQLITE_CANTOPEN: /* what cannot be made SQLite then tries to open, and keeps that cause alone */
+        return hd_fail(
+            error, HD_UNAVAILABLE, "%s: %s: the file or its journal cannot be opened: %s", path, doing,
+            number == ENOENT ? "it is not there, and cannot be made (no room for another file?)" : why);
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_NOLFS:
+    case SQLITE_PROTOCOL: /* locks do not work there */
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: %s (%s)", path, doing, why, sqlite3_errstr(code));
+    default:
+        return hd_fail(error, HD_INVALID, "%s: %s: %s", path, doing, sqlite3_errmsg(database));
+    }
+}
+
+/* --- opening --- */
+
+/* What a file says of itself. */
+static int64_t version_of(hd_sql *sql) {
+    return hd_sql_whole(sql, "PRAGMA user_version");
+}
+
+/* Whether the file is a history of a schema that is known, or an empty one. */
+static void recognise(hd_sql *sql) {
+    int64_t application = hd_sql_whole(sql, "PRAGMA application_id"), version = version_of(sql);
+    bool empty = !hd_sql_whole(sql, "SELECT count(*) FROM sqlite_schema") && !application && !version;
+    if (sql->status != HD_OK || empty) return;
+    const char *path = sql->history->path;
+    if (application != HD_HISTORY_APPLICATION)
+        sql->status =
+            hd_fail(sql->error, HD_INVALID, "%s: is another program's SQLite file, not a history", path);
+    else if (version > HD_HISTORY_NEWEST)
+        sql->status =
+            hd_fail(sql->error, HD_INVALID,
+                    "%s: is a history of schema %lld, and this program knows schemas up to %d: use a newer "
+                    "one; the file was left as it is",
+                    path, (long long)version, HD_HISTORY_NEWEST);
+    else if (version < 1)
+        sql->status = hd_fail(sql->error, HD_INVALID, "%s: says of itself that it has schema %lld", path,
+                              (long long)version);
+}
+
+/* Takes the steps that are missing. */
+static void migrate(hd_sql *sql) {
+    char version[64];
+    for (int64_t v = version_of(sql); sql->status == HD_OK && v < HD_HISTORY_NEWEST; v++)
+        hd_sql_run(sql, hd_history_schema[v]);
+    snprintf(version, sizeof version, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             HD_HISTORY_APPLICATION, HD_HISTORY_NEWEST);
+    hd_sql_run(sql, version);
+}
+
+/* The transaction writes even where nothing is missing: only so it shows whether the journal can be made.
+ * Rolled back, it leaves the file untouched. */
+static void prepare_writing(hd_sql *sql) {
+    hd_sql_run(sql, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON");
+    hd_sql_begin(sql);
+    recognise(sql); /* again: another may have been faster */
+    bool old = version_of(sql) < HD_HISTORY_NEWEST;
+    migrate(sql);
+    if (old || sql->status != HD_OK)
+        hd_sql_end(sql);
+    else
+        hd_sql_run(sql, "ROLLBACK");
+}
+
+/* Puts a copy in memory, of the newest schema, in the database's place. */
+static void migrate_copy(hd_history *history, hd_sql *sql) {
+    hd_history copy = {.path = history->path};
+    sqlite3_open(":memory:", &copy.database);
+    sqlite3_backup *backup = sqlite3_backup_init(copy.database, "main", history->database, "main");
+    bool copied = backup && sqlite3_backup_step(backup, -1) == SQLITE_DONE;
+    if (sqlite3_backup_finish(backup) != SQLITE_OK || !copied)
+        sql->status = hd_history_fail(&copy, sql->error, sql->doing);
+    hd_history_close(history);
+    *history = copy;
+    migrate(sql);
+}
+
+static void prepare_reading(hd_history *history, hd_sql *sql) {
+    if (sql->status == HD_OK && version_of(sql) < HD_HISTORY_NEWEST) migrate_copy(history, sql);
+    hd_sql_run(sql, "PRAGMA query_only = ON");
+}
+
+/* Whether a file can be made there, as far as permissions tell. */
+static hd_status look_at_folder(const char *path, hd_error *error) {
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0) return HD_OK;
+    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be made: %s", path, strerror(errno));
+}
+
+static hd_status look_at(const char *path, hd_history_access access, hd_error *error) {
+    struct stat is;
+    if (!path[0]) return hd_fail(error, HD_INVALID, "the name of a history is empty");
+    bool there = stat(path, &is) == 0;
+    /* SQLite takes a file of one byte for an empty one, and would write over it */
+    if (there && S_ISREG(is.st_mode) && is.st_size == 1)
+        return hd_fail(error, HD_INVALID, "%s: is no SQLite file, but a single byte", path);
+    if (there && S_ISREG(is.st_mode)) return HD_OK;
+    if (there) return hd_fail(error, HD_INVALID, "%s: is no regular file, so no history", path);
+    if (access == HD_HISTORY_WRITE && errno == ENOENT) return look_at_folder(path, error);
+    return hd_fail(error, errno == ENOENT ? HD_INVALID : HD_UNAVAILABLE, "%s: %s", path, strerror(errno));
+}
+
+/* Signals are caught (process.h): one query may take seconds. */
+static int is_interrupted(void *context) {
+    (void)context;
+    return hd_process_interrupted();
+}
+
+hd_status hd_history_open(const char *path, hd_history_access access, hd_history *history, hd_error *error) {
+    *history = (hd_history){.path = path};
+    hd_sql sql = {.history = history, .doing = "cannot be opened as a history", .error = error};
+    hd_status status = look_at(path, access, error);
+    if (status != HD_OK) return status;
+    /* reading too may have to write: what a crash has left half done is undone */
+    int flags = SQLITE_OPEN_READWRITE | (access == HD_HISTORY_WRITE ? SQLITE_OPEN_CREATE : 0);
+    /* ":memory:" and what begins with "file:" would be no files of these names, and lost in the end */
+    char name[PATH_MAX + 2];
+    snprintf(name, sizeof name, "%s%s", path[0] == '/' ? "" : "./", path);
+    if (sqlite3_open_v2(name, &history->database, flags, NULL) != SQLITE_OK) {
+        sql.status = hd_history_fail(history, error, sql.doing);
+    } else {
+        sqlite3_extended_result_codes(history->database, 1);
+        sqlite3_busy_timeout(history->database, HD_HISTORY_PATIENCE * 1000);
+        sqlite3_progress_handler(history->database, 1000, is_interrupted, NULL);
+        if (access == HD_HISTORY_RECOVER) hd_sql_run(&sql, "PRAGMA writable_schema = ON"); /* is lenient */
+        hd_sql_run(&sql, "BEGIN"); /* as it is at one moment: another may be making it */
+        recognise(&sql);
+        hd_sql_end(&sql);
+        if (access == HD_HISTORY_WRITE || access == HD_HISTORY_CHANGE)
+            prepare_writing(&sql);
+        else
+            prepare_reading(history, &sql);
+    }
+    if (sql.status != HD_OK) hd_history_close(history);
+    return sql.status;
+}
+
+hd_status hd_history_scratch(const char *path, hd_history *history, hd_error *error) {
+    *history = (hd_history){.path = path};
+    hd_sql sql = {.history = history, .doing = "needs a temporary file", .error = error};
+    if (sqlite3_open("", &history->database) == SQLITE_OK)
+        migrate(&sql);
+    else
+        sql.status = hd_history_fail(history, error, sql.doing);
+    if (sql.status != HD_OK) hd_history_close(history);
+    return sql.status;
+}
+
+void hd_history_close(hd_history *history) {
+    sqlite3_close(history->database);
+    *history = (hd_history){0};
+}
+
+/* What an inspection finds. A page that cannot be had, for want of memory or by a fault of the disk, is no
+ * damage: the text ends with SQLite's code for it. */
+static hd_status judge(const hd_history *history, hd_error *error, const char *doing, const char *text) {
+    const char *line = strrchr(text, '\n'), *code = strstr(text, "error code="); /* line: after a heading */
+    int number = code ? atoi(code + strlen("error code=")) : SQLITE_CORRUPT;
+    if ((number & 0xff) == SQLITE_CORRUPT) return corrupt(history, error, doing, line ? line + 1 : text);
+    return hd_fail(error, HD_UNAVAILABLE, "%s: %s: %s", history->path, doing, sqlite3_errstr(number));
+}
+
+hd_status hd_history_inspect(const hd_history *history, hd_error *error) {
+    hd_sql sql = {.history = history, .doing = "was inspected", .error = error};
+    sqlite3_stmt *query = hd_sql_prepare(&sql, "PRAGMA integrity_check(1)");
+    if (hd_sql_row(&sql, query) && strcmp(hd_sql_text(query, 0), "ok") != 0)
+        sql.status = judge(history, error, sql.doing, hd_sql_text(query, 0));
+    sqlite3_finalize(query);
+    query = hd_sql_prepare(&sql, "PRAGMA foreign_key_check");
+    if (hd_sql_row(&sql, query)) sql.status = corrupt(history, error, sql.doing, "a reference leads nowhere");
+    sqlite3_finalize(query);
+    return sql.status;
+}

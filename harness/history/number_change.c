@@ -1,0 +1,381 @@
+#include "history/number_change.h"
+
+#include "base/list.h"
+#include "history/result_numbers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char records_sql[] = HD_PLACES_SQL
+    "SELECT rank, step, place, result, record.id "
+    "FROM record NOT INDEXED JOIN night USING (run) JOIN kind USING (series) ORDER BY rank, step, place";
+
+/* What a hyper-iteration of a series has now on a host. */
+typedef struct hd_standing {
+    const hd_series *series;
+    size_t host, step, since, last; /* nights: since when it has these numbers, and its newest one */
+    int64_t result, record;         /* on that one */
+} hd_standing;
+
+typedef struct hd_finder {
+    hd_sql *sql;
+    hd_numbers numbers;
+    hd_trend *trend;
+    hd_standing *standings; /* [standing_count], owned */
+    size_t standing_count;
+    size_t first;  /* of the standings: the first host's of the series and hyper-iteration at hand */
+    int64_t *left; /* [trend->shift_count], owned: the result that each shift left */
+} hd_finder;
+
+static size_t index_of(const hd_finder *finder, const hd_series *series) {
+    return (size_t)(series - finder->trend->series);
+}
+
+/* --- two results --- */
+
+static bool are_alike(hd_finder *finder, const hd_record *a, const hd_record *b) {
+    hd_shift shift;
+    hd_numbers_compare(&finder->numbers, a, 0, b, &shift);
+    return finder->sql->status == HD_OK && !shift.changed && !shift.weights;
+}
+
+/* Whether two results have the same numbers: their texts may differ in what is none. */
+static bool same_numbers(hd_finder *finder, int64_t a, int64_t b) {
+    hd_record one, other;
+    if (a == b) return true;
+    hd_numbers_read(&finder->numbers, a, &one);
+    hd_numbers_read(&finder->numbers, b, &other);
+    const bool same = finder->sql->status == HD_OK && are_alike(finder, &one, &other);
+    hd_record_free(&one);
+    hd_record_free(&other);
+    return same;
+}
+
+/* --- from night to night --- */
+
+/* The result read last: what one shift led to is what the next comes from. */
+typedef struct hd_held {
+    int64_t result; /* 0: none */
+    hd_record numbers;
+} hd_held;
+
+static void keep_shift(hd_finder *finder, const hd_shift *shift, int64_t left) {
+    hd_trend *trend = finder->trend;
+    hd_shift *shifts = hd_list_room(trend->shifts, trend->shift_count, sizeof *shifts);
+    if (shifts) trend->shifts = shifts;
+    int64_t *results = hd_list_room(finder->left, trend->shift_count, sizeof *results);
+    if (results) finder->left = results;
+    if (!shifts || !results) {
+        hd_sql_no_memory(finder->sql);
+        return;
+    }
+    shifts[trend->shift_count] = *shift;
+    results[trend->shift_count++] = left;
+}
+
+/* Whether a record has other numbers than before: then *shift is that, unless only what is no number changed.
+ */
+static bool turns(hd_finder *finder, const hd_standing *before, const hd_standing *now, hd_held *held,
+                  hd_shift *shift) {
+    if (before->result == now->result) return false;
+    *shift = (hd_shift){.series = index_of(finder, now->series),
+                        .step = now->step,
+                        .before = before->last,
+                        .since = now->since};
+    hd_record numbers;
+    if (held->result != before->result) {
+        hd_record_free(&held->numbers);
+        hd_numbers_read(&finder->numbers, before->result, &held->numbers);
+    }
+    hd_numbers_read(&finder->numbers, now->result, &numbers);
+    hd_numbers_compare(&finder->numbers, &numbers, now->record, &held->numbers, shift);
+    hd_record_free(&held->numbers);
+    *held = (hd_held){now->result, numbers};
+    return finder->sql->status == HD_OK && (shift->changed || shift->weights);
+}
+
+/* Whether another host came to these numbers since this one last ran. */
+static bool follows(hd_finder *finder, const hd_standing *own, const hd_standing *now) {
+    for (size_t i = finder->first; i < finder->standing_count; i++) {
+        const hd_standing *other = &finder->standings[i];
+        if (other->since > own->last && same_numbers(finder, other->result, now->result)) return true;
+    }
+    return false;
+}
+
+/* The host still has what a new one seemed to have left since it last ran: that was no shift. */
+static void withdraw(hd_finder *finder, const hd_standing *own) {
+    hd_trend *trend = finder->trend;
+    for (size_t k = finder->left ? trend->shift_count : 0; k-- > 0;) {
+        const hd_shift *shift = &trend->shifts[k];
+        if (&trend->series[shift->series] != own->series || shift->step != own->step) return;
+        const bool of_hosts = trend->nights[shift->before].first != trend->nights[shift->since].first;
+        if (!of_hosts || shift->since <= own->last || !same_numbers(finder, finder->left[k], own->result))
+            continue;
+        const size_t after = --trend->shift_count - k;
+        memmove(trend->shifts + k, trend->shifts + k + 1, after * sizeof *trend->shifts);
+        memmove(finder->left + k, finder->left + k + 1, after * sizeof *finder->left);
+    }
+}
+
+static void add_standing(hd_finder *finder, const hd_standing *standing) {
+    hd_standing *standings = hd_list_room(finder->standings, finder->standing_count, sizeof *standings);
+    if (!standings) {
+        hd_sql_no_memory(finder->sql);
+        return;
+    }
+    finder->standings = standings;
+    standings[finder->standing_count++] = *standing;
+}
+
+/* Begins anew where a series or hyper-iteration begins. */
+static void enter(hd_finder *finder, const hd_standing *now) {
+    const hd_standing *first = finder->standings + finder->first;
+    if (finder->first < finder->standing_count && (first->series != now->series || first->step != now->step))
+        finder->first = finder->standing_count;
+}
+
+/* The standing that a record's numbers are compared with: the host's own, else the one that ran last; NULL:
+ * there is none. */
+static hd_standing *standing_before(const hd_finder *finder, size_t host) {
+    hd_standing *newest = NULL;
+    for (size_t i = finder->first; i < finder->standing_count; i++) {
+        hd_standing *standing = &finder->standings[i];
+        if (standing->host == host) return standing;
+        if (!newest || standing->last > newest->last) newest = standing;
+    }
+    return newest;
+}
+
+/* A record, the standing it would have by itself, after those before it. */
+static void advance(hd_finder *finder, hd_standing now, hd_held *held) {
+    enter(finder, &now);
+    hd_shift shift;
+    hd_standing *before = standing_before(finder, now.host);
+    const bool own = before && before->host == now.host,
+               turned = before && turns(finder, before, &now, held, &shift);
+    if (turned && !(own && follows(finder, before, &now))) keep_shift(finder, &shift, before->result);
+    if (own && !turned) {
+        withdraw(finder, before);
+        now.since = before->since;
+    }
+    if (own)
+        *before = now;
+    else
+        add_standing(finder, &now);
+}
+
+static void follow(hd_finder *finder) {
+    sqlite3_stmt *row = hd_sql_prepare(finder->sql, records_sql);
+    hd_held held = {0};
+    while (hd_sql_row(finder->sql, row)) {
+        const size_t night = (size_t)sqlite3_column_int64(row, 2);
+        const hd_standing now = {
+            .series = &finder->trend->series[sqlite3_column_int64(row, 0)],
+            .host = finder->trend->nights[night].first,
+            .step = (size_t)sqlite3_column_int64(row, 1),
+            .since = night,
+            .last = night,
+            .result = sqlite3_column_int64(row, 3),
+            .record = sqlite3_column_int64(row, 4),
+        };
+        advance(finder, now, &held);
+    }
+    sqlite3_finalize(row);
+    hd_record_free(&held.numbers);
+}
+
+/* --- from machine to machine --- */
+
+/* The hosts of a series that have the same numbers; of all those here that should have the same. */
+typedef struct hd_member {
+    hd_standing standing; /* the newest host's, but since when any has them */
+    size_t hosts;
+    size_t alike; /* the first member with the same numbers */
+    bool stale;   /* another has left these numbers since it last ran */
+} hd_member;
+
+/* A label that names no arithmetic is of the device's usual one. */
+static bool is_exact(const hd_series *series) {
+    return !strcmp(series->device, "cpu") || !strcmp(series->device, "cuda");
+}
+
+static int by_computation(const hd_series *a, const hd_series *b) {
+    const int experiment = strcmp(a->experiment_sha256, b->experiment_sha256),
+              data = strcmp(a->data_sha256, b->data_sha256);
+    return experiment ? experiment : data ? data : (int)a->mode - (int)b->mode;
+}
+
+static int by_group(const void *x, const void *y) {
+    const hd_standing *a = x, *b = y;
+    const int computation = by_computation(a->series, b->series);
+    if (computation) return computation;
+    if (a->step != b->step) return a->step < b->step ? -1 : 1;
+    return (a->series > b->series) - (a->series < b->series);
+}
+
+static bool in_one_group(const hd_standing *a, const hd_standing *b) {
+    return a->step == b->step && by_computation(a->series, b->series) == 0;
+}
+
+/* The first member with the numbers of the last of them; equal results are known without being read. */
+static size_t first_alike(hd_finder *finder, const hd_member *members, size_t last) {
+    const int64_t result = members[last].standing.result;
+    for (size_t i = 0; i < last; i++)
+        if (members[i].standing.result == result) return members[i].alike;
+    size_t i = 0;
+    while (i < last && !(members[i].alike == i && same_numbers(finder, members[i].standing.result, result)))
+        i++;
+    return i;
+}
+
+static bool is_stale(hd_finder *finder, const hd_standing *standing) {
+    const hd_trend *trend = finder->trend;
+    for (size_t k = 0; k < trend->shift_count; k++) {
+        const hd_shift *shift = &trend->shifts[k];
+        const hd_standing shifted = {.series = &trend->series[shift->series], .step = shift->step};
+        if (shift->since > standing->last && in_one_group(&shifted, standing) &&
+            same_numbers(finder, finder->left[k], standing->result))
+            return true;
+    }
+    return false;
+}
+
+/* Puts a standing with those of its series that have the same numbers. */
+static void join(hd_member *members, size_t *count) {
+    const hd_member *now = &members[*count];
+    for (hd_member *member = members; member < now; member++) {
+        if (member->standing.series != now->standing.series || member->alike != now->alike ||
+            member->stale != now->stale)
+            continue;
+        const size_t since =
+            member->standing.since < now->standing.since ? member->standing.since : now->standing.since;
+        if (now->standing.last > member->standing.last) member->standing = now->standing;
+        member->standing.since = since;
+        member->hosts++;
+        return;
+    }
+    ++*count;
+}
+
+/* The member that the others are held to: its numbers are those of most hosts, and it has had them for
+ * longest; NULL: all are stale. */
+static const hd_member *find_standard(const hd_member *members, size_t count) {
+    const hd_member *best = NULL;
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t alike = 0;
+        for (size_t j = 0; j < count; j++)
+            if (!members[j].stale && members[j].alike == members[i].alike) alike += members[j].hosts;
+        if (members[i].stale || alike < most) continue;
+        if (alike == most && best && best->standing.since <= members[i].standing.since) continue;
+        best = &members[i];
+        most = alike;
+    }
+    return best;
+}
+
+/* Who has the standard's numbers: hosts of the member's own series, if any, else the standard. */
+static const hd_member *nearest(const hd_member *members, size_t count, const hd_member *member,
+                                const hd_member *standard) {
+    for (size_t i = 0; i < count; i++)
+        if (members[i].standing.series == member->standing.series && members[i].alike == standard->alike &&
+            !members[i].stale)
+            return &members[i];
+    return standard;
+}
+
+static void disagree(hd_finder *finder, const hd_standing *a, const hd_standing *b) {
+    hd_trend *trend = finder->trend;
+    hd_disagreement *all = hd_list_room(trend->disagreements, trend->disagreement_count, sizeof *all);
+    if (!all) {
+        hd_sql_no_memory(finder->sql);
+        return;
+    }
+    trend->disagreements = all;
+    hd_disagreement *one = &all[trend->disagreement_count++];
+    *one = (hd_disagreement){
+        .other = index_of(finder, b->series),
+        .last = a->last,
+        .shift = {.series = index_of(finder, a->series),
+                  .step = a->step,
+                  .before = b->last,
+                  .since = a->since > b->since ? a->since : b->since},
+    };
+    hd_record now, then;
+    hd_numbers_read(&finder->numbers, a->result, &now);
+    hd_numbers_read(&finder->numbers, b->result, &then);
+    hd_numbers_compare(&finder->numbers, &now, a->record, &then, &one->shift);
+    hd_record_free(&now);
+    hd_record_free(&then);
+}
+
+static void compare_group(hd_finder *finder, const hd_standing *standings, size_t count) {
+    hd_member *members = calloc(count, sizeof *members);
+    size_t member_count = 0;
+    if (!members) {
+        hd_sql_no_memory(finder->sql);
+        return;
+    }
+    for (size_t i = 0; i < count && finder->sql->status == HD_OK; i++) {
+        members[member_count] = (hd_member){.standing = standings[i], .hosts = 1};
+        members[member_count].alike = first_alike(finder, members, member_count);
+        members[member_count].stale = is_stale(finder, &standings[i]);
+        join(members, &member_count);
+    }
+    const hd_member *standard = find_standard(members, member_count);
+    for (size_t i = 0; standard && i < member_count; i++)
+        if (!members[i].stale && members[i].alike != standard->alike)
+            disagree(finder, &members[i].standing,
+                     &nearest(members, member_count, &members[i], standard)->standing);
+    free(members);
+}
+
+static void compare_machines(hd_finder *finder) {
+    hd_standing *standings = finder->standings;
+    size_t exact = 0;
+    for (size_t i = 0; i < finder->standing_count; i++)
+        if (is_exact(standings[i].series)) standings[exact++] = standings[i];
+    if (exact) qsort(standings, exact, sizeof *standings, by_group);
+    for (size_t first = 0, end; first < exact && finder->sql->status == HD_OK; first = end) {
+        bool same = true;
+        for (end = first + 1; end < exact && in_one_group(&standings[first], &standings[end]); end++)
+            same &= standings[end].result == standings[first].result;
+        if (!same) compare_group(finder, &standings[first], end - first);
+    }
+}
+
+/* --- both --- */
+
+static int by_number(size_t a, size_t b) {
+    return (a > b) - (a < b);
+}
+
+static int by_series(const hd_shift *a, const hd_shift *b) {
+    return a->series == b->series ? by_number(a->step, b->step) : by_number(a->series, b->series);
+}
+
+static int shifts_by_time(const void *x, const void *y) {
+    const hd_shift *a = x, *b = y;
+    return a->since == b->since ? by_series(a, b) : by_number(a->since, b->since);
+}
+
+static int disagreements_by_series(const void *x, const void *y) {
+    const hd_disagreement *a = x, *b = y;
+    if (a->shift.series != b->shift.series) return by_number(a->shift.series, b->shift.series);
+    if (a->other != b->other) return by_number(a->other, b->other);
+    return a->last == b->last ? by_number(a->shift.step, b->shift.step) : by_number(a->last, b->last);
+}
+
+void hd_shifts_find(hd_sql *sql, hd_trend *trend) {
+    hd_finder finder = {.sql = sql, .numbers = hd_numbers_open(sql), .trend = trend};
+    follow(&finder);
+    compare_machines(&finder);
+    if (trend->shift_count) qsort(trend->shifts, trend->shift_count, sizeof *trend->shifts, shifts_by_time);
+    if (trend->disagreement_count)
+        qsort(trend->disagreements, trend->disagreement_count, sizeof *trend->disagreements,
+              disagreements_by_series);
+    hd_numbers_close(&finder.numbers);
+    free(finder.standings);
+    free(finder.left);
+}

@@ -1,0 +1,265 @@
+#include "history/run_entry.h"
+
+#include "build_info.h"
+#include "base/sha256.h"
+#include "base/json.h"
+#include "base/list.h"
+#include "history/checksum.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Keeps in mind that something is missing. */
+static hd_status added(hd_entry *entry, hd_status status) {
+    entry->incomplete |= status != HD_OK;
+    return status;
+}
+
+static hd_status no_memory(hd_error *error) {
+    return hd_fail(error, HD_UNAVAILABLE, "no memory for a run's entry in the history");
+}
+
+/* A copy that is UTF-8 whatever came in: file names and messages that hold them need not be. */
+static char *text_copy(const char *text) {
+    char *copy = strdup(text);
+    json_t *valid = json_string(text);
+    for (char *c = copy; !valid && c && *c; c++)
+        if ((unsigned char)*c >= 0x80) *c = '?';
+    json_decref(valid);
+    return copy;
+}
+
+/* --- begin and end --- */
+
+static void name_run(char uid[HD_RUN_UID]) {
+    unsigned char bytes[HD_RUN_UID / 2];
+    uid[0] = '\0';
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return;
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(uid + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static char *arguments_json(int count, char *const *arguments) {
+    json_t *array = json_array();
+    for (int i = 0; i < count; i++) {
+        char *text = text_copy(arguments[i]);
+        json_array_append_new(array, text ? json_string(text) : NULL);
+        free(text);
+    }
+    char *json = json_array_size(array) == (size_t)count ? json_dumps(array, JSON_COMPACT) : NULL;
+    json_decref(array);
+    return json;
+}
+
+hd_entry *hd_entry_new(int count, char *const *arguments) {
+    hd_entry *entry = calloc(1, sizeof *entry);
+    if (!entry) return NULL;
+    name_run(entry->uid);
+    entry->started = time(NULL);
+    if (gethostname(entry->host, sizeof entry->host - 1) != 0)
+        snprintf(entry->host, sizeof entry->host, "unknown");
+    snprintf(entry->version, sizeof entry->version, "%s", HD_VERSION);
+    snprintf(entry->commit, sizeof entry->commit, "%s", HD_COMMIT);
+    entry->arguments = arguments_json(count, arguments);
+    if (entry->uid[0] && entry->arguments) return entry;
+    hd_entry_free(entry);
+    return NULL;
+}
+
+void hd_entry_free(hd_entry *entry) {
+    if (!entry) return;
+    for (size_t i = 0; i < entry->record_count; i++) {
+        free(entry->records[i].result);
+        free(entry->records[i].provenance);
+        free(entry->records[i].repetitions);
+    }
+    for (size_t i = 0; i < entry->verdict_count; i++) hd_verdict_free(&entry->verdicts[i].verdict);
+    for (size_t i = 0; i < entry->skip_count; i++) free(entry->skips[i][0]), free(entry->skips[i][1]);
+    for (size_t i = 0; i < entry->failure_count; i++) free(entry->failures[i]);
+    free(entry->records);
+    free(entry->verdicts);
+    free(entry->skips);
+    free(entry->failures);
+    free(entry->arguments);
+    free(entry->terms);
+    free(entry);
+}
+
+/* By such a name runs are told apart, and it is printed and exported: it must be there in full, and be text.
+ */
+static hd_status check_name(const char *what, const char *name, size_t size, hd_error *error) {
+    if (!hd_text_is_line(name))
+        return hd_fail(error, HD_INVALID, "%s: its name is not one line of UTF-8 text", what);
+    if (strlen(name) < size) return HD_OK;
+    return hd_fail(error, HD_INVALID, "%s %.80s...: a name of more than %zu bytes", what, name, size - 1);
+}
+
+hd_status hd_entry_check_machine(hd_error *error) {
+    const char *named = getenv("HYPERDRIFT_MACHINE");
+    return named ? check_name("HYPERDRIFT_MACHINE", named, HD_MACHINE, error) : HD_OK;
+}
+
+hd_status hd_entry_set_shard(hd_entry *entry, const char *matrix, size_t shard, size_t shards,
+                             hd_error *error) {
+    if (!entry) return HD_OK;
+    hd_status status = check_name("matrix", matrix, sizeof entry->matrix, error);
+    if (status != HD_OK) return status;
+    snprintf(entry->matrix, sizeof entry->matrix, "%s", matrix);
+    entry->shard = shard;
+    entry->shards = shards;
+    return HD_OK;
+}
+
+hd_status hd_entry_set_terms(hd_entry *entry, const json_t *terms, hd_error *error) {
+    if (!entry) return HD_OK;
+    free(entry->terms);
+    entry->terms = json_dumps(terms, JSON_COMPACT | JSON_SORT_KEYS);
+    return entry->terms ? HD_OK : no_memory(error);
+}
+
+void hd_entry_conclude(hd_entry *entry, hd_status status, size_t passed, size_t failed, size_t known,
+                       size_t skipped) {
+    if (!entry) return;
+    entry->status = status;
+    entry->passed = passed;
+    entry->failed = failed;
+    entry->known = known;
+    entry->skipped = skipped;
+}
+
+/* --- records --- */
+
+/* Dumps json in the one form, with its hash. */
+static hd_status put_text(const json_t *json, char **text, char sha256[HD_DIGEST], hd_error *error) {
+    *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    return *text ? hd_digest_block(*text, strlen(*text), sha256, error) : no_memory(error);
+}
+
+/* The record's JSON in two: what it gave, and where it came from. */
+static hd_status put_texts(hd_kept_record *kept, const hd_record *record, hd_error *error) {
+    json_t *json;
+    hd_status status = hd_record_json(record, &json, error);
+    if (status != HD_OK) return status;
+    status = put_text(json_object_get(json, "provenance"), &kept->provenance, kept->provenance_sha256, error);
+    json_object_del(json, "provenance");
+    json_object_del(json, "memory");
+    json_object_del(json, "time");
+    if (status == HD_OK) status = put_text(json, &kept->result, kept->result_sha256, error);
+    json_decref(json);
+    return status;
+}
+
+static const char *machine_of(const hd_record *record) {
+    const char *named = getenv("HYPERDRIFT_MACHINE");
+    if (named && named[0]) return named;
+    const char *gpu = json_string_value(json_object_get(record->provenance, "gpu"));
+    const char *cpu = json_string_value(json_object_get(record->provenance, "cpu"));
+    return gpu ? gpu : cpu ? cpu : "unknown";
+}
+
+static void put_series(hd_kept_record *kept, const hd_record *record) {
+    hd_verdict heading;
+    hd_verdict_head(&heading, record, "");
+    snprintf(kept->experiment, sizeof kept->experiment, "%s", record->experiment);
+    snprintf(kept->device, sizeof kept->device, "%s", heading.device);
+    snprintf(kept->machine, sizeof kept->machine, "%s", machine_of(record));
+    memcpy(kept->experiment_sha256, record->experiment_sha256, HD_DIGEST);
+    memcpy(kept->data_sha256, record->data_sha256, HD_DIGEST);
+    kept->mode = record->mode;
+    kept->step = record->step;
+    kept->state_bytes = record->state_bytes;
+    kept->threads = (size_t)json_integer_value(json_object_get(record->provenance, "threads"));
+}
+
+static bool same_series_and_step(const hd_kept_record *a, const hd_kept_record *b) {
+    return a->step == b->step && a->mode == b->mode && a->threads == b->threads &&
+           !strcmp(a->experiment, b->experiment) && !strcmp(a->experiment_sha256, b->experiment_sha256) &&
+           !strcmp(a->data_sha256, b->data_sha256) && !strcmp(a->device, b->device) &&
+           !strcmp(a->machine, b->machine);
+}
+
+static hd_status add_repetition(hd_kept_record *kept, const hd_record *record, hd_error *error) {
+    hd_repetition *repetitions = hd_list_room(kept->repetitions, kept->count, sizeof *repetitions);
+    if (!repetitions) return no_memory(error);
+    kept->repetitions = repetitions;
+    repetitions[kept->count++] = (hd_repetition){
+        .seconds = record->seconds,
+        .operations = record->operations,
+        .sgemm_rate = record->sgemm_rate,
+        .launches = record->launches,
+        .peak_bytes = record->peak_bytes,
+        .device_bytes = record->device_bytes,
+        .data_bytes = record->data_bytes,
+    };
+    return HD_OK;
+}
+
+/* A new element at the list's end, counted already so that hd_entry_free sees what it comes to own. */
+static hd_status new_record(hd_entry *entry, const hd_kept_record *heading, const hd_record *record,
+                            hd_error *error) {
+    hd_kept_record *records = hd_list_room(entry->records, entry->record_count, sizeof *records);
+    if (!records) return no_memory(error);
+    entry->records = records;
+    hd_kept_record *kept = &records[entry->record_count++];
+    *kept = *heading;
+    return put_texts(kept, record, error);
+}
+
+static hd_status add_record(hd_entry *entry, const hd_record *record, hd_error *error) {
+    hd_kept_record heading = {.count = 0};
+    hd_status status = HD_OK;
+    put_series(&heading, record);
+    entry->last = 0;
+    while (entry->last < entry->record_count && !same_series_and_step(&entry->records[entry->last], &heading))
+        entry->last++;
+    if (entry->last == entry->record_count) status = new_record(entry, &heading, record, error);
+    return status == HD_OK ? add_repetition(&entry->records[entry->last], record, error) : status;
+}
+
+hd_status hd_entry_add_record(hd_entry *entry, const hd_record *record, hd_error *error) {
+    return entry ? added(entry, add_record(entry, record, error)) : HD_OK;
+}
+
+/* --- what is said of them --- */
+
+static hd_status add_verdict(hd_entry *entry, const hd_verdict *verdict, hd_error *error) {
+    hd_kept_verdict *verdicts = hd_list_room(entry->verdicts, entry->verdict_count, sizeof *verdicts);
+    if (!verdicts) return no_memory(error);
+    entry->verdicts = verdicts;
+    hd_kept_verdict *kept = &verdicts[entry->verdict_count];
+    *kept = (hd_kept_verdict){.record = entry->last, .verdict = *verdict};
+    size_t size = verdict->count * sizeof *verdict->judgements;
+    kept->verdict.judgements = malloc(size ? size : 1);
+    if (!kept->verdict.judgements) return no_memory(error);
+    if (size) memcpy(kept->verdict.judgements, verdict->judgements, size);
+    entry->verdict_count++;
+    return hd_seal_verdict(verdict, kept->sha256, error);
+}
+
+hd_status hd_entry_add_verdict(hd_entry *entry, const hd_verdict *verdict, hd_error *error) {
+    return entry ? added(entry, add_verdict(entry, verdict, error)) : HD_OK;
+}
+
+hd_status hd_entry_add_skip(hd_entry *entry, const char *what, const char *why, hd_error *error) {
+    if (!entry) return HD_OK;
+    char *(*skips)[2] = hd_list_room(entry->skips, entry->skip_count, sizeof *skips);
+    if (!skips) return added(entry, no_memory(error));
+    entry->skips = skips;
+    char **skip = skips[entry->skip_count++];
+    skip[0] = text_copy(what);
+    skip[1] = text_copy(why);
+    return added(entry, skip[0] && skip[1] ? HD_OK : no_memory(error));
+}
+
+hd_status hd_entry_add_failure(hd_entry *entry, const char *message, hd_error *error) {
+    if (!entry) return HD_OK;
+    char **failures = hd_list_room(entry->failures, entry->failure_count, sizeof *failures);
+    if (!failures) return added(entry, no_memory(error));
+    entry->failures = failures;
+    char *copy = text_copy(message);
+    failures[entry->failure_count++] = copy;
+    return added(entry, copy ? HD_OK : no_memory(error));
+}

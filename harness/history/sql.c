@@ -1,0 +1,181 @@
+#include "history/sql.h"
+
+#include "base/process.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* Keeps the connection's complaint, if there was one. */
+static void expect(hd_sql *sql, int code) {
+    bool fine = code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE;
+    if (!fine && sql->status == HD_OK) sql->status = hd_history_fail(sql->history, sql->error, sql->doing);
+}
+
+void hd_sql_no_memory(hd_sql *sql) {
+    if (sql->status != HD_OK) return;
+    sql->status = hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: no memory", sql->history->path, sql->doing);
+}
+
+void hd_sql_run(hd_sql *sql, const char *statements) {
+    if (sql->status == HD_OK) expect(sql, sqlite3_exec(sql->history->database, statements, NULL, NULL, NULL));
+}
+
+void hd_sql_begin(hd_sql *sql) {
+    hd_sql_run(sql, "BEGIN IMMEDIATE");
+}
+
+hd_status hd_sql_end(hd_sql *sql) {
+    hd_sql_run(sql, "COMMIT");
+    /* after some failures (a full disk) SQLite has rolled back by itself */
+    if (!sqlite3_get_autocommit(sql->history->database))
+        sqlite3_exec(sql->history->database, "ROLLBACK", NULL, NULL, NULL);
+    return sql->status;
+}
+
+sqlite3_stmt *hd_sql_prepare(hd_sql *sql, const char *text) {
+    sqlite3_stmt *query = NULL;
+    if (sql->status == HD_OK) expect(sql, sqlite3_prepare_v2(sql->history->database, text, -1, &query, NULL));
+    return query;
+}
+
+/* What stands for a number that is not finite. */
+static const char *no_number(double value) {
+    return isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+static int bind_number(sqlite3_stmt *query, int place, double value) {
+    if (isfinite(value)) return sqlite3_bind_double(query, place, value);
+    return sqlite3_bind_text(query, place, no_number(value), -1, SQLITE_STATIC);
+}
+
+static void bind(hd_sql *sql, sqlite3_stmt *query, const char *types, va_list values) {
+    if (sql->status != HD_OK) return;
+    sqlite3_reset(query); /* its last failure, if any, has been told */
+    for (int place = 1; types[place - 1]; place++) switch (types[place - 1]) {
+        case 'i':
+            expect(sql, sqlite3_bind_int64(query, place, va_arg(values, int64_t)));
+            break;
+        case 'z':
+            expect(sql, sqlite3_bind_int64(query, place, (int64_t)va_arg(values, size_t)));
+            break;
+        case 'n':
+            expect(sql, bind_number(query, place, va_arg(values, double)));
+            break;
+        default:
+            expect(sql, sqlite3_bind_text(query, place, va_arg(values, const char *), -1, SQLITE_STATIC));
+        }
+}
+
+void hd_sql_bind(hd_sql *sql, sqlite3_stmt *query, const char *types, ...) {
+    va_list values;
+    va_start(values, types);
+    bind(sql, query, types, values);
+    va_end(values);
+}
+
+bool hd_sql_row(hd_sql *sql, sqlite3_stmt *query) {
+    if (sql->status == HD_OK && hd_process_interrupted())
+        sql->status =
+            hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: interrupted", sql->history->path, sql->doing);
+    if (sql->status != HD_OK) return false;
+    int code = sqlite3_step(query);
+    expect(sql, code);
+    if (code == SQLITE_ROW) return true;
+    sqlite3_reset(query);
+    return false;
+}
+
+void hd_sql_do(hd_sql *sql, sqlite3_stmt *query, const char *types, ...) {
+    va_list values;
+    va_start(values, types);
+    bind(sql, query, types, values);
+    va_end(values);
+    while (hd_sql_row(sql, query)) {
+    }
+}
+
+static int64_t first(hd_sql *sql, sqlite3_stmt *query) {
+    if (!hd_sql_row(sql, query)) return 0;
+    int64_t value = sqlite3_column_int64(query, 0);
+    sqlite3_reset(query);
+    return value;
+}
+
+int64_t hd_sql_first(hd_sql *sql, sqlite3_stmt *query, const char *types, ...) {
+    va_list values;
+    va_start(values, types);
+    bind(sql, query, types, values);
+    va_end(values);
+    return first(sql, query);
+}
+
+int64_t hd_sql_intern(hd_sql *sql, sqlite3_stmt *find, sqlite3_stmt *insert, const char *types, ...) {
+    va_list values, again;
+    va_start(values, types);
+    va_copy(again, values);
+    bind(sql, find, types, values);
+    int64_t id = first(sql, find);
+    if (!id) {
+        bind(sql, insert, types, again);
+        id = first(sql, insert);
+    }
+    va_end(again);
+    va_end(values);
+    return id;
+}
+
+int64_t hd_sql_whole(hd_sql *sql, const char *text) {
+    sqlite3_stmt *query = hd_sql_prepare(sql, text);
+    int64_t value = first(sql, query);
+    sqlite3_finalize(query);
+    return value;
+}
+
+double hd_sql_number(sqlite3_stmt *query, int column) {
+    if (sqlite3_column_type(query, column) != SQLITE_TEXT) return sqlite3_column_double(query, column);
+    const char *text = hd_sql_text(query, column);
+    return !strcmp(text, "inf") ? INFINITY : !strcmp(text, "-inf") ? -INFINITY : NAN;
+}
+
+const char *hd_sql_text(sqlite3_stmt *query, int column) {
+    const unsigned char *text = sqlite3_column_text(query, column);
+    return text ? (const char *)text : "";
+}
+
+/* --- JSON --- */
+
+static json_t *column_json(sqlite3_stmt *query, int column) {
+    double number;
+    switch (sqlite3_column_type(query, column)) {
+    case SQLITE_INTEGER:
+        return json_integer(sqlite3_column_int64(query, column));
+    case SQLITE_FLOAT:
+        number = sqlite3_column_double(query, column);
+        return isfinite(number) ? json_real(number) : json_string(no_number(number));
+    case SQLITE_TEXT:
+        return json_string(hd_sql_text(query, column));
+    default:
+        return json_null();
+    }
+}
+
+json_t *hd_sql_object(sqlite3_stmt *query) {
+    json_t *object = json_object();
+    int failed = 0;
+    for (int c = 0; c < sqlite3_column_count(query); c++)
+        failed |= json_object_set_new(object, sqlite3_column_name(query, c), column_json(query, c));
+    if (!failed) return object;
+    json_decref(object);
+    return NULL;
+}
+
+json_t *hd_sql_array(hd_sql *sql, sqlite3_stmt *query) {
+    json_t *array = json_array();
+    while (hd_sql_row(sql, query))
+        if (json_array_append_new(array, hd_sql_object(query)) && sql->status == HD_OK)
+            sql->status = hd_fail(sql->error, HD_INVALID,
+                                  "%s: %s: a text in it is not UTF-8 (or there is no memory for it)",
+                                  sql->history->path, sql->doing);
+    return array;
+}

@@ -1,0 +1,69 @@
+/* SQL over a history. The first failure is kept and later calls do nothing, so that a transaction is a plain
+ * list of its statements, with one check at the end. */
+#ifndef HD_HISTORY_SQL_H
+#define HD_HISTORY_SQL_H
+
+#include "history/history.h"
+
+#include <jansson.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct hd_sql {
+    const hd_history *history;
+    const char *doing; /* for messages: "a run could not be kept" */
+    hd_status status;  /* of the first failure */
+    hd_error *error;
+} hd_sql;
+
+/* Fails for want of memory: HD_UNAVAILABLE. */
+void hd_sql_no_memory(hd_sql *sql);
+
+/* Runs statements that take no values and give no rows. */
+void hd_sql_run(hd_sql *sql, const char *statements);
+
+/* Begins a transaction that writes, waiting for others up to HD_HISTORY_PATIENCE. */
+void hd_sql_begin(hd_sql *sql);
+
+/* Commits it, or rolls it back where anything failed, and gives the status. */
+hd_status hd_sql_end(hd_sql *sql);
+
+/* Makes one statement ready. The caller ends it with sqlite3_finalize; NULL after a failure. */
+sqlite3_stmt *hd_sql_prepare(hd_sql *sql, const char *text);
+
+/* Starts a query from the beginning with values for its ?1, ?2, ..., one letter in `types` for each:
+ *   i int64_t   z size_t   n double (a NaN or infinity as text)   t const char * (NULL: NULL)
+ * Texts must live until the next bind or the query's end. */
+void hd_sql_bind(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
+
+/* The next row: false at the end, or after a failure; an interrupt (process.h) is one. */
+bool hd_sql_row(hd_sql *sql, sqlite3_stmt *query);
+
+/* Binds, and runs to the end. */
+void hd_sql_do(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
+
+/* Binds, and gives the first column of the first row, a whole number; 0 if there is no row, or after a
+ * failure. */
+int64_t hd_sql_first(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
+
+/* The id that `find` gives for the values, or else that `insert ... RETURNING id` gives for the same; 0 after
+ * a failure. */
+int64_t hd_sql_intern(hd_sql *sql, sqlite3_stmt *find, sqlite3_stmt *insert, const char *types, ...);
+
+/* hd_sql_first of a statement without values. */
+int64_t hd_sql_whole(hd_sql *sql, const char *text);
+
+/* A column of the row at hand: a number that may be kept as 'nan', 'inf', '-inf'; a text, "" for NULL, which
+ * lives until the next row. */
+double hd_sql_number(sqlite3_stmt *query, int column);
+const char *hd_sql_text(sqlite3_stmt *query, int column);
+
+/* The row at hand as an object, its keys the columns' names; the caller's to json_decref, NULL: a text in it
+ * is not UTF-8, or no memory. */
+json_t *hd_sql_object(sqlite3_stmt *query);
+
+/* All rows that are left, as an array of objects; the caller's. */
+json_t *hd_sql_array(hd_sql *sql, sqlite3_stmt *query);
+
+#endif

@@ -1,0 +1,125 @@
+#include "judge/findings.h"
+
+#include "statistics/statistics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void hd_findings_begin(hd_findings *findings) {
+    *findings = (hd_findings){.started = time(NULL)};
+    if (gethostname(findings->host, sizeof findings->host - 1) != 0 || !findings->host[0])
+        snprintf(findings->host, sizeof findings->host, "localhost");
+}
+
+void hd_finding_free(hd_finding *finding) {
+    for (size_t i = 0; i < finding->count; i++) hd_verdict_free(&finding->verdicts[i]);
+    free(finding->verdicts);
+    hd_record_free(&finding->record);
+    *finding = (hd_finding){0};
+}
+
+void hd_findings_free(hd_findings *findings) {
+    for (size_t i = 0; i < findings->record_count; i++) hd_finding_free(&findings->records[i]);
+    free(findings->records);
+    free(findings->failures);
+    free(findings->skips);
+    *findings = (hd_findings){0};
+}
+
+/* The list with room for one more element; NULL, and the findings fail, where there is no memory. */
+static void *longer(hd_findings *findings, void *list, size_t count, size_t size) {
+    void *grown = realloc(list, (count + 1) * size);
+    if (!grown) findings->no_memory = true;
+    return grown;
+}
+
+void hd_findings_add(hd_findings *findings, hd_finding *finding) {
+    hd_finding *records = longer(findings, findings->records, findings->record_count, sizeof *records);
+    if (!records) {
+        hd_finding_free(finding);
+        return;
+    }
+    free(finding->record.weights.values);
+    finding->record.weights.values = NULL;
+    findings->records = records;
+    records[findings->record_count++] = *finding;
+    *finding = (hd_finding){0};
+}
+
+hd_verdict *hd_finding_judge(hd_finding *finding) {
+    hd_verdict *verdicts = realloc(finding->verdicts, (finding->count + 1) * sizeof *verdicts);
+    if (!verdicts) return NULL;
+    finding->verdicts = verdicts;
+    hd_verdict *verdict = &verdicts[finding->count++];
+    *verdict = (hd_verdict){0};
+    return verdict;
+}
+
+void hd_findings_fail(hd_findings *findings, const char *why) {
+    hd_failure *failures = longer(findings, findings->failures, findings->failure_count, sizeof *failures);
+    if (!failures) return;
+    findings->failures = failures;
+    hd_failure *failure = &failures[findings->failure_count++];
+    snprintf(failure->why, sizeof failure->why, "%s", why);
+}
+
+void hd_findings_skip(hd_findings *findings, const char *what, const char *why) {
+    hd_skip *skips = longer(findings, findings->skips, findings->skip_count, sizeof *skips);
+    if (!skips) return;
+    findings->skips = skips;
+    hd_skip *skip = &skips[findings->skip_count++];
+    snprintf(skip->what, sizeof skip->what, "%s", what);
+    snprintf(skip->why, sizeof skip->why, "%s", why);
+}
+
+hd_totals hd_finding_totals(const hd_finding *finding) {
+    hd_totals sum = {0};
+    for (size_t i = 0; i < finding->count; i++) {
+        const hd_verdict *verdict = &finding->verdicts[i];
+        sum.passed += verdict->count - verdict->failures;
+        sum.failed += verdict->failures + (verdict->count == 0) + verdict->no_memory;
+        sum.known += verdict->known;
+    }
+    return sum;
+}
+
+hd_totals hd_findings_totals(const hd_findings *findings) {
+    hd_totals sum = {.failed = findings->failure_count + findings->no_memory};
+    for (size_t i = 0; i < findings->record_count; i++) {
+        hd_totals part = hd_finding_totals(&findings->records[i]);
+        sum.passed += part.passed, sum.failed += part.failed, sum.known += part.known;
+    }
+    return sum;
+}
+
+bool hd_findings_pass(const hd_findings *findings) {
+    hd_totals sum = hd_findings_totals(findings);
+    return (sum.passed || findings->shard) && !sum.failed;
+}
+
+double hd_findings_seconds(const hd_findings *findings, const hd_record *record) {
+    double *seconds = calloc(findings->record_count, sizeof *seconds);
+    size_t count = 0;
+    for (size_t i = 0; seconds && i < findings->record_count; i++) {
+        const hd_record *other = &findings->records[i].record;
+        if (other->step == record->step && other->mode == record->mode &&
+            !strcmp(other->device, record->device) && !strcmp(other->arithmetic, record->arithmetic) &&
+            !strcmp(other->experiment, record->experiment))
+            seconds[count++] = other->seconds.total;
+    }
+    double median = count ? hd_median(seconds, count) : NAN;
+    free(seconds);
+    return median;
+}
+
+const hd_judgement *hd_finding_worst(const hd_finding *finding) {
+    const hd_judgement *worst = NULL;
+    for (size_t i = 0; i < finding->count; i++) {
+        const hd_judgement *judgement = hd_verdict_worst(&finding->verdicts[i]);
+        if (judgement && (!worst || hd_judgement_worse(judgement, worst))) worst = judgement;
+    }
+    return worst;
+}

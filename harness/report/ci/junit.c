@@ -1,0 +1,146 @@
+#include "report/ci/junit.h"
+
+#include "base/file.h"
+#include "report/html/html.h"
+#include "judge/verdict_text.h"
+
+#include <stdlib.h>
+
+typedef struct hd_junit {
+    hd_html xml;
+    const hd_findings *findings;
+    char timestamp[32]; /* without a zone, as Ant has it: UTC */
+    size_t suites;
+} hd_junit;
+
+static void begin_suite(hd_junit *junit, const char *name, const char *package, size_t tests, size_t failures,
+                        size_t errors, size_t skipped, double seconds) {
+    hd_html_add(&junit->xml,
+                "  <testsuite name=\"%s\" package=\"%s\" id=\"%zu\" timestamp=\"%s\" hostname=\"%s\" "
+                "tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\" time=\"%.6f\">\n",
+                name, package, junit->suites++, junit->timestamp, junit->findings->host, tests, failures,
+                errors, skipped, seconds);
+}
+
+static void write_property(hd_junit *junit, const char *name, const char *value) {
+    hd_html_add(&junit->xml, "      <property name=\"%s\" value=\"%s\"/>\n", name, value);
+}
+
+static void write_count(hd_junit *junit, const char *name, size_t count) {
+    char text[32];
+    snprintf(text, sizeof text, "%zu", count);
+    write_property(junit, name, text);
+}
+
+/* Where the record comes from, and the memory that it took. */
+static void write_properties(hd_junit *junit, const hd_record *record) {
+    const char *key;
+    json_t *value;
+    hd_html_add(&junit->xml, "    <properties>\n");
+    write_property(junit, "device", record->device);
+    write_property(junit, "arithmetic", record->arithmetic);
+    json_object_foreach(record->provenance, key, value) {
+        if (json_is_string(value)) write_property(junit, key, json_string_value(value));
+        if (json_is_integer(value)) write_count(junit, key, (size_t)json_integer_value(value));
+    }
+    write_count(junit, "state_bytes", record->state_bytes);
+    write_count(junit, "peak_bytes", record->peak_bytes);
+    if (record->launches) write_count(junit, "device_bytes", record->device_bytes);
+    hd_html_add(&junit->xml, "    </properties>\n");
+}
+
+/* A test case's name; its time is in its suite's: a figure takes none of its own. */
+static void begin_case(hd_junit *junit, const char *class, const char *name) {
+    hd_html_add(&junit->xml, "    <testcase classname=\"%s\" name=\"%s\" time=\"0\"", class, name);
+}
+
+static void write_failed_case(hd_junit *junit, const char *class, const char *name, const char *element,
+                              const char *why) {
+    begin_case(junit, class, name);
+    hd_html_add(&junit->xml, "><%s type=\"%s\" message=\"%s\">%s</%s></testcase>\n", element, element, why,
+                why, element);
+}
+
+static void write_verdict(hd_junit *junit, const char *suite, const hd_verdict *verdict) {
+    char class[13 * HD_LABEL], line[HD_REPORT_LINE];
+    snprintf(class, sizeof class, "%s by %s", suite, verdict->against);
+    for (size_t i = 0; i < verdict->count; i++) {
+        const hd_judgement *judgement = &verdict->judgements[i];
+        if (judgement->outcome == HD_FAIL) {
+            hd_report_judgement(judgement, line);
+            write_failed_case(junit, class, judgement->name, "failure", line);
+        } else {
+            begin_case(junit, class, judgement->name);
+            hd_html_add(&junit->xml, "/>\n");
+        }
+    }
+    if (verdict->count == 0) write_failed_case(junit, class, "figures", "failure", "nothing was compared");
+    if (verdict->no_memory) write_failed_case(junit, class, "figures", "failure", "no memory for more");
+}
+
+/* Known differences pass, and are told beside the cases. */
+static void write_known(hd_junit *junit, const hd_finding *finding) {
+    char line[HD_REPORT_LINE];
+    hd_html_add(&junit->xml, "    <system-out>");
+    for (size_t v = 0; v < finding->count; v++)
+        for (size_t i = 0; i < finding->verdicts[v].count; i++) {
+            const hd_judgement *judgement = &finding->verdicts[v].judgements[i];
+            if (judgement->outcome != HD_KNOWN) continue;
+            hd_report_judgement(judgement, line);
+            hd_html_add(&junit->xml, "known by %s: %s\n", finding->verdicts[v].against, line);
+        }
+    hd_html_add(&junit->xml, "</system-out>\n    <system-err/>\n  </testsuite>\n");
+}
+
+static void write_finding(hd_junit *junit, const hd_finding *finding) {
+    const hd_record *record = &finding->record;
+    const hd_verdict *first = finding->verdicts;
+    if (finding->count == 0) return; /* what kept it from being judged is among the failures */
+    hd_totals sum = hd_finding_totals(finding);
+    char name[8 * HD_LABEL];
+    int length = snprintf(name, sizeof name, "%s.%s.%s.step-%zu", first->experiment, first->device,
+                          hd_mode_name(first->mode), first->step);
+    if (finding->repetition > 1)
+        snprintf(name + length, sizeof name - (size_t)length, ".repetition-%zu", finding->repetition);
+    begin_suite(junit, name, record->experiment, sum.passed + sum.failed, sum.failed, 0, 0,
+                record->seconds.total);
+    write_properties(junit, record);
+    for (size_t i = 0; i < finding->count; i++) write_verdict(junit, name, &finding->verdicts[i]);
+    write_known(junit, finding);
+}
+
+static void write_runs(hd_junit *junit) {
+    const hd_findings *findings = junit->findings;
+    size_t errors = findings->failure_count + findings->no_memory;
+    if (errors + findings->skip_count == 0) return;
+    begin_suite(junit, "runs", "runs", errors + findings->skip_count, 0, errors, findings->skip_count, 0);
+    hd_html_add(&junit->xml, "    <properties/>\n");
+    for (size_t i = 0; i < errors; i++) {
+        const char *message = i < findings->failure_count ? findings->failures[i].why : "no memory";
+        char name[32];
+        snprintf(name, sizeof name, "failure %zu", i + 1);
+        write_failed_case(junit, "runs", name, "error", message);
+    }
+    for (size_t i = 0; i < findings->skip_count; i++) {
+        begin_case(junit, "runs", findings->skips[i].what);
+        hd_html_add(&junit->xml, "><skipped message=\"%s\"/></testcase>\n", findings->skips[i].why);
+    }
+    hd_html_add(&junit->xml, "    <system-out/>\n    <system-err/>\n  </testsuite>\n");
+}
+
+hd_status hd_junit_write(const char *path, const hd_findings *findings, hd_error *error) {
+    hd_junit junit = {.findings = findings};
+    struct tm utc;
+    strftime(junit.timestamp, sizeof junit.timestamp, "%Y-%m-%dT%H:%M:%S",
+             gmtime_r(&findings->started, &utc));
+    hd_status status = hd_html_open(&junit.xml, error);
+    if (status != HD_OK) return status;
+    hd_html_add(&junit.xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    for (size_t i = 0; i < findings->record_count; i++) write_finding(&junit, &findings->records[i]);
+    write_runs(&junit);
+    hd_html_add(&junit.xml, "</testsuites>\n");
+    status = hd_html_close(&junit.xml, error);
+    if (status == HD_OK) status = hd_file_write(path, junit.xml.text, junit.xml.size, error);
+    free(junit.xml.text);
+    return status;
+}

@@ -1,0 +1,307 @@
+/* Proves on simulated histories what statistics/level_change.h states: how often noise alone raises an alarm, and how soon,
+ * where and how large steps, drifts and reverted steps are found. The streams of random numbers have fixed
+ * seeds, so that the tables are the same wherever it runs. Each figure under "wanted" is a check: exit status
+ * 1 if one is missed. */
+#include "statistics/level_change.h"
+#include "statistics/simulation/nights.h"
+#include "statistics/statistics.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    SERIES = 50, /* of one history: what a nightly job watches, */
+    COSTS = 3,   /* each with so many costs that vary */
+    NIGHTS = 200,
+    SHORTEST = 60,
+    LONGEST = 730,
+    HISTORIES = 60,
+    TRIALS = 1000,
+    SETTLED = 25,   /* nights of a series before something happens to it, at least */
+    UNSETTLED = 100 /* and at most so many more */
+};
+
+typedef struct tally {
+    size_t passed, failed;
+} tally;
+
+/* Counts a figure, of the line that is being printed. */
+static void want(tally *t, bool met, const char *missed) {
+    t->passed += met;
+    t->failed += !met;
+    if (!met) printf("  FAILED: %s", missed);
+}
+
+/* Draws a series; its changes are the caller's to free. Without memory the program ends. */
+static size_t draw(const hd_nights *nights, hd_mt19937 *generator, hd_change **found) {
+    double value[LONGEST];
+    size_t n;
+    hd_error error;
+    hd_nights_draw(nights, generator, value);
+    if (hd_changes_find(value, nights->count, found, &n, &error) == HD_OK) return n;
+    fprintf(stderr, "simulate-nights: %s\n", error.message);
+    exit(HD_UNAVAILABLE);
+}
+
+/* --- noise alone --- */
+
+static void noise_alone(tally *t) {
+    static const struct {
+        const char *name;
+        hd_nights nights;
+        size_t real;      /* changes of a cost that are no false alarms */
+        const char *note; /* why it is not judged */
+    } rows[] = {
+        {"normal, 2 %", {.size = 0.02, .count = NIGHTS}, 0, NULL},
+        {"normal, 10 %", {.size = 0.1, .count = NIGHTS}, 0, NULL},
+        {"normal, 2 %, over two years", {.size = 0.02, .count = LONGEST}, 0, NULL},
+        {"heavy tails (Student's t, 3), 2 %",
+         {.noise = HD_NOISE_HEAVY, .size = 0.02, .count = NIGHTS},
+         0,
+         NULL},
+        {"heavy tails, 10 %", {.noise = HD_NOISE_HEAVY, .size = 0.1, .count = NIGHTS}, 0, NULL},
+        {"skewed (1 + 2 % lognormal)", {.noise = HD_NOISE_SKEWED, .size = 0.02, .count = NIGHTS}, 0, NULL},
+        {"0.5 .. 8 %, each series its own", {.noise = HD_NOISE_OWN, .size = 0.02, .count = NIGHTS}, 0, NULL},
+        {"0.5 or 8 %, by the night", {.noise = HD_NOISE_MIXED, .size = 0.02, .count = NIGHTS}, 0, NULL},
+        {"2 % in steps of 2 %: many equal",
+         {.noise = HD_NOISE_COARSE, .size = 0.02, .count = NIGHTS},
+         0,
+         NULL},
+        {"normal, 2 %, a night in 4 missing", {.size = 0.02, .count = NIGHTS, .missing = 0.25}, 0, NULL},
+        {"2 %, besides 20 % up, 15 nights, down",
+         {.size = 0.02, .count = SHORTEST, .from = 30, .until = 45, .step = 0.2},
+         2,
+         NULL},
+        {"normal, 2 %, weekends 10 % less",
+         {.size = 0.02, .count = NIGHTS, .weekend = -0.1},
+         0,
+         "not exchangeable"},
+        {"correlated (AR 0.3), 2 %",
+         {.noise = HD_NOISE_CORRELATED, .size = 0.02, .count = NIGHTS},
+         0,
+         "not exchangeable"},
+    };
+    printf("Noise alone: false alarms of %d series with %d costs each in %d nights, from %d times as many\n",
+           SERIES, COSTS, NIGHTS, HISTORIES);
+    printf("    %-38s %8s %15s %9s\n", "noise", "mean", "at most (99 %)", "a series");
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        hd_mt19937 generator;
+        double alarms[HISTORIES * NIGHTS / SHORTEST];
+        const hd_nights *nights = &rows[r].nights;
+        size_t histories = HISTORIES * NIGHTS / nights->count; /* as many nights in all */
+        hd_mt19937_seed(&generator, (uint32_t)(100 + r));
+        for (size_t h = 0; h < histories; h++) {
+            size_t all = 0;
+            for (size_t i = 0; i < SERIES * COSTS; i++) {
+                hd_change *found;
+                size_t n = draw(nights, &generator, &found);
+                all += n > rows[r].real ? n - rows[r].real : 0;
+                free(found);
+            }
+            alarms[h] = (double)all * NIGHTS / (double)nights->count;
+        }
+        hd_summary s = hd_summarize(alarms, histories);
+        double freedom = (double)histories - 1;
+        double most = s.mean + hd_t_quantile(0.01, freedom) * s.deviation / sqrt(freedom + 1);
+        printf("    %-38s %8.2f %15.2f %9.4f", rows[r].name, s.mean, most, s.mean / SERIES);
+        if (rows[r].note)
+            printf("  %s", rows[r].note);
+        else
+            want(t, most < 1, "not less than 1");
+        putchar('\n');
+    }
+    printf("  wanted: less than 1 at most, where nights are exchangeable\n\n");
+}
+
+/* --- what happens --- */
+
+/* What became of TRIALS series to which something happened. */
+typedef struct outcome {
+    double nights[TRIALS]; /* from then until it was found, both nights counted; infinite: never */
+    size_t placed, near;   /* on the very night, or within one of it */
+    size_t held;           /* the interval holds 1 + step */
+} outcome;
+
+static double percent(size_t n) {
+    return 100.0 * (double)n / TRIALS;
+}
+
+static double found_within(const outcome *o, double nights) {
+    size_t n = 0;
+    for (size_t i = 0; i < TRIALS; i++) n += o->nights[i] <= nights;
+    return percent(n);
+}
+
+/* Something that happens to a series. */
+typedef struct happening {
+    const char *name;
+    hd_nights event;
+    size_t lasting; /* so many nights; 0: for good */
+    double soon;    /* within so many nights 95 % are to be found; 0: not judged */
+} happening;
+
+/* The first change, found on that night or later, that goes up (sign 1) or down (-1). */
+static const hd_change *first_since(const hd_change *found, size_t n, size_t night, double sign) {
+    for (const hd_change *c = found; c < found + n; c++)
+        if (c->found >= night && sign * c->ratio > sign) return c;
+    return NULL;
+}
+
+/* Draws series in each of which it begins on a night of its own, and looks for a change there, or where what
+ * does not last ends, in the 80 nights that follow. */
+static void try(const happening *row, uint32_t seed, outcome *o) {
+    hd_nights nights = row->event;
+    double sign = (nights.step + nights.drift > 0) == (row->lasting == 0) ? 1 : -1;
+    hd_mt19937 generator;
+    hd_mt19937_seed(&generator, seed);
+    *o = (outcome){0};
+    for (size_t i = 0; i < TRIALS; i++) {
+        hd_change *found;
+        nights.from = SETTLED + hd_mt19937_interval(&generator, UNSETTLED);
+        size_t night = nights.from + row->lasting;
+        nights.count = night + 80;
+        nights.until = row->lasting ? night : nights.count;
+        size_t n = draw(&nights, &generator, &found);
+        const hd_change *c = first_since(found, n, night, sign);
+        o->nights[i] = c ? (double)(c->found - night + 1) : INFINITY;
+        if (c) {
+            size_t off = c->at > night ? c->at - night : night - c->at;
+            o->placed += off == 0;
+            o->near += off <= 1;
+            o->held += c->low <= 1 + nights.step && 1 + nights.step <= c->high;
+        }
+        free(found);
+    }
+}
+
+static void print_heading(const char *what, const char *more) {
+    printf("%s: found within so many nights, of %d series each\n", what, TRIALS);
+    printf("    %-24s       5      10      20      40      80   median%s\n", "", more);
+}
+
+static void judge_row(tally *t, const happening *row, uint32_t seed, outcome *o) {
+    try(row, seed, o);
+    printf("    %-24s", row->name);
+    for (size_t nights = 5; nights <= 80; nights *= 2) printf("%7.1f%%", found_within(o, (double)nights));
+    printf("%9g", hd_median(o->nights, TRIALS));
+    if (row->soon > 0) want(t, found_within(o, row->soon) >= 95, "found too late");
+}
+
+static void steps(tally *t) {
+    static const happening rows[] = {
+        {"+3 %", {.size = 0.02, .step = 0.03}, 0, 0},
+        {"+5 %", {.size = 0.02, .step = 0.05}, 0, 20},
+        {"-5 %", {.size = 0.02, .step = -0.05}, 0, 20},
+        {"+10 %", {.size = 0.02, .step = 0.1}, 0, 5},
+        {"-10 %", {.size = 0.02, .step = -0.1}, 0, 5},
+        {"+20 %", {.size = 0.02, .step = 0.2}, 0, 5},
+        {"-20 %", {.size = 0.02, .step = -0.2}, 0, 5},
+        {"+10 %, noise of 1 %", {.size = 0.01, .step = 0.1}, 0, 5},
+        {"+10 %, noise of 5 %", {.size = 0.05, .step = 0.1}, 0, 0},
+    };
+    static outcome o;
+    print_heading("A step in normal noise of 2 %", "   placed within 1  interval holds");
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        judge_row(t, &rows[r], (uint32_t)(200 + r), &o);
+        printf("%8.1f%%%8.1f%%%15.1f%%", percent(o.placed), percent(o.near), percent(o.held));
+        if (rows[r].soon > 0) want(t, percent(o.held) >= 90, "intervals too narrow");
+        if (rows[r].soon == 5) want(t, percent(o.near) >= 95, "badly placed");
+        putchar('\n');
+    }
+    printf("  wanted: of 10 and 20 %% in noise of up to 2 %% 95 %% within 5 nights, of 5 %% within 20;\n"
+           "  of the former 95 %% placed within one night; of all of these 90 %% of the intervals hold\n\n");
+}
+
+static void reverted(tally *t) {
+    static const happening rows[] = {
+        {"+5 % for 7 nights", {.size = 0.02, .step = 0.05}, 7, 0},
+        {"+10 % for 7 nights", {.size = 0.02, .step = 0.1}, 7, 10},
+        {"-10 % for 7 nights", {.size = 0.02, .step = -0.1}, 7, 10},
+        {"+20 % for 7 nights", {.size = 0.02, .step = 0.2}, 7, 5},
+        {"+10 % for 14 nights", {.size = 0.02, .step = 0.1}, 14, 10},
+        {"+20 % for 14 nights", {.size = 0.02, .step = 0.2}, 14, 5},
+    };
+    static outcome o;
+    print_heading("The end of a step that is reverted, in normal noise of 2 %", "");
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        judge_row(t, &rows[r], (uint32_t)(300 + r), &o);
+        putchar('\n');
+    }
+    printf("  wanted: of 20 %% 95 %% within 5 nights, of 10 %% within 10\n\n");
+}
+
+static void drifts(tally *t) {
+    static const happening rows[] = {
+        {"+0.05 % a night", {.size = 0.02, .drift = 0.0005}, 0, 80},
+        {"+0.1 % a night", {.size = 0.02, .drift = 0.001}, 0, 80},
+        {"+0.2 % a night", {.size = 0.02, .drift = 0.002}, 0, 40},
+        {"-0.2 % a night", {.size = 0.02, .drift = -0.002}, 0, 40},
+        {"+0.5 % a night", {.size = 0.02, .drift = 0.005}, 0, 20},
+    };
+    static outcome o;
+    print_heading("A drift in normal noise of 2 %", "");
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        judge_row(t, &rows[r], (uint32_t)(400 + r), &o);
+        putchar('\n');
+    }
+    printf("  wanted: 95 %% within 80 nights of up to 0.1 %% a night, 40 of 0.2 %%, 20 of 0.5 %%\n\n");
+}
+
+/* --- outliers --- */
+
+/* Whether a change is found in 25 nights from `night` on. */
+static bool changes_at(const hd_nights *nights, hd_mt19937 generator, size_t night) {
+    hd_change *found;
+    size_t n = draw(nights, &generator, &found);
+    bool any = false;
+    for (size_t i = 0; i < n; i++) any |= found[i].found >= night && found[i].found < night + SETTLED;
+    free(found);
+    return any;
+}
+
+static void outliers(tally *t) {
+    static const struct {
+        const char *name;
+        double step;
+        size_t many;
+        double most; /* percent */
+    } rows[] = {{"one night, 3 times", 2, 1, 0.25},
+                {"one night, half", -0.5, 1, 0.25},
+                {"two nights, 3 times", 2, 2, 1},
+                {"two nights, half", -0.5, 2, 1}};
+    printf("Outliers in normal noise of 2 %%: series of %d in which they make a change that was not there "
+           "without them\n",
+           TRIALS);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        hd_nights event = {.size = 0.02};
+        hd_mt19937 generator;
+        size_t made = 0;
+        for (uint32_t i = 0; i < TRIALS; i++) {
+            hd_mt19937_seed(&generator, 500 + i);
+            event.from = SETTLED + hd_mt19937_interval(&generator, UNSETTLED);
+            event.until = event.from + rows[r].many;
+            event.count = event.from + SETTLED;
+            hd_nights without = event;
+            event.step = rows[r].step;
+            made += changes_at(&event, generator, event.from) && !changes_at(&without, generator, event.from);
+            event.step = 0;
+        }
+        printf("    %-24s%7.2f%%", rows[r].name, percent(made));
+        want(t, percent(made) <= rows[r].most, "too many");
+        putchar('\n');
+    }
+    printf("  wanted: at most 0.25 %% of single ones, 1 %% of two in a row\n\n");
+}
+
+int main(void) {
+    tally t = {0};
+    noise_alone(&t);
+    steps(&t);
+    reverted(&t);
+    drifts(&t);
+    outliers(&t);
+    printf("%zu passed, %zu failed, 0 skipped\n", t.passed, t.failed);
+    return t.failed ? HD_DIFFERENT : HD_OK;
+}
