@@ -122,7 +122,7 @@ wrapped := $(sort $(patsubst __real_%,%,$(shell grep -oh '__real_hd_[a-z0-9_]*' 
 simulation := $(sort $(wildcard harness/statistics/simulation/*.c))
 benches := $(sort $(wildcard harness/history/bench/*.c))
 sources := $(engines) $(cpu_loops) $(harness) $(engine_tests) $(harness_tests) $(faults) $(simulation) $(benches)
-headers := $(sort $(shell find engines harness -name '*.h'))
+headers := $(sort $(shell find engines harness -name "*.h" -o -name "*.cuh"))
 
 loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/device/cpu/loops_%.o))
 cuda_objects := $(if $(filter-out absent,$(cuda)),$(out)/engines/device/cuda/cuda.o)

@@ -1,5 +1,5 @@
-#include "commands/commands.h"
 #include "base/process.h"
+#include "commands/commands.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,11 +1,5 @@
 #include "arithmetic/random.h"
 
-#include "modes/hypergradient.h"
-#include "arithmetic/philox.h"
-
-#include <math.h>
-#include <string.h>
-
 enum { MT_WORDS = 624, MT_SHIFT = 397 };
 
 void hd_mt19937_seed(hd_mt19937 *generator, uint32_t seed) {
@@ -57,33 +51,5 @@ void hd_visiting_scheme(uint32_t seed, size_t examples, size_t epochs, uint32_t 
     for (size_t epoch = 0; epoch < epochs; epoch++, scheme += examples) {
         for (size_t i = 0; i < examples; i++) scheme[i] = (uint32_t)i;
         hd_mt19937_shuffle(&generator, scheme, examples);
-    }
-}
-
-hd_xavier hd_xavier_layer(const hd_initial *initial, size_t layer, size_t fan_in, size_t fan_out) {
-    double limit = sqrt(3.0 / ((double)(fan_in + fan_out) / 2));
-    size_t count = fan_in * fan_out;
-    return (hd_xavier){.kernel = initial->kernel,
-                       .seed = initial->seed,
-                       .op_seed = (uint32_t)(4 + 17 * layer),
-                       .offset = (uint64_t)initial->iteration * 256 * count,
-                       .width = (float)(2 * limit),
-                       .low = (float)-limit,
-                       .count = count};
-}
-
-void hd_xavier_numbers(const hd_xavier *layer, float *numbers) {
-    for (size_t i = 0; i < layer->count; i += 4) {
-        float four[4];
-        hd_xavier_group(layer, i / 4, four);
-        memcpy(numbers + i, four, (layer->count - i < 4 ? layer->count - i : 4) * sizeof *four);
-    }
-}
-
-void hd_initial_weights(const hd_initial *initial, size_t layers, const size_t *dims, float *weights) {
-    memset(weights, 0, hd_weight_count(layers, dims) * sizeof *weights);
-    for (size_t l = 0; l + 1 < layers; weights += dims[l] * dims[l + 1], l++) {
-        const hd_xavier layer = hd_xavier_layer(initial, l, dims[l], dims[l + 1]);
-        hd_xavier_numbers(&layer, weights);
     }
 }

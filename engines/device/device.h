@@ -6,7 +6,7 @@
  * They are opaque here: hd_at does the only arithmetic on them. Matrices are row-major. K tangents of an
  * array lie `stride` elements apart.
  *
- * Arithmetic operations return nothing. What goes wrong in them is latched in device->fault, first come first
+ * Arithmetic operations return nothing. What goes wrong in them is latched in device->latch, first come first
  * kept, and the algorithm looks once, at its end: no operation waits for the device. Values that are not
  * finite are latched before a ReLU, clip or argmax can swallow them, with the tensor and step they turned up
  * in. Unless said otherwise, outputs may not overlap inputs.
@@ -14,8 +14,11 @@
 #ifndef HD_DEVICE_DEVICE_H
 #define HD_DEVICE_DEVICE_H
 
-#include "modes/hypergradient.h"
+#include "arithmetic/philox.h"
+#include "core/error.h"
+#include "core/problem.h"
 
+typedef struct hd_device hd_device;
 typedef struct hd_real hd_real;   /* element of a device array */
 typedef struct hd_batch hd_batch; /* examples gathered for the network's input; each device has its own */
 
@@ -73,21 +76,21 @@ typedef struct hd_label {
     size_t index; /* layer or hyperparameter, as in hd_observer */
 } hd_label;
 
-typedef enum hd_fault_kind {
-    HD_NO_FAULT,
+typedef enum hd_latch_kind {
+    HD_NOTHING_LATCHED,
     HD_NOT_FINITE,
     HD_NO_MEMORY,
     HD_NOT_ATTESTED, /* reverse mode's sweep back did not meet what the way out had met */
     HD_FAILED        /* the device itself: device->note says what */
-} hd_fault_kind;
+} hd_latch_kind;
 
-typedef struct hd_fault {
-    hd_fault_kind kind;
+typedef struct hd_latch {
+    hd_latch_kind kind;
     hd_label label;
     size_t step;
-} hd_fault;
+} hd_latch;
 
-enum { HD_SECTIONS = 4 };
+enum { HD_DEVICE_SECTIONS = 4 };
 
 typedef struct hd_device_ops {
     void (*destroy)(hd_device *);
@@ -158,12 +161,12 @@ typedef struct hd_device_ops {
     void (*dot)(hd_device *, size_t count, const hd_real *x, const hd_real *y, double *sum);
 
     /* Does body(context), which calls operations of this device and nothing else that matters. A device may
-     * keep what it was told and do just that the next time, without calling body: for one id (< HD_SECTIONS)
+     * keep what it was told and do just that the next time, without calling body: for one id (< HD_DEVICE_SECTIONS)
      * it must be the same operations on the same arrays each time. */
     void (*section)(hd_device *, size_t id, void (*body)(void *context), void *context);
     /* Forgets the sections: the arrays they were about are going. */
     void (*forget)(hd_device *);
-    /* Waits for everything told so far, and puts a fault latched on the device into device->fault. */
+    /* Waits for everything told so far, and puts what was latched on the device into device->latch. */
     void (*settle)(hd_device *);
 
     /* Momentum on a weight vector, with each stretch's coefficients, G = g + rho_l1 sign(w) + 2 rho_l2 w:
@@ -210,8 +213,8 @@ struct hd_device {
     char note[128];   /* why it is not what was asked for, or empty */
     hd_fact fact[HD_MAX_FACTS];
     size_t facts;
-    size_t step;           /* stamped on a latched fault: the algorithms count here */
-    hd_fault fault;        /* the first since it was cleared */
+    size_t step;           /* stamped on what is latched: the algorithms count here */
+    hd_latch latch;        /* the first since it was cleared */
     size_t allocated;      /* bytes of arrays, sums and batches now held */
     size_t allocated_peak; /* the most of them, and ... */
     double operations;     /* 2 m n k of every product carried out, and ... */
@@ -231,23 +234,13 @@ typedef struct hd_device_options {
     uint32_t rounding;      /* seed of random rounding (rounding.h), on "cpu" only; 0: none */
 } hd_device_options;
 
-/* Whether the device of this name knows the arithmetic (NULL: its usual one); false for a name not known. */
-bool hd_device_offers(const char *name, const char *arithmetic);
-
-/* Opens "cpu", "reference", "extended" or "cuda". HD_INVALID for a name, kernels, loops, arithmetic or math
- * not known, for rounding where there is none, and for environment variables that would change cuBLAS's
- * arithmetic unseen; HD_UNAVAILABLE for what this machine cannot: kernels or loops its processor does not
- * run, too many threads, no memory, BLIS already started with other kernels, no GPU, no cuBLAS. End with
- * hd_device_close (takes NULL).
- */
-hd_status hd_device_open(const char *name, const hd_device_options *options, hd_device **device,
-                         hd_error *error);
-void hd_device_close(hd_device *device);
-
 /* Address of element i of a device array. */
 static inline hd_real *hd_at(const hd_device *device, const hd_real *array, size_t i) {
     return (hd_real *)((char *)(uintptr_t)array + i * device->element);
 }
+
+/* Ends a device that devices.h opened; takes NULL. */
+void hd_device_close(hd_device *device);
 
 /* Counts bytes that were allocated; for the devices. */
 void hd_device_holds(hd_device *device, size_t more);
@@ -256,14 +249,7 @@ void hd_device_holds(hd_device *device, size_t more);
 void hd_device_add_fact(hd_device *device, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Keeps the first fault. */
-void hd_device_latch(hd_device *device, hd_fault_kind kind, hd_label label);
-
-/* HD_OK, or the latched fault as an error; clears it. problem names the tensors. */
-hd_status hd_device_fault(hd_device *device, const hd_problem *problem, hd_error *error);
-
-/* GFLOP/s of the device, its overlays left out, on products like a network's (8 of 200 x 300 x 784), best of
- * a few, some tens of milliseconds. */
-hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *error);
+/* Keeps the error in device->latch, unless one is there already. */
+void hd_device_latch(hd_device *device, hd_latch_kind kind, hd_label label);
 
 #endif

@@ -9,7 +9,7 @@
 #define SMALL   "faults-small-steps"
 #define ANY     HD_ANY_ELEMENT
 
-const hd_fault_entry hd_fault_catalogue[HD_PLANTED] = {
+const hd_planted_fault hd_fault_catalogue[HD_PLANTED] = {
     [HD_STATE_OFF_BY_ONE] = {"state-off-by-one", "reverse: step 13 is differentiated at state 14 (2017)",
                              DEEP, HD_REVERSE, 0, 13, 13, "activations 1", ANY},
     [HD_STALE_BATCH_OUT] = {"stale-batch-out", "reverse: on the way out step 13 sees batch 12 (2017)", DEEP,

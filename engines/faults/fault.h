@@ -53,7 +53,7 @@ enum { HD_ANY_ELEMENT = 0xffffffffu };
 
 /* One of the catalogue. The place it must be named by is the first that goes wrong, as `drift` names places:
  * a fault in what step t does to a state shows in state t + 1 (going back: in the adjoint of state t). */
-typedef struct hd_fault_entry {
+typedef struct hd_planted_fault {
     const char *name, *what;
     const char *experiment; /* of fixtures/: where it has an effect */
     hd_mode mode;           /* in which it is looked for with drift; `check` runs both */
@@ -61,9 +61,9 @@ typedef struct hd_fault_entry {
     size_t at_step;         /* what it must be named by: step, ... */
     const char *tensor;     /* ... tensor and its part, or component */
     uint32_t element;       /* and the first element of that, or HD_ANY_ELEMENT */
-} hd_fault_entry;
+} hd_planted_fault;
 
-extern const hd_fault_entry hd_fault_catalogue[HD_PLANTED];
+extern const hd_planted_fault hd_fault_catalogue[HD_PLANTED];
 
 /* The fault of that name into *which; false: there is none. */
 bool hd_fault_named(const char *name, hd_planted *which);

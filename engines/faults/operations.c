@@ -1,8 +1,8 @@
 /* The faults of the device: an overlay of operations, each doing its part and calling the real one. */
 #include "arithmetic/arithmetic.h"
 #include "device/cpu/cpu.h"
-#include "faults/fault.h"
 #include "device/overlay/overlay.h"
+#include "faults/fault.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -332,7 +332,7 @@ static double section(hd_engine *engine, size_t id, void (*body)(void *context))
 }
 
 static hd_status status_of(hd_engine *engine, hd_error *error) {
-    hd_status status = hd_device_fault(engine->device, engine->problem, error);
+    hd_status status = hd_latched_error(engine->device, engine->problem, error);
     if (status == HD_OK && engine->stopped) status = hd_fail(error, HD_INVALID, "stopped by the observer");
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef HD_MODES_ENGINE_H
 #define HD_MODES_ENGINE_H
 
+#include "modes/hypergradient.h"
 #include "training/trajectory.h"
 
 /* A way to get hypergradients. The engine trains (calling step T times), evaluates, then calls finish. */
@@ -63,6 +64,11 @@ struct hd_engine {
 
 /* HD_INVALID with the reason if the problem cannot be run. */
 hd_status hd_problem_check(const hd_problem *problem, hd_error *error);
+
+/* Waits for the device, and gives what it latched as an error; HD_OK if nothing. Clears the latch. The problem
+ * names the tensors. HD_DIFFERENT: a value that is not finite, or a sweep back that met other errors than the
+ * way out; HD_UNAVAILABLE: no memory, or the device failed. */
+hd_status hd_latched_error(hd_device *device, const hd_problem *problem, hd_error *error);
 
 hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,
                                 hd_engine **created, hd_error *error);

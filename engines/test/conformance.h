@@ -4,6 +4,7 @@
 #define HD_TEST_CONFORMANCE_H
 
 #include "test/sample.h"
+#include "training/initial_weights.h"
 
 #include <stdlib.h>
 
@@ -23,7 +24,7 @@ static inline void on_every_device(void (*check)(hd_device *)) {
         size_t before = device->allocated;
         check(device);
         device->ops->settle(device);
-        cr_expect(device->fault.kind == HD_NO_FAULT, "%s", device->name);
+        cr_expect(device->latch.kind == HD_NOTHING_LATCHED, "%s", device->name);
         cr_expect(device->allocated == before, "%s holds %zu bytes", device->name,
                   device->allocated - before);
         hd_device_close(device);

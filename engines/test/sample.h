@@ -3,6 +3,7 @@
 #define HD_TEST_SAMPLE_H
 
 #include "device/device.h"
+#include "devices.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

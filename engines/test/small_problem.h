@@ -2,6 +2,7 @@
 #ifndef HD_TEST_SMALL_PROBLEM_H
 #define HD_TEST_SMALL_PROBLEM_H
 
+#include "modes/hypergradient.h"
 #include "test/sample.h"
 
 #include <stdlib.h>

@@ -53,7 +53,8 @@ static hd_status expect_clean(const char *root, hd_error *error) {
                    found + 3, found[0] == '?' ? "untracked" : "modified");
 }
 
-hd_status hd_tree_commit(const char *root, const char *program, char *commit, size_t size, hd_error *error) {
+hd_status hd_git_commit_find(const char *root, const char *program, char *commit, size_t size,
+                             hd_error *error) {
     char top[PATH_MAX];
     bool there;
     hd_status status = look_for_tree(root, top, &there, error);
@@ -74,7 +75,7 @@ hd_status hd_tree_commit(const char *root, const char *program, char *commit, si
     return status;
 }
 
-hd_status hd_tree_expect(const char *root, const char *path, hd_error *error) {
+hd_status hd_git_commit_expect(const char *root, const char *path, hd_error *error) {
     char top[PATH_MAX], real[PATH_MAX], found[PATH_MAX] = "";
     bool there;
     hd_status status = look_for_tree(root, top, &there, error);

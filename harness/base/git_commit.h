@@ -10,10 +10,11 @@
  * to: the one checked out in the git tree that holds the root, or, where none does, the program's own.
  * HD_INVALID: a file there is modified or untracked, outside ROOT/golden (the first is named), or the program
  * says "-dirty"; HD_UNAVAILABLE: git does not answer. */
-hd_status hd_tree_commit(const char *root, const char *program, char *commit, size_t size, hd_error *error);
+hd_status hd_git_commit_find(const char *root, const char *program, char *commit, size_t size,
+                             hd_error *error);
 
 /* HD_INVALID: the root lies in a git tree, and that commit, its tree being clean, has not the file `path`: it
  * is elsewhere, or ignored. */
-hd_status hd_tree_expect(const char *root, const char *path, hd_error *error);
+hd_status hd_git_commit_expect(const char *root, const char *path, hd_error *error);
 
 #endif

@@ -169,12 +169,12 @@ void hd_node_copy(const hd_node *node, const char *key, char *text, size_t size)
         memcpy(text, found, strlen(found) + 1);
 }
 
-void hd_node_digest(const hd_node *node, const char *key, char hex[HD_DIGEST]) {
+void hd_node_sha256(const hd_node *node, const char *key, char hex[HD_SHA256]) {
     const char *found = hd_node_text(node, key);
     hex[0] = '\0';
     if (node->document->status != HD_OK) return;
-    if (strlen(found) == HD_DIGEST - 1 && strspn(found, "0123456789abcdef") == HD_DIGEST - 1)
-        memcpy(hex, found, HD_DIGEST);
+    if (strlen(found) == HD_SHA256 - 1 && strspn(found, "0123456789abcdef") == HD_SHA256 - 1)
+        memcpy(hex, found, HD_SHA256);
     else
         hd_node_refuse(node, key, "is not a SHA-256 of 64 lower-case hexadecimal digits");
 }

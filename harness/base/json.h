@@ -46,7 +46,7 @@ size_t hd_node_size(const hd_node *node, const char *key);      /* a whole numbe
 const char *hd_node_text(const hd_node *node, const char *key); /* the document's; "" after a failure */
 void hd_node_copy(const hd_node *node, const char *key, char *text,
                   size_t size);                                                 /* must fit, with its zero */
-void hd_node_digest(const hd_node *node, const char *key, char hex[HD_DIGEST]); /* 64 lower-case hex digits */
+void hd_node_sha256(const hd_node *node, const char *key, char hex[HD_SHA256]); /* 64 lower-case hex digits */
 
 /* The keys that are there or null on purpose: whether the value, which must be there, is not null; and a
  * number, where null is one that is not known (NaN), and "nan", "inf", "-inf" stand for what JSON lacks. */

@@ -250,14 +250,14 @@ void hd_array_free(hd_array *array) {
     *array = (hd_array){0};
 }
 
-hd_status hd_npy_digest(const double *values, size_t count, bool is_float32, char hex[HD_DIGEST],
+hd_status hd_npy_sha256(const double *values, size_t count, bool is_float32, char hex[HD_SHA256],
                         hd_error *error) {
-    hd_digest digest = hd_digest_begin();
+    hd_sha256 digest = hd_sha256_begin();
     for (size_t done = 0, piece; done < count; done += piece) {
         unsigned char bytes[PIECE * 8];
         piece = count - done < PIECE ? count - done : PIECE;
         encode(values + done, piece, is_float32, bytes);
-        hd_digest_add(&digest, bytes, piece * element_size(is_float32));
+        hd_sha256_add(&digest, bytes, piece * element_size(is_float32));
     }
-    return hd_digest_end(&digest, hex, error);
+    return hd_sha256_end(&digest, hex, error);
 }

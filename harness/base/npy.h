@@ -30,7 +30,7 @@ hd_status hd_npy_load(const char *path, hd_array *array, hd_error *error);
 void hd_array_free(hd_array *array);
 
 /* The SHA-256 of the elements' bytes as hd_npy_save stores them: little-endian, without the header. */
-hd_status hd_npy_digest(const double *values, size_t count, bool is_float32, char hex[HD_DIGEST],
+hd_status hd_npy_sha256(const double *values, size_t count, bool is_float32, char hex[HD_SHA256],
                         hd_error *error);
 
 #endif

@@ -2,22 +2,22 @@
 
 #include <openssl/evp.h>
 
-static void fail(hd_digest *digest) {
+static void fail(hd_sha256 *digest) {
     EVP_MD_CTX_free(digest->context);
     digest->context = NULL;
 }
 
-hd_digest hd_digest_begin(void) {
-    hd_digest digest = {EVP_MD_CTX_new()};
+hd_sha256 hd_sha256_begin(void) {
+    hd_sha256 digest = {EVP_MD_CTX_new()};
     if (digest.context && EVP_DigestInit_ex(digest.context, EVP_sha256(), NULL) != 1) fail(&digest);
     return digest;
 }
 
-void hd_digest_add(hd_digest *digest, const void *data, size_t size) {
+void hd_sha256_add(hd_sha256 *digest, const void *data, size_t size) {
     if (digest->context && EVP_DigestUpdate(digest->context, data, size) != 1) fail(digest);
 }
 
-hd_status hd_digest_end(hd_digest *digest, char hex[HD_DIGEST], hd_error *error) {
+hd_status hd_sha256_end(hd_sha256 *digest, char hex[HD_SHA256], hd_error *error) {
     static const char digits[] = "0123456789abcdef";
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned count = 0;
@@ -34,8 +34,8 @@ hd_status hd_digest_end(hd_digest *digest, char hex[HD_DIGEST], hd_error *error)
                  : hd_fail(error, HD_UNAVAILABLE, "SHA-256: libcrypto could not compute it (no memory?)");
 }
 
-hd_status hd_digest_block(const void *data, size_t size, char hex[HD_DIGEST], hd_error *error) {
-    hd_digest digest = hd_digest_begin();
-    hd_digest_add(&digest, data, size);
-    return hd_digest_end(&digest, hex, error);
+hd_status hd_sha256_block(const void *data, size_t size, char hex[HD_SHA256], hd_error *error) {
+    hd_sha256 digest = hd_sha256_begin();
+    hd_sha256_add(&digest, data, size);
+    return hd_sha256_end(&digest, hex, error);
 }

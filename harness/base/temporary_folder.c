@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-hd_status hd_scratch_create(char path[PATH_MAX], hd_error *error) {
+hd_status hd_temporary_folder_make(char path[PATH_MAX], hd_error *error) {
     const char *parent = getenv("TMPDIR");
     if (!parent || !parent[0]) parent = "/tmp";
     int length = snprintf(path, PATH_MAX, "%s/hyperdrift-XXXXXX", parent);
@@ -22,6 +22,6 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
     return remove(path);
 }
 
-void hd_scratch_remove(const char *path) {
+void hd_temporary_folder_remove(const char *path) {
     if (path[0]) nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }

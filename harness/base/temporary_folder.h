@@ -7,9 +7,9 @@
 #include <limits.h>
 
 /* Makes an empty folder under TMPDIR, else /tmp. HD_UNAVAILABLE where that cannot be. */
-hd_status hd_scratch_create(char path[PATH_MAX], hd_error *error);
+hd_status hd_temporary_folder_make(char path[PATH_MAX], hd_error *error);
 
 /* Removes the folder and everything in it; "" is allowed. */
-void hd_scratch_remove(const char *path);
+void hd_temporary_folder_remove(const char *path);
 
 #endif

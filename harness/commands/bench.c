@@ -1,12 +1,13 @@
 /* hyperdrift bench: time and memory of a hyper-iteration, and what its matrix products would take if nothing
  * else were done. */
-#include "core/clock.h"
-#include "commands/commands.h"
-#include "hyperopt.h"
-#include "run/provenance.h"
 #include "base/process.h"
-#include "statistics/statistics.h"
+#include "base/terminal.h"
+#include "commands/commands.h"
+#include "core/clock.h"
+#include "hyperopt.h"
 #include "run/loaded_experiment.h"
+#include "run/provenance.h"
+#include "statistics/statistics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,7 @@ static double alone(hd_device *device) {
 
 typedef struct hd_benched {
     const hd_options *options;
-    const hd_subject *subject;
+    const hd_loaded_experiment *loaded;
     const char *device;
     hd_mode mode;
 } hd_benched;
@@ -85,18 +86,18 @@ typedef struct hd_benched {
 static hd_status measure(void *context, hd_error *error) {
     const hd_benched *benched = context;
     const hd_options *options = benched->options;
-    const hd_subject *subject = benched->subject;
+    const hd_loaded_experiment *loaded = benched->loaded;
     hd_mode mode = benched->mode;
-    const hd_experiment *e = &subject->experiment;
+    const hd_experiment *e = &loaded->experiment;
     hd_device *device = NULL;
     hd_setup setup = {0};
     hd_engine *engine = NULL;
     hd_result result = {0};
-    double value[HD_MAX_HYPERS], *seconds = calloc(2 * options->repeat, sizeof *seconds);
+    double value[HD_MAX_HYPERS], *seconds = calloc(2 * options->request.repeat, sizeof *seconds);
     for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
     hd_status status = seconds ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory");
-    if (status == HD_OK) status = hd_run_device(e, benched->device, &options->device, &device, error);
-    if (status == HD_OK) status = hd_setup_create(&setup, e, &subject->dataset, 0, error);
+    if (status == HD_OK) status = hd_run_device(e, benched->device, &options->request.device, &device, error);
+    if (status == HD_OK) status = hd_setup_create(&setup, e, &loaded->dataset, 0, error);
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, mode, &engine, error);
     if (status != HD_OK) goto out;
     recorder.ops = device->ops;
@@ -109,14 +110,15 @@ static hd_status measure(void *context, hd_error *error) {
     device->ops = recorder.ops;
     if (status == HD_OK && recorder.incomplete)
         status = hd_fail(error, HD_UNAVAILABLE, "%s: too many kinds of products to record", e->name);
-    double *total = seconds, *products = seconds + options->repeat, operations = result.operations;
-    for (size_t i = 0; status == HD_OK && i < options->repeat; i++) {
+    double *total = seconds, *products = seconds + options->request.repeat, operations = result.operations;
+    for (size_t i = 0; status == HD_OK && i < options->request.repeat; i++) {
         status = hd_engine_run(engine, &point, NULL, &result, error);
         total[i] = result.seconds.total;
         products[i] = alone(device);
     }
     if (status != HD_OK) goto out;
-    double whole = hd_median(total, options->repeat), bare = hd_median(products, options->repeat);
+    double whole = hd_median(total, options->request.repeat),
+           bare = hd_median(products, options->request.repeat);
     printf("{\"experiment\": \"%s\", \"mode\": \"%s\", \"device\": \"%s\", \"arithmetic\": \"%s\", "
            "\"kernels\": \"%s\", \"threads\": "
            "%zu, "
@@ -125,7 +127,7 @@ static hd_status measure(void *context, hd_error *error) {
            e->name, mode == HD_FORWARD ? "forward" : "reverse", device->name, device->arithmetic,
            device->kernels, device->threads, whole, bare, bare / whole, operations / whole * 1e-9,
            operations / bare * 1e-9, (double)result.state_bytes / 1048576,
-           (double)hd_machine_peak_bytes() / 1048576);
+           (double)hd_provenance_peak_bytes() / 1048576);
 out:
     for (size_t g = 0; g < recorder.groups; g++) free(recorder.group[g].products);
     recorder.groups = 0;
@@ -137,15 +139,15 @@ out:
 }
 
 /* A process a mode, for its peak memory. */
-static hd_status bench(const hd_options *options, const hd_subject *subject) {
+static hd_status bench(const hd_options *options, const hd_loaded_experiment *loaded) {
     hd_status worst = HD_OK;
     hd_error error;
-    for (const char *const *device = options->devices; *device; device++)
+    for (const char *const *device = options->request.devices; *device; device++)
         for (int m = 0; m < 2; m++) {
-            hd_benched benched = {options, subject, *device, (hd_mode)m};
-            if (options->mode[m] &&
-                hd_process_run(subject->experiment.name, measure, &benched, &error) != HD_OK)
-                worst = hd_complain(worst, &error);
+            hd_benched benched = {options, loaded, *device, (hd_mode)m};
+            if (options->request.mode[m] &&
+                hd_process_run(loaded->experiment.name, measure, &benched, &error) != HD_OK)
+                worst = hd_terminal_complain(worst, &error);
         }
     return worst;
 }
@@ -154,11 +156,11 @@ hd_status hd_command_bench(const hd_options *options) {
     hd_status worst = HD_OK;
     hd_error error;
     for (size_t i = 0; i < options->word_count; i++) {
-        hd_subject subject;
-        hd_status status = hd_subject_open(options->words[i], options, &subject, &error);
-        status = status == HD_OK ? bench(options, &subject) : hd_complain(HD_OK, &error);
+        hd_loaded_experiment loaded;
+        hd_status status = hd_loaded_experiment_open(options->words[i], &options->request, &loaded, &error);
+        status = status == HD_OK ? bench(options, &loaded) : hd_terminal_complain(HD_OK, &error);
         if (status > worst) worst = status;
-        hd_subject_close(&subject);
+        hd_loaded_experiment_close(&loaded);
     }
     return worst;
 }

@@ -1,15 +1,17 @@
 /* hyperdrift bless: new results become golden. */
-#include "build_info.h"
-#include "golden/calibration.h"
-#include "commands/commands.h"
+#include "base/git_commit.h"
 #include "base/json.h"
-#include "run/provenance.h"
+#include "base/terminal.h"
+#include "build_info.h"
+#include "commands/commands.h"
+#include "golden/calibration.h"
+#include "golden/fault_gate.h"
+#include "golden/golden_diff.h"
 #include "golden/oracles.h"
 #include "golden/replace_folder.h"
-#include "golden/fault_gate.h"
+#include "golden/tolerance_text.h"
 #include "judge/verdict_text.h"
-#include "golden/golden_diff.h"
-#include "base/git_commit.h"
+#include "run/provenance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +47,11 @@ static hd_status expect_person(hd_error *error) {
 static hd_status check_permission(const hd_options *options, char commit[HD_LABEL], hd_error *error) {
     hd_status status = expect_person(error);
     if (status == HD_OK) status = check_reason(options->reason, error);
-    if (status == HD_OK) status = hd_tree_commit(hd_data_root(), HD_COMMIT, commit, HD_LABEL, error);
-    return status == HD_OK ? hd_probation_possible(error) : status;
+    if (status == HD_OK) status = hd_git_commit_find(hd_data_root(), HD_COMMIT, commit, HD_LABEL, error);
+    return status == HD_OK ? hd_fault_gate_possible(error) : status;
 }
 
-static void sign(const hd_options *options, const char *commit, hd_goldens *goldens) {
+static void sign(const hd_options *options, const char *commit, hd_golden_set *goldens) {
     time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
@@ -58,7 +60,7 @@ static void sign(const hd_options *options, const char *commit, hd_goldens *gold
         snprintf(golden->blessed.reason, sizeof golden->blessed.reason, "%s", options->reason);
         snprintf(golden->blessed.commit, sizeof golden->blessed.commit, "%s", commit);
         strftime(golden->blessed.date, sizeof golden->blessed.date, "%Y-%m-%dT%H:%M:%SZ", &utc);
-        hd_machine_cpu(golden->blessed.machine, sizeof golden->blessed.machine);
+        hd_provenance_cpu(golden->blessed.machine, sizeof golden->blessed.machine);
     }
 }
 
@@ -74,12 +76,12 @@ static void print_kink(void *context, size_t step, const hd_hyper *reverse, doub
 /* Forward and reverse were compared when the goldens were made. */
 static hd_status ask_oracles(const hd_options *options, const hd_calibration *calibration, hd_error *error) {
     hd_differences differences;
-    hd_status status = hd_oracles_differences(calibration->subject, options, &calibration->goldens,
+    hd_status status = hd_oracles_differences(calibration->loaded, &options->request, &calibration->goldens,
                                               &differences, print_kink, NULL, error);
     if (status == HD_OK)
         printf("%s: forward, reverse and finite differences agree in %zu hypergradients (the differences use "
                "at most %.2g%% of what they are allowed); a kink is in the way of %zu\n",
-               calibration->subject->experiment.name, differences.agree, 100 * differences.worst,
+               calibration->loaded->experiment.name, differences.agree, 100 * differences.worst,
                differences.kinked);
     return status;
 }
@@ -96,7 +98,7 @@ static void print_change(const char *experiment, const hd_golden *was, const hd_
     hd_compare_records(&change, &is->reference, &was->reference, hd_tolerance_everywhere(&none));
     printf("golden/%s/step-%zu.json: %zu of %zu figures of the reference change (expected: as they were)\n",
            experiment, is->reference.step, change.failures, change.count);
-    hd_report_details(stdout, &change, false);
+    hd_verdict_print_details(stdout, &change, false);
     hd_verdict_free(&change);
 }
 
@@ -116,21 +118,21 @@ static size_t print_tolerances(const hd_golden *was, const hd_golden *is) {
 }
 
 /* Prints all that changes, and counts it. */
-static hd_status tell_changes(const hd_options *options, const char *experiment, const hd_goldens *was,
-                              const hd_goldens *is, size_t *changes, hd_error *error) {
+static hd_status tell_changes(const hd_options *options, const char *experiment, const hd_golden_set *was,
+                              const hd_golden_set *is, size_t *changes, hd_error *error) {
     size_t loosened = 0;
     *changes = 0;
     for (size_t k = 0; k < is->count || k < was->count; k++) {
         const hd_golden *before = k < was->count ? &was->steps[k] : NULL;
         const hd_golden *now = k < is->count ? &is->steps[k] : NULL;
-        *changes += hd_revision_write(NULL, before, now);
+        *changes += hd_golden_diff_write(NULL, before, now);
         if (!now) {
             printf("golden/%s/step-%zu.json: gone\n", experiment, k);
             continue;
         }
         print_change(experiment, before, now);
         loosened += print_tolerances(before, now);
-        if (!options->quiet) hd_report_tolerances(stdout, now);
+        if (!options->quiet) hd_tolerances_print(stdout, now);
     }
     if (loosened == 0 || options->loosen) return HD_OK;
     return hd_fail(
@@ -144,7 +146,7 @@ static hd_status tell_changes(const hd_options *options, const char *experiment,
 
 /* What an ended blessing left of itself in the log, or goldens that no blessing put there. True where they
  * stand as they should. */
-static bool tell_lineage(const hd_ledger *ledger, const char *experiment, const hd_goldens *was) {
+static bool tell_lineage(const hd_ledger *ledger, const char *experiment, const hd_golden_set *was) {
     hd_lineage lineage;
     hd_error error;
     if (hd_ledger_lineage(ledger, experiment, was, &lineage, &error) != HD_OK) {
@@ -159,23 +161,23 @@ static bool tell_lineage(const hd_ledger *ledger, const char *experiment, const 
 
 /* Puts the goldens in the place of those that are there, if anything changes and nothing is against it. */
 static hd_status replace(const hd_options *options, hd_ledger *ledger, const char *experiment,
-                         const hd_goldens *goldens, hd_error *error) {
+                         const hd_golden_set *goldens, hd_error *error) {
     char folder[PATH_MAX];
-    hd_goldens was = {0};
+    hd_golden_set was = {0};
     size_t changes = 0;
-    hd_status status = hd_goldens_folder(hd_data_root(), experiment, folder, error);
-    if (status == HD_OK) status = hd_goldens_load(folder, &was, error);
+    hd_status status = hd_golden_set_folder(hd_data_root(), experiment, folder, error);
+    if (status == HD_OK) status = hd_golden_set_load(folder, &was, error);
     bool stands = status == HD_OK && tell_lineage(ledger, experiment, &was);
     if (status == HD_OK) status = tell_changes(options, experiment, &was, goldens, &changes, error);
     if (status == HD_OK && changes == 0 && stands) {
         printf("%s: nothing changes, nothing is written\n", experiment);
     } else if (status == HD_OK) {
-        status = hd_place(ledger, hd_data_root(), &was, goldens, hd_probation, error);
+        status = hd_replace_folder(ledger, hd_data_root(), &was, goldens, hd_fault_gate, error);
         if (status == HD_OK)
             printf("%s: %s %s: %s (%zu figure%s)\n", ledger->path, goldens->steps[0].blessed.date, experiment,
                    goldens->steps[0].blessed.reason, changes, changes == 1 ? " changes" : "s change");
     }
-    hd_goldens_free(&was);
+    hd_golden_set_free(&was);
     return status;
 }
 
@@ -183,33 +185,35 @@ static hd_status replace(const hd_options *options, hd_ledger *ledger, const cha
 static hd_status expect_committed(const char *word, hd_error *error) {
     char path[PATH_MAX];
     hd_status status = hd_experiment_find(word, path, error);
-    return status == HD_OK ? hd_tree_expect(hd_data_root(), path, error) : status;
+    return status == HD_OK ? hd_git_commit_expect(hd_data_root(), path, error) : status;
 }
 
 static hd_status bless(const hd_options *options, const char *word, const char *commit, hd_error *error) {
-    hd_subject subject = {0};
+    hd_loaded_experiment loaded = {0};
     hd_calibration calibration = {0};
     hd_ledger ledger = {.descriptor = -1};
     hd_status status = expect_committed(word, error);
-    if (status == HD_OK) status = hd_subject_open(word, options, &subject, error);
-    if (status == HD_OK) status = hd_calibration_run(&calibration, options, &subject, error);
+    if (status == HD_OK) status = hd_loaded_experiment_open(word, &options->request, &loaded, error);
+    if (status == HD_OK)
+        status = hd_calibration_run(&calibration, options->replicas, &options->request, &loaded, error);
     if (status == HD_OK) status = ask_oracles(options, &calibration, error);
     if (status == HD_OK) sign(options, commit, &calibration.goldens);
     if (status == HD_OK) status = hd_ledger_open(hd_data_root(), &ledger, error);
     if (status == HD_OK)
-        status = replace(options, &ledger, subject.experiment.name, &calibration.goldens, error);
+        status = replace(options, &ledger, loaded.experiment.name, &calibration.goldens, error);
     hd_ledger_close(&ledger);
     hd_calibration_end(&calibration);
-    hd_subject_close(&subject);
+    hd_loaded_experiment_close(&loaded);
     return status;
 }
 
 hd_status hd_command_bless(const hd_options *options) {
     char commit[HD_LABEL];
     hd_error error;
-    if (check_permission(options, commit, &error) != HD_OK) return hd_complain(HD_OK, &error);
+    if (check_permission(options, commit, &error) != HD_OK) return hd_terminal_complain(HD_OK, &error);
     hd_status worst = HD_OK;
     for (size_t i = 0; i < options->word_count; i++)
-        if (bless(options, options->words[i], commit, &error) != HD_OK) worst = hd_complain(worst, &error);
+        if (bless(options, options->words[i], commit, &error) != HD_OK)
+            worst = hd_terminal_complain(worst, &error);
     return worst;
 }

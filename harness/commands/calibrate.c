@@ -1,7 +1,9 @@
 /* hyperdrift calibrate: what rounding alone can do to an experiment's figures, and whether the tolerances
  * hold. */
-#include "golden/calibration.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
+#include "golden/calibration.h"
+#include "golden/tolerance_text.h"
 #include "judge/verdict_text.h"
 
 typedef struct hd_calibrating {
@@ -23,10 +25,11 @@ static void take_alarm(void *context, size_t seed, const hd_verdict *verdict) {
 }
 
 /* Prints the calibration, or puts it into the document. */
-static hd_status tell(const hd_subject *subject, const hd_golden *golden, json_t *document, hd_error *error) {
+static hd_status tell(const hd_loaded_experiment *loaded, const hd_golden *golden, json_t *document,
+                      hd_error *error) {
     if (!document) {
-        printf("%s, hyper-iteration %zu\n", subject->experiment.name, golden->reference.step);
-        hd_report_tolerances(stdout, golden);
+        printf("%s, hyper-iteration %zu\n", loaded->experiment.name, golden->reference.step);
+        hd_tolerances_print(stdout, golden);
         return HD_OK;
     }
     json_t *json;
@@ -35,15 +38,16 @@ static hd_status tell(const hd_subject *subject, const hd_golden *golden, json_t
     return status;
 }
 
-static void tell_verification(const hd_subject *subject, const hd_verification *v, json_t *document) {
+static void tell_verification(const hd_loaded_experiment *loaded, const hd_verification *v,
+                              json_t *document) {
     const char *holds = hd_verification_holds(v) ? "pass" : "FAIL";
     if (!document)
         printf("%s  %s: %zu of %zu records of %s raise an alarm; stated rate %g\n", holds,
-               subject->experiment.name, v->alarms, v->records, "unfaulted replicas not calibrated on",
+               loaded->experiment.name, v->alarms, v->records, "unfaulted replicas not calibrated on",
                HD_FALSE_ALARMS);
     else
         json_array_append_new(json_object_get(document, "verifications"),
-                              json_pack("{sssisisf}", "experiment", subject->experiment.name, "records",
+                              json_pack("{sssisisf}", "experiment", loaded->experiment.name, "records",
                                         (int)v->records, "alarms", (int)v->alarms, "rate", HD_FALSE_ALARMS));
 }
 
@@ -54,23 +58,24 @@ static hd_status verify(const hd_calibration *calibration, const hd_options *opt
     hd_status status =
         hd_calibration_verify(calibration, options->verify, take_alarm, &calibrating, &verification, error);
     if (status != HD_OK) return status;
-    tell_verification(calibration->subject, &verification, document);
+    tell_verification(calibration->loaded, &verification, document);
     if (hd_verification_holds(&verification)) return HD_OK;
     return hd_fail(error, HD_DIFFERENT, "%s: alarms: %zu in %zu records, more than the stated rate of %g",
-                   calibration->subject->experiment.name, verification.alarms, verification.records,
+                   calibration->loaded->experiment.name, verification.alarms, verification.records,
                    HD_FALSE_ALARMS);
 }
 
 static hd_status calibrate(const hd_options *options, const char *word, json_t *document, hd_error *error) {
-    hd_subject subject;
+    hd_loaded_experiment loaded;
     hd_calibration calibration = {0};
-    hd_status status = hd_subject_open(word, options, &subject, error);
-    if (status == HD_OK) status = hd_calibration_run(&calibration, options, &subject, error);
+    hd_status status = hd_loaded_experiment_open(word, &options->request, &loaded, error);
+    if (status == HD_OK)
+        status = hd_calibration_run(&calibration, options->replicas, &options->request, &loaded, error);
     for (size_t k = 0; status == HD_OK && k < calibration.goldens.count; k++)
-        status = tell(&subject, &calibration.goldens.steps[k], document, error);
+        status = tell(&loaded, &calibration.goldens.steps[k], document, error);
     if (status == HD_OK && options->verify) status = verify(&calibration, options, document, error);
     hd_calibration_end(&calibration);
-    hd_subject_close(&subject);
+    hd_loaded_experiment_close(&loaded);
     return status;
 }
 
@@ -81,7 +86,7 @@ hd_status hd_command_calibrate(const hd_options *options) {
         options->json ? json_pack("{s[]s[]s[]}", "calibrations", "verifications", "alarms") : NULL;
     for (size_t i = 0; i < options->word_count; i++)
         if (calibrate(options, options->words[i], document, &error) != HD_OK)
-            worst = hd_complain(worst, &error);
+            worst = hd_terminal_complain(worst, &error);
     if (document) {
         json_dumpf(document, stdout, (size_t)(JSON_INDENT(2) | JSON_REAL_PRECISION(17)));
         putchar('\n');

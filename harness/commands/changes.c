@@ -1,6 +1,6 @@
 /* hyperdrift history changes: what changed over the nights, for people. */
-#include "commands/commands.h"
 #include "base/json.h"
+#include "commands/commands.h"
 #include "history/news.h"
 
 #include <math.h>
@@ -75,7 +75,7 @@ static void put_night(hd_builder *builder, json_t *object, const char *key, cons
 
 static void put_level(hd_builder *builder, json_t *object, const hd_trend *trend, const hd_news *news) {
     const hd_series *series = &trend->series[news->series];
-    const hd_change *change = &series->changes[news->cost][news->first];
+    const hd_level_change *change = &series->changes[news->cost][news->first];
     hd_build_text(builder, object, "cost", hd_cost_name(news->cost));
     hd_build_number(builder, object, "ratio", change->ratio);
     hd_build_number(builder, object, "low", change->low);
@@ -93,7 +93,7 @@ static void put_level(hd_builder *builder, json_t *object, const hd_trend *trend
 }
 
 static void put_numbers(hd_builder *builder, json_t *object, const hd_trend *trend, const hd_news *news) {
-    const hd_shift *most = hd_news_most(trend, news);
+    const hd_number_change *most = hd_news_most(trend, news);
     if (news->kind == HD_NEWS_DISAGREEMENT) {
         put_night(builder, object, "last", &trend->nights[trend->disagreements[news->first].last]);
         put_series(builder, hd_build(builder, object, "other", json_object()),
@@ -101,7 +101,8 @@ static void put_numbers(hd_builder *builder, json_t *object, const hd_trend *tre
     }
     json_t *steps = hd_build(builder, object, "steps", json_array());
     for (size_t i = 0; i < news->count; i++)
-        hd_build_element(builder, steps, json_integer((json_int_t)hd_news_shift(trend, news, i)->step));
+        hd_build_element(builder, steps,
+                         json_integer((json_int_t)hd_news_number_change(trend, news, i)->step));
     hd_build_size(builder, object, "changed", most->changed);
     hd_build_size(builder, object, "of", most->of);
     hd_build(builder, object, "weights", json_boolean(most->weights));

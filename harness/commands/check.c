@@ -1,17 +1,18 @@
 /* hyperdrift check: experiments judged by golden/. */
-#include "report/ci/github_annotations.h"
-#include "matrix/cells.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "golden/golden_set.h"
-#include "report/ci/junit.h"
-#include "matrix/keep_run.h"
-#include "report/ci/markdown.h"
 #include "golden/last_blessing.h"
+#include "judge/trace_2017.h"
 #include "judge/verdict_text.h"
+#include "matrix/cells.h"
+#include "matrix/keep_run.h"
 #include "matrix/rounds.h"
 #include "matrix/seed_golden.h"
 #include "matrix/shard_terms.h"
-#include "judge/trace_2017.h"
+#include "report/ci/github_annotations.h"
+#include "report/ci/junit.h"
+#include "report/ci/markdown.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +24,9 @@ typedef struct hd_checking {
     bool *seen;   /* [trace.count]: a record of 2017 has been judged by ... */
     bool *missed; /* ... and something did not reproduce it */
     hd_findings findings;
-    hd_keeping keeping;
-    hd_pedigrees pedigrees; /* of the goldens that judged */
-    json_t *terms;          /* of a shard that is kept, owned; else NULL */
+    hd_keep_run keeping;
+    hd_last_blessings pedigrees; /* of the goldens that judged */
+    json_t *terms;               /* of a shard that is kept, owned; else NULL */
     hd_status status;
 } hd_checking;
 
@@ -34,7 +35,7 @@ static void worsen(hd_checking *checking, hd_status status) {
 }
 
 static void complain(hd_checking *checking, const hd_error *error) {
-    checking->status = hd_complain(checking->status, error);
+    checking->status = hd_terminal_complain(checking->status, error);
 }
 
 /* Says what could not be judged, or judged by, and counts it as a failure. */
@@ -70,11 +71,11 @@ static void judge_by_trace(hd_checking *checking, hd_finding *finding) {
 static hd_status load_golden(const hd_round *round, const hd_record *record, char path[PATH_MAX],
                              hd_golden *golden, hd_error *error) {
     char folder[PATH_MAX];
-    hd_status status = hd_goldens_folder(hd_data_root(), round->subject->own.name, folder, error);
+    hd_status status = hd_golden_set_folder(hd_data_root(), round->loaded->own.name, folder, error);
     if (status == HD_OK) status = hd_run_record(folder, record->step, path, error);
     if (status != HD_OK) return status;
-    if (hd_subject_seeded(round->subject))
-        return hd_seeded_golden(round, record->mode, record->step, path, golden, error);
+    if (hd_loaded_experiment_reseeded(round->loaded))
+        return hd_seed_golden(round, record->mode, record->step, path, golden, error);
     return hd_golden_load(path, golden, error);
 }
 
@@ -85,17 +86,18 @@ static void judge_by_golden(hd_checking *checking, const hd_round *round, hd_fin
     const hd_record *record = &finding->record;
     hd_status status = load_golden(round, record, path, &golden, &error);
     hd_verdict *verdict = status == HD_OK ? new_verdict(checking, finding) : NULL;
-    if (checking->options->no_bits) hd_golden_forget_bits(&golden);
+    if (checking->options->request.no_bits) hd_golden_forget_bits(&golden);
     if (verdict && (status = hd_golden_judge(&golden, record, verdict, &error)) != HD_OK) {
         hd_error cause = error;
         hd_fail(&error, status, "%.200s: %.300s", path, cause.message);
         hd_verdict_free(verdict);
         finding->count--;
-    } else if (verdict && hd_subject_seeded(round->subject)) {
+    } else if (verdict && hd_loaded_experiment_reseeded(round->loaded)) {
         snprintf(verdict->against, sizeof verdict->against, "reference (seed %u)",
-                 round->subject->experiment.seed);
+                 round->loaded->experiment.seed);
     }
-    if (status == HD_OK) status = hd_pedigrees_add(&checking->pedigrees, round->subject->own.name, &error);
+    if (status == HD_OK)
+        status = hd_last_blessings_add(&checking->pedigrees, round->loaded->own.name, &error);
     if (status != HD_OK) fail(checking, &error);
     hd_golden_free(&golden);
 }
@@ -124,7 +126,7 @@ static void judge_again(hd_checking *checking, hd_finding *finding, const hd_rec
     hd_verdict *verdict = promised ? new_verdict(checking, finding) : NULL;
     if (!verdict) return;
     hd_verdict_head(verdict, &finding->record, "repetition 1");
-    if (hd_golden_set_exact(&bits, first, &error) == HD_OK)
+    if (hd_golden_take_exact(&bits, first, &error) == HD_OK)
         hd_golden_judge_bits(&bits, &finding->record, verdict);
     else
         complain(checking, &error); /* the verdict, being empty, fails */
@@ -147,16 +149,17 @@ static bool in_trace(const hd_checking *checking, const char *experiment) {
     return false;
 }
 
-static void print_step(const hd_checking *checking, const hd_subject *subject, const hd_judged judged[2]) {
+static void print_step(const hd_checking *checking, const hd_loaded_experiment *loaded,
+                       const hd_judged judged[2]) {
     const hd_verdict *figures[2] = {shown_verdict(&judged[0]), shown_verdict(&judged[1])};
     const hd_record *any = &judged[judged[0].finding.record.hyper ? 0 : 1].finding.record;
-    printf("%s%s, hyper-iteration %zu, %s (%s)%s\n", hd_report_colour(stdout, "bold"), any->experiment,
-           any->step, any->device, any->arithmetic, hd_report_plain(stdout));
-    if (figures[0] || figures[1]) hd_report_figures(stdout, figures[0], figures[1]);
-    if (hd_subject_seeded(subject))
+    printf("%s%s, hyper-iteration %zu, %s (%s)%s\n", hd_terminal_colour(stdout, "bold"), any->experiment,
+           any->step, any->device, any->arithmetic, hd_terminal_plain(stdout));
+    if (figures[0] || figures[1]) hd_verdict_print_figures(stdout, figures[0], figures[1]);
+    if (hd_loaded_experiment_reseeded(loaded))
         printf("        seed %u has no golden: judged by the float64 reference in the other mode, with the "
                "tolerances measured under seed %u\n",
-               subject->experiment.seed, subject->own.seed);
+               loaded->experiment.seed, loaded->own.seed);
     for (size_t m = 0; m < 2; m++) {
         const hd_finding *finding = &judged[m].finding;
         if (!finding->record.hyper) continue;
@@ -164,10 +167,10 @@ static void print_step(const hd_checking *checking, const hd_subject *subject, c
             printf("        %-8s no counterpart in the trace of 2017: judged by the golden alone\n",
                    hd_mode_name(finding->record.mode));
         for (size_t i = 0; i < finding->count; i++) {
-            hd_report_summary(stdout, &finding->verdicts[i]);
-            hd_report_details(stdout, &finding->verdicts[i], checking->options->verbose);
+            hd_verdict_print_summary(stdout, &finding->verdicts[i]);
+            hd_verdict_print_details(stdout, &finding->verdicts[i], checking->options->verbose);
         }
-        hd_report_cost(stdout, &finding->record);
+        hd_record_print_cost(stdout, &finding->record);
     }
     putchar('\n');
 }
@@ -178,8 +181,8 @@ static void print_failures(const hd_finding *finding) {
         const hd_verdict *verdict = &finding->verdicts[i];
         if (hd_verdict_passes(verdict)) continue;
         printf("%s, hyper-iteration %zu, %s\n", verdict->experiment, verdict->step, verdict->device);
-        hd_report_summary(stdout, verdict);
-        hd_report_details(stdout, verdict, false);
+        hd_verdict_print_summary(stdout, verdict);
+        hd_verdict_print_details(stdout, verdict, false);
     }
 }
 
@@ -191,7 +194,7 @@ static void judge_step(hd_checking *checking, const hd_round *round, size_t step
     for (size_t m = 0; m < 2; m++)
         if (records[m].hyper) judge(checking, round, &records[m], &judged[m]);
     bool some = judged[0].finding.record.hyper || judged[1].finding.record.hyper;
-    if (some && !options->json && !options->quiet) print_step(checking, round->subject, judged);
+    if (some && !options->json && !options->quiet) print_step(checking, round->loaded, judged);
     for (size_t m = 0; m < 2; m++) {
         hd_finding *finding = &judged[m].finding;
         if (!finding->record.hyper) continue;
@@ -217,7 +220,7 @@ static void judge_repetition(hd_checking *checking, const hd_round *round, size_
 }
 
 static void judge_round(void *context, const hd_round *round) {
-    for (size_t k = 0; k < round->subject->experiment.hyper_iterations; k++)
+    for (size_t k = 0; k < round->loaded->experiment.hyper_iterations; k++)
         if (round->first)
             judge_repetition(context, round, k);
         else
@@ -243,7 +246,7 @@ static void print_totals(const hd_checking *checking) {
     const hd_findings *findings = &checking->findings;
     hd_totals sum = hd_findings_totals(findings);
     size_t of_2017 = 0, reproduced = 0;
-    if (sum.failed || !checking->options->quiet) hd_pedigrees_print(stdout, &checking->pedigrees);
+    if (sum.failed || !checking->options->quiet) hd_last_blessings_print(stdout, &checking->pedigrees);
     for (size_t i = 0; i < checking->trace.count; i++) {
         of_2017 += checking->seen[i];
         reproduced += checking->seen[i] && !checking->missed[i];
@@ -252,13 +255,13 @@ static void print_totals(const hd_checking *checking) {
         printf("skipped: %s: %s\n", findings->skips[i].what, findings->skips[i].why);
     if (of_2017)
         printf("%s%zu of %zu records of 2017 reproduced%s (the trace holds %zu)\n",
-               hd_report_colour(stdout, reproduced == of_2017 ? "green" : "red"), reproduced, of_2017,
-               hd_report_plain(stdout), checking->trace.count);
+               hd_terminal_colour(stdout, reproduced == of_2017 ? "green" : "red"), reproduced, of_2017,
+               hd_terminal_plain(stdout), checking->trace.count);
     if (sum.known)
         printf("%zu figure%s within a stated allowance (known, see above)\n", sum.known,
                sum.known == 1 ? "" : "s");
     if (findings->no_bits) puts("the goldens' bits were left aside (--no-bits)");
-    hd_keeping_print(stdout, &checking->keeping);
+    hd_keep_run_print(stdout, &checking->keeping);
     printf("%zu passed, %zu failed, %zu skipped\n", sum.passed, sum.failed, findings->skip_count);
 }
 
@@ -299,8 +302,8 @@ static void print_json(hd_checking *checking) {
         json_pack("{sssssbsisisosososo}", "format", "hyperdrift-check/1", "verdict",
                   hd_findings_pass(findings) ? "pass" : "fail", "bits", !findings->no_bits, "passed",
                   (int)sum.passed, "failed", (int)sum.failed, "records", records, "quantities", quantities,
-                  "goldens", hd_pedigrees_json(&checking->pedigrees), "skipped", skipped);
-    hd_keeping_put(document, &checking->keeping);
+                  "goldens", hd_last_blessings_json(&checking->pedigrees), "skipped", skipped);
+    hd_keep_run_put(document, &checking->keeping);
     json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');
     json_decref(document);
@@ -309,11 +312,11 @@ static void print_json(hd_checking *checking) {
 static void append_to_history(hd_checking *checking) {
     hd_error error;
     if (checking->terms) {
-        json_object_set_new(checking->terms, "goldens", hd_pedigrees_json(&checking->pedigrees));
-        if (hd_entry_set_terms(checking->keeping.entry, checking->terms, &error) != HD_OK)
+        json_object_set_new(checking->terms, "goldens", hd_last_blessings_json(&checking->pedigrees));
+        if (hd_run_entry_set_terms(checking->keeping.entry, checking->terms, &error) != HD_OK)
             complain(checking, &error);
     }
-    if (hd_keeping_end(&checking->keeping, &checking->findings, checking->status, &error) != HD_OK)
+    if (hd_keep_run_end(&checking->keeping, &checking->findings, checking->status, &error) != HD_OK)
         complain(checking, &error);
     if (checking->keeping.kept.clock_back) worsen(checking, HD_UNAVAILABLE);
 }
@@ -338,7 +341,7 @@ static void append_summary(hd_checking *checking) {
 static void conclude(hd_checking *checking) {
     const hd_options *options = checking->options;
     const hd_findings *findings = &checking->findings;
-    hd_pedigrees_find(&checking->pedigrees, hd_data_root(), refuse_goldens, checking);
+    hd_last_blessings_find(&checking->pedigrees, hd_data_root(), refuse_goldens, checking);
     hd_totals sum = hd_findings_totals(findings);
     hd_error error;
     if (options->junit && hd_junit_write(options->junit, findings, &error) != HD_OK)
@@ -373,23 +376,24 @@ static hd_status check(const hd_options *options, char *const *words, size_t cou
     hd_listener listener = {judge_round, note_skip, note_failure, &checking};
     hd_error error;
     hd_findings_begin(&checking.findings);
-    checking.findings.no_bits = options->no_bits;
-    checking.findings.shard = options->shards > 0;
-    if (hd_keeping_begin(&checking.keeping, options, &error) == HD_OK) {
-        if (options->matrix) checking.terms = hd_terms_of(options, words, count);
+    checking.findings.no_bits = options->request.no_bits;
+    checking.findings.shard = options->request.shards > 0;
+    if (hd_keep_run_begin(&checking.keeping, options->history, options->argument_count, options->arguments,
+                          &options->request, &error) == HD_OK) {
+        if (options->request.matrix) checking.terms = hd_shard_terms_of(&options->request, words, count);
         load_trace(&checking);
-        worsen(&checking, hd_rounds(options, words, count, &listener));
+        worsen(&checking, hd_rounds(&options->request, words, count, &listener));
         conclude(&checking);
     } else {
         complain(&checking, &error);
     }
     hd_findings_free(&checking.findings);
     hd_trace_free(&checking.trace);
-    hd_pedigrees_free(&checking.pedigrees);
+    hd_last_blessings_free(&checking.pedigrees);
     json_decref(checking.terms);
     free(checking.seen);
     free(checking.missed);
-    hd_keeping_free(&checking.keeping);
+    hd_keep_run_free(&checking.keeping);
     return checking.status;
 }
 
@@ -398,10 +402,11 @@ hd_status hd_command_check(const hd_options *options) {
     size_t count = options->word_count;
     hd_error error;
     if (count == 0) {
-        if (hd_experiment_list(&names, &count, &error) != HD_OK) return hd_complain(HD_OK, &error);
+        if (hd_experiment_list(&names, &count, &error) != HD_OK) return hd_terminal_complain(HD_OK, &error);
         words = names;
     }
-    hd_status status = (options->list ? hd_cells_list : check)(options, words, count);
+    hd_status status = options->list ? hd_cells_list(&options->request, words, count, options->json)
+                                     : check(options, words, count);
     free(names);
     return status;
 }

@@ -1,13 +1,13 @@
 #include "commands/command_table.h"
 
-#include "base/json.h"
 #include "base/file.h"
+#include "base/json.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-const hd_usage hd_usages[HD_COMMANDS] = {
+const hd_command_row hd_command_table[HD_COMMANDS] = {
     [HD_COMMAND_RUN] = {"run", 1, SIZE_MAX, "name at least one experiment"},
     [HD_COMMAND_CHECK] = {"check", 0, SIZE_MAX, NULL},
     [HD_COMMAND_DIFF] = {"diff", 2, 2, "name two records, run folders or .npy files"},
@@ -29,7 +29,7 @@ const hd_usage hd_usages[HD_COMMANDS] = {
     [HD_COMMAND_HISTORY_RECOVER] = {"history recover", 1, 1, "name a history, nothing else"},
 };
 
-const char hd_usage_help[] =
+const char hd_command_table_help[] =
     "Reproducibility test harness for hypergradients: computes them forward and in reverse, on every device, "
     "and judges each figure.\v"
     "Commands:\n"
@@ -89,21 +89,21 @@ static bool leads(const char *word, const char *name) {
 static hd_status refuse(char *const *words, size_t count, hd_error *error) {
     char allowed[512] = "";
     bool led = false;
-    for (size_t c = 0; c < HD_COMMANDS && count; c++) led |= leads(words[0], hd_usages[c].name);
+    for (size_t c = 0; c < HD_COMMANDS && count; c++) led |= leads(words[0], hd_command_table[c].name);
     for (size_t c = 0, used = 0; c < HD_COMMANDS && used < sizeof allowed; c++)
-        if (!led || leads(words[0], hd_usages[c].name))
+        if (!led || leads(words[0], hd_command_table[c].name))
             used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "",
-                                     hd_usages[c].name);
+                                     hd_command_table[c].name);
     if (!count) return hd_fail(error, HD_INVALID, "name a command: %s", allowed);
     if (led && count == 1) return hd_fail(error, HD_INVALID, "%s: say which: %s", words[0], allowed);
     return hd_fail(error, HD_INVALID, "command %.60s%s%.60s: not known; allowed: %s", words[0],
                    led ? " " : "", led ? words[1] : "", allowed);
 }
 
-hd_status hd_usage_command(char *const *words, size_t count, hd_command *command, size_t *used,
-                           hd_error *error) {
+hd_status hd_command_table_find(char *const *words, size_t count, hd_command *command, size_t *used,
+                                hd_error *error) {
     for (*command = 0; *command < HD_COMMANDS; ++*command)
-        if ((*used = words_of(hd_usages[*command].name, words, count))) return HD_OK;
+        if ((*used = words_of(hd_command_table[*command].name, words, count))) return HD_OK;
     return refuse(words, count, error);
 }
 
@@ -117,9 +117,9 @@ static bool are_one(const char *a, const char *b) {
     return a && b && (!strcmp(a, b) || hd_file_same(a, b));
 }
 
-hd_status hd_usage_check(const hd_options *options, hd_error *error) {
+hd_status hd_command_table_check(const hd_options *options, hd_error *error) {
     const hd_command command = options->command;
-    const hd_usage *usage = &hd_usages[command];
+    const hd_command_row *usage = &hd_command_table[command];
     const bool makes_file = command == HD_COMMAND_CAPTURE || command == HD_COMMAND_REPORT;
     const bool two_captures = command == HD_COMMAND_DRIFT && options->word_count == 2;
     const struct {
@@ -129,8 +129,8 @@ hd_status hd_usage_check(const hd_options *options, hd_error *error) {
         {options->word_count < usage->least || options->word_count > usage->most, usage->wanted},
         {command == HD_COMMAND_BLESS && is_blank(options->reason),
          "--reason \"why the golden changes\" is missing"},
-        {makes_file && !options->out, "--out FILE is missing"},
-        {command == HD_COMMAND_HISTORY_RECOVER && !options->out, "--out NEW is missing"},
+        {makes_file && !options->request.out, "--out FILE is missing"},
+        {command == HD_COMMAND_HISTORY_RECOVER && !options->request.out, "--out NEW is missing"},
         {command == HD_COMMAND_HISTORY_EXPORT && options->csv == options->json, "say either --csv or --json"},
         {command == HD_COMMAND_HISTORY_PRUNE && !options->keep_nights == !options->run,
          "say either --keep-nights N or --run RUN"},
@@ -138,16 +138,18 @@ hd_status hd_usage_check(const hd_options *options, hd_error *error) {
          "--a and --b go with an experiment, not with two captures"},
         {options->against && (two_captures || options->side_count[0] || options->pairing),
          "--against goes with one experiment and --b"},
-        {options->required && !options->all_devices, "--require goes with --device all"},
-        {options->resume && !options->out, "--resume goes with --out DIR"},
-        {command == HD_COMMAND_MERGE && options->shards && !options->matrix, "--shards goes with --matrix"},
+        {options->request.required && !options->request.all_devices, "--require goes with --device all"},
+        {options->request.resume && !options->request.out, "--resume goes with --out DIR"},
+        {command == HD_COMMAND_MERGE && options->request.shards && !options->request.matrix,
+         "--shards goes with --matrix"},
         {are_one(options->history, options->junit) || are_one(options->history, options->markdown) ||
              are_one(options->junit, options->markdown),
          "--history, --junit and --markdown need files of their own"},
-        {options->matrix && !hd_text_is_line(options->matrix),
+        {options->request.matrix && !hd_text_is_line(options->request.matrix),
          "--matrix: its name is not one line of UTF-8 text"},
-        {command == HD_COMMAND_CHECK && options->matrix && !options->shard, "--matrix goes with --shard"},
-        {options->history && options->shard && !options->matrix,
+        {command == HD_COMMAND_CHECK && options->request.matrix && !options->request.shard,
+         "--matrix goes with --shard"},
+        {options->history && options->request.shard && !options->request.matrix,
          "--history with --shard: say --matrix NAME, the same for all shards"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)

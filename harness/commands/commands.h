@@ -3,8 +3,8 @@
 #ifndef HD_COMMANDS_COMMANDS_H
 #define HD_COMMANDS_COMMANDS_H
 
-#include "history/history.h"
 #include "commands/options.h"
+#include "history/history.h"
 
 hd_status hd_command_run(const hd_options *options);
 hd_status hd_command_check(const hd_options *options);

@@ -1,4 +1,5 @@
 /* hyperdrift devices: what this machine offers, tried and not guessed. */
+#include "devices.h"
 #include "commands/commands.h"
 #include "device/cuda/cuda.h"
 #include "run/provenance.h"
@@ -33,14 +34,14 @@ static void print(const hd_device *device, double rate) {
 
 hd_status hd_command_devices(const hd_options *options) {
     char cpu[256];
-    hd_machine_cpu(cpu, sizeof cpu);
+    hd_provenance_cpu(cpu, sizeof cpu);
     json_t *list = json_array();
     if (!options->json) printf("%s\n", cpu);
     for (size_t i = 0; i < TRIED; i++) {
         hd_device *device;
         hd_error error;
         double rate = 0;
-        hd_device_options in = options->device;
+        hd_device_options in = options->request.device;
         in.arithmetic = tried[i].arithmetic;
         json_t *entry = json_object();
         json_object_set_new(entry, "name", json_string(tried[i].name));

@@ -1,7 +1,8 @@
 /* hyperdrift diff: two records, run folders or .npy files. */
+#include "base/npy.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "judge/compare.h"
-#include "base/npy.h"
 #include "judge/verdict_text.h"
 #include "run/loaded_experiment.h"
 
@@ -19,7 +20,7 @@ typedef struct hd_differing {
 } hd_differing;
 
 static void complain(hd_differing *differing, const hd_error *error) {
-    differing->status = hd_complain(differing->status, error);
+    differing->status = hd_terminal_complain(differing->status, error);
 }
 
 static void conclude(hd_differing *differing, hd_verdict *verdict) {
@@ -32,8 +33,9 @@ static void conclude(hd_differing *differing, hd_verdict *verdict) {
         json_array_append_new(differing->verdicts, hd_verdict_json(verdict));
     } else {
         printf("%s, hyper-iteration %zu, %s\n", verdict->experiment, verdict->step, verdict->device);
-        hd_report_summary(stdout, verdict);
-        if (!differing->options->quiet) hd_report_details(stdout, verdict, differing->options->verbose);
+        hd_verdict_print_summary(stdout, verdict);
+        if (!differing->options->quiet)
+            hd_verdict_print_details(stdout, verdict, differing->options->verbose);
     }
     hd_verdict_free(verdict);
 }

@@ -1,8 +1,9 @@
 /* hyperdrift drift: where two runs part, by how much, and why. */
-#include "commands/commands.h"
-#include "drift/report.h"
 #include "base/file.h"
+#include "base/terminal.h"
+#include "commands/commands.h"
 #include "drift/lockstep.h"
+#include "drift/report.h"
 #include "run/loaded_experiment.h"
 
 #include <stdio.h>
@@ -73,13 +74,14 @@ static hd_status make_variants(const hd_options *options, hd_variant variant[2],
 static hd_status print(const hd_options *options, const hd_drift *drift, const hd_diagnosis *diagnosis) {
     if (options->json) {
         json_t *json = hd_drift_json(drift, diagnosis);
-        if (!json) return hd_complain(HD_OK, &(hd_error){HD_UNAVAILABLE, "no memory for a JSON document"});
+        if (!json)
+            return hd_terminal_complain(HD_OK, &(hd_error){HD_UNAVAILABLE, "no memory for a JSON document"});
         json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
         putchar('\n');
         json_decref(json);
     } else if (options->quiet) {
         char finding[HD_VARIANT_KEY + 16];
-        printf("%s\n", hd_finding_text(diagnosis, finding));
+        printf("%s\n", hd_drift_verdict_text(diagnosis, finding));
     } else {
         hd_drift_print(stdout, drift, diagnosis, options->verbose);
     }
@@ -99,7 +101,7 @@ hd_status hd_command_drift(const hd_options *options) {
     if (status == HD_OK)
         status = hd_diagnose(&drift, live ? &variant[0] : NULL, live ? &variant[1] : NULL, options->pairing,
                              &diagnosis, &error);
-    status = status == HD_OK ? print(options, &drift, &diagnosis) : hd_complain(HD_OK, &error);
+    status = status == HD_OK ? print(options, &drift, &diagnosis) : hd_terminal_complain(HD_OK, &error);
     hd_diagnosis_free(&diagnosis);
     hd_drift_free(&drift);
     return status;

@@ -1,8 +1,9 @@
 /* hyperdrift explain trace-2017: what made the records of 2017 differ, found by running variants. */
-#include "commands/commands.h"
-#include "experiment/experiment.h"
 #include "drift/explain.h"
+#include "base/terminal.h"
+#include "commands/commands.h"
 #include "drift/near_kinks.h"
+#include "experiment/experiment.h"
 #include "run/loaded_experiment.h"
 
 #include <math.h>
@@ -163,7 +164,7 @@ static size_t hyper_of(const hd_trace_record *printed, const char *quantity) {
 }
 
 typedef struct hd_sets {
-    const hd_reach *reach;
+    const hd_near_kinks *reach;
     size_t order[HD_MOST_NEAR], count; /* decisions by worth, the largest first */
     size_t hyper, hypers;
     double gap, allowed; /* in the hypergradient in question */
@@ -216,8 +217,8 @@ static void order_by_worth(hd_sets *s) {
     s->count = s->reach->count < LARGEST_SET ? s->reach->count : LARGEST_SET;
 }
 
-static json_t *decision_json(const hd_near *near, double worth) {
-    return json_pack("{sssisisisisisfsfsf}", "kind", hd_event_name(near->event.kind), "step",
+static json_t *decision_json(const hd_near_kink *near, double worth) {
+    return json_pack("{sssisisisisisfsfsf}", "kind", hd_crossing_name(near->event.kind), "step",
                      (int)near->event.step, "layer", (int)near->event.layer, "row", (int)near->event.row,
                      "unit", (int)near->event.unit, "seen", (int)near->seen, "a", near->event.a, "b",
                      near->event.b, "worth", worth);
@@ -227,19 +228,19 @@ static void print_decisions(const hd_explaining *x, const hd_sets *s, json_t *li
     say(x, "  %-6s %5s %6s %8s %6s %6s %12s %12s %14s\n", "kind", "step", "layer", "row", "unit", "seen",
         "as it stands", "otherwise", "worth");
     for (size_t i = 0; i < s->reach->count; i++) {
-        const hd_near *near = &s->reach->of[s->order[i]];
+        const hd_near_kink *near = &s->reach->of[s->order[i]];
         double worth = near->worth[s->hyper];
         if (i < LARGEST_SET)
-            say(x, "  %-6s %5u %6u %8u %6u %3zu/%zu %12.3g %12.3g %+14.3g\n", hd_event_name(near->event.kind),
-                near->event.step, near->event.layer, near->event.row, near->event.unit, near->seen,
-                s->reach->replicas, near->event.a, near->event.b, worth);
+            say(x, "  %-6s %5u %6u %8u %6u %3zu/%zu %12.3g %12.3g %+14.3g\n",
+                hd_crossing_name(near->event.kind), near->event.step, near->event.layer, near->event.row,
+                near->event.unit, near->seen, s->reach->replicas, near->event.a, near->event.b, worth);
         json_array_append_new(list, decision_json(near, worth));
     }
     if (s->reach->count > LARGEST_SET) say(x, "  (%zu more, worth less)\n", s->reach->count - LARGEST_SET);
 }
 
 /* How far apart, relatively, the record's other hypergradients are from ours: what counts as agreement. */
-static double other_figures(const hd_trace_record *printed, const hd_reach *reach, size_t hyper) {
+static double other_figures(const hd_trace_record *printed, const hd_near_kinks *reach, size_t hyper) {
     double worst = 0;
     for (size_t j = 0; j < printed->hypers; j++)
         if (j != hyper)
@@ -252,7 +253,7 @@ static hd_status weigh_decisions(hd_explaining *x, const hd_explanation *e, json
     const hd_trace_record *printed = e->printed;
     size_t hyper = hyper_of(printed, e->quantity);
     char iterations[64];
-    hd_reach reach = {.count = 0};
+    hd_near_kinks reach = {.count = 0};
     if (hyper == SIZE_MAX) return HD_OK;
     snprintf(iterations, sizeof iterations, "experiment.hyper-iterations=%zu", printed->step + 1);
     const char *words[] = {iterations};
@@ -264,8 +265,8 @@ static hd_status weigh_decisions(hd_explaining *x, const hd_explanation *e, json
         "random rounding turns in %zu replica%s, and what each is worth in it:\n",
         printed->record, e->quantity, printed->hyper[hyper].hypergradient, e->gap, x->options->replicas,
         x->options->replicas == 1 ? "" : "s");
-    status = hd_reach_measure(&variant, printed->step, h.kind == HD_RHO_L1 ? h.layer : SIZE_MAX,
-                              x->options->replicas, &reach, error);
+    status = hd_near_kinks_measure(&variant, printed->step, h.kind == HD_RHO_L1 ? h.layer : SIZE_MAX,
+                                   x->options->replicas, &reach, error);
     if (status == HD_OK) {
         double agreement = fmax(other_figures(printed, &reach, hyper), 1e-6);
         hd_sets sets = {.reach = &reach,
@@ -299,7 +300,7 @@ static hd_status weigh_decisions(hd_explaining *x, const hd_explanation *e, json
                                         decisions, "replicas", json_integer((json_int_t)reach.replicas),
                                         "sets", (int)sets.found, "smallest", set));
     }
-    hd_reach_free(&reach);
+    hd_near_kinks_free(&reach);
     return status;
 }
 
@@ -350,5 +351,5 @@ hd_status hd_command_explain(const hd_options *options) {
     hd_explainer_free(&x.explainer);
     hd_trace_free(&x.trace);
     free(x.of);
-    return status == HD_OK ? HD_OK : hd_complain(HD_OK, &error);
+    return status == HD_OK ? HD_OK : hd_terminal_complain(HD_OK, &error);
 }

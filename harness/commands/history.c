@@ -1,9 +1,10 @@
 /* hyperdrift history: what check --history has kept. */
+#include "base/file.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "history/export.h"
-#include "base/file.h"
-#include "history/text.h"
 #include "history/prune.h"
+#include "history/text.h"
 #include "run/loaded_experiment.h"
 
 #include <errno.h>
@@ -39,7 +40,7 @@ static hd_status list(const hd_options *options, hd_history *history, hd_error *
 static hd_status show(const hd_options *options, hd_history *history, hd_error *error) {
     char *end;
     const char *word = options->words[1];
-    hd_entry *entry;
+    hd_run_entry *entry;
     errno = 0;
     int64_t run = strtoll(word, &end, 10);
     if (errno || *end || word[0] < '1' || word[0] > '9')
@@ -47,7 +48,7 @@ static hd_status show(const hd_options *options, hd_history *history, hd_error *
     if (options->json) return hd_export_json(history, run, stdout, error);
     hd_status status = hd_history_load(history, run, &entry, error);
     if (status == HD_OK) hd_history_print_run(stdout, run, entry, options->verbose);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     return status;
 }
 
@@ -70,10 +71,10 @@ static hd_status write_export(const hd_options *options, hd_history *history, FI
 
 static hd_status export(const hd_options *options, hd_history *history, hd_error *error) {
     hd_output output;
-    if (!options->out) return write_export(options, history, stdout, error);
-    if (hd_file_same(options->out, history->path))
-        return hd_fail(error, HD_INVALID, "%s: is the history itself", options->out);
-    hd_status status = hd_output_open(&output, options->out, error);
+    if (!options->request.out) return write_export(options, history, stdout, error);
+    if (hd_file_same(options->request.out, history->path))
+        return hd_fail(error, HD_INVALID, "%s: is the history itself", options->request.out);
+    hd_status status = hd_output_open(&output, options->request.out, error);
     if (status != HD_OK) return status;
     FILE *to = hd_output_stream(&output);
     status = write_export(options, history, to, error);
@@ -111,16 +112,16 @@ static hd_status prune(const hd_options *options, hd_history *history, hd_error 
 static hd_status recover(const hd_options *options, hd_history *history, hd_error *error) {
     hd_history into;
     size_t saved, found;
-    if (access(options->out, F_OK) == 0)
-        return hd_fail(error, HD_INVALID, "%s: is there already", options->out);
-    hd_status status = hd_history_open(options->out, HD_HISTORY_WRITE, &into, error);
+    if (access(options->request.out, F_OK) == 0)
+        return hd_fail(error, HD_INVALID, "%s: is there already", options->request.out);
+    hd_status status = hd_history_open(options->request.out, HD_HISTORY_WRITE, &into, error);
     if (status == HD_OK) status = hd_history_recover(history, &into, &saved, &found, error);
     hd_history_close(&into);
     if (status != HD_OK) {
-        unlink(options->out); /* it would be in the way of another try */
+        unlink(options->request.out); /* it would be in the way of another try */
         return status;
     }
-    printf("%zu of %zu run%s saved in %s\n", saved, found, found == 1 ? "" : "s", options->out);
+    printf("%zu of %zu run%s saved in %s\n", saved, found, found == 1 ? "" : "s", options->request.out);
     if (saved == found && found) return HD_OK;
     return hd_fail(error, HD_INVALID,
                    "%s: %zu run%s cannot be read whole: lost; what can be read of single records is "
@@ -160,5 +161,5 @@ static hd_status run_part(const hd_options *options, hd_error *error) {
 hd_status hd_command_history(const hd_options *options) {
     hd_error error;
     hd_status status = run_part(options, &error);
-    return status == HD_OK ? HD_OK : hd_complain(HD_OK, &error);
+    return status == HD_OK ? HD_OK : hd_terminal_complain(HD_OK, &error);
 }

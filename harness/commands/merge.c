@@ -1,7 +1,8 @@
 /* hyperdrift merge: histories of many machines become one, and the matrices in them are judged. */
-#include "matrix/shard_merge.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "history/sql.h"
+#include "matrix/shard_merge.h"
 #include "run/loaded_experiment.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@ typedef struct hd_merging {
 } hd_merging;
 
 static void complain(hd_merging *merging, const hd_error *error) {
-    merging->status = hd_complain(merging->status, error);
+    merging->status = hd_terminal_complain(merging->status, error);
 }
 
 /* What could not be taken or judged is counted. */
@@ -64,10 +65,10 @@ static hd_status take_file(hd_merging *merging, const char *path, hd_error *erro
 /* --- judging --- */
 
 static void judge_matrix(hd_merging *merging, const char *name) {
-    hd_assembly assembly;
+    hd_shard_merge assembly;
     hd_error error;
-    if (hd_assembly_load(&merging->into, name, name ? merging->options->shards : 0, &assembly, &error) !=
-        HD_OK) {
+    if (hd_shard_merge_load(&merging->into, name, name ? merging->options->request.shards : 0, &assembly,
+                            &error) != HD_OK) {
         fail(merging, &error);
     } else {
         merging->passed += assembly.passed;
@@ -75,11 +76,11 @@ static void judge_matrix(hd_merging *merging, const char *name) {
         merging->skipped += assembly.skipped;
         if (assembly.status > merging->status) merging->status = assembly.status;
         if (!merging->matrices)
-            hd_assembly_print(stdout, &assembly, merging->options->quiet);
-        else if (json_array_append_new(merging->matrices, hd_assembly_json(&assembly)))
+            hd_shard_merge_print(stdout, &assembly, merging->options->quiet);
+        else if (json_array_append_new(merging->matrices, hd_shard_merge_json(&assembly)))
             refuse_document(merging, name ? name : "runs of no matrix");
     }
-    hd_assembly_free(&assembly);
+    hd_shard_merge_free(&assembly);
 }
 
 /* Every matrix of the runs that came, and those of none. */
@@ -138,15 +139,15 @@ hd_status hd_command_merge(const hd_options *options) {
     if (status != HD_OK) {
         hd_history_close(&merging.into);
         json_decref(merging.matrices);
-        return hd_complain(HD_OK, &error);
+        return hd_terminal_complain(HD_OK, &error);
     }
     hd_sql sql = {.history = &merging.into, .doing = "no room for what arrives", .error = &error};
     hd_sql_run(&sql, "CREATE TEMP TABLE arrived (uid TEXT PRIMARY KEY)");
     if (sql.status != HD_OK) fail(&merging, &error);
     for (size_t i = 1; i < options->word_count; i++)
         if (take_file(&merging, options->words[i], &error) != HD_OK) fail(&merging, &error);
-    if (options->matrix)
-        judge_matrix(&merging, options->matrix);
+    if (options->request.matrix)
+        judge_matrix(&merging, options->request.matrix);
     else
         judge_arrived(&merging);
     conclude(&merging);

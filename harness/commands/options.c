@@ -1,12 +1,12 @@
-#include "commands/command_table.h"
-
 #include "build_info.h"
+#include "commands/command_table.h"
 
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
@@ -75,7 +75,7 @@ static hd_status add_text(const char ***texts, size_t *count, const char *text, 
 static hd_status add_setting(hd_options *options, const hd_option *option, const char *text,
                              hd_error *error) {
     (void)option;
-    return add_text(&options->sets, &options->set_count, text, error);
+    return add_text(&options->request.sets, &options->request.set_count, text, error);
 }
 
 static hd_status add_to_side(hd_options *options, const hd_option *option, const char *text,
@@ -95,17 +95,17 @@ static bool next_word(const char **list, char word[WORD]) {
 
 static hd_status set_modes(hd_options *options, const hd_option *option, const char *list, hd_error *error) {
     char word[WORD];
-    options->mode[HD_FORWARD] = options->mode[HD_REVERSE] = false;
+    options->request.mode[HD_FORWARD] = options->request.mode[HD_REVERSE] = false;
     while (next_word(&list, word)) {
         if (!strcmp(word, "forward"))
-            options->mode[HD_FORWARD] = true;
+            options->request.mode[HD_FORWARD] = true;
         else if (!strcmp(word, "reverse"))
-            options->mode[HD_REVERSE] = true;
+            options->request.mode[HD_REVERSE] = true;
         else
             return hd_fail(error, HD_INVALID, "--%s %s: not known; allowed: forward, reverse", option->name,
                            word);
     }
-    if (options->mode[HD_FORWARD] || options->mode[HD_REVERSE]) return HD_OK;
+    if (options->request.mode[HD_FORWARD] || options->request.mode[HD_REVERSE]) return HD_OK;
     return hd_fail(error, HD_INVALID, "--%s: none given", option->name);
 }
 
@@ -123,31 +123,31 @@ static hd_status set_devices(hd_options *options, const hd_option *option, const
     char word[WORD];
     size_t count = 0;
     hd_status status = HD_OK;
-    options->all_devices = !strcmp(list, "all");
-    if (options->all_devices) {
-        memcpy(options->devices, every_device, sizeof every_device);
+    options->request.all_devices = !strcmp(list, "all");
+    if (options->request.all_devices) {
+        memcpy(options->request.devices, every_device, sizeof every_device);
         return HD_OK;
     }
     while (status == HD_OK && next_word(&list, word)) {
         const char *name = NULL;
         status = name_device(word, &name, error);
         for (size_t i = 0; status == HD_OK && i < count; i++)
-            if (options->devices[i] == name)
+            if (options->request.devices[i] == name)
                 status = hd_fail(error, HD_INVALID, "--%s: %s is there twice", option->name, name);
-        if (status == HD_OK) options->devices[count++] = name;
+        if (status == HD_OK) options->request.devices[count++] = name;
     }
-    options->devices[count] = NULL;
+    options->request.devices[count] = NULL;
     return status == HD_OK && !count ? hd_fail(error, HD_INVALID, "--%s: none given", option->name) : status;
 }
 
 static hd_status set_required(hd_options *options, const hd_option *option, const char *text,
                               hd_error *error) {
     (void)option;
-    return name_device(text, &options->required, error);
+    return name_device(text, &options->request.required, error);
 }
 
 static hd_status set_shard(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
-    size_t *const numbers[2] = {&options->shard, &options->shards};
+    size_t *const numbers[2] = {&options->request.shard, &options->request.shards};
     const char *next = text;
     bool right = true;
     for (size_t i = 0; i < 2 && right; i++) {
@@ -157,7 +157,8 @@ static hd_status set_shard(hd_options *options, const hd_option *option, const c
         right = !errno && *next >= '0' && *next <= '9' && *end == (i ? '\0' : '/');
         next = end + 1;
     }
-    if (right && options->shard >= 1 && options->shard <= options->shards && options->shards <= HD_MAX_SHARDS)
+    if (right && options->request.shard >= 1 && options->request.shard <= options->request.shards &&
+        options->request.shards <= HD_MAX_SHARDS)
         return HD_OK;
     return hd_fail(error, HD_INVALID, "--%s %s: allowed: I/N, 1 <= I <= N <= %d", option->name, text,
                    HD_MAX_SHARDS);
@@ -165,8 +166,8 @@ static hd_status set_shard(hd_options *options, const hd_option *option, const c
 
 static hd_status set_seeds(hd_options *options, const hd_option *option, const char *text, hd_error *error) {
     (void)option;
-    free(options->seeds.of);
-    return hd_seeds_read(text, &options->seeds, error);
+    free(options->request.seeds.of);
+    return hd_seeds_read(text, &options->request.seeds, error);
 }
 
 /* --- the options --- */
@@ -202,28 +203,28 @@ static const hd_option option_list[] = {
     {"require", 0, "DEVICE", RUN | CHECK, set_required, 0, 0, "under --device all, its absence is an error"},
     {"set", 0, "SECTION.KEY=VALUE", RUN | CHECK | BENCH | CALIBRATE, add_setting, 0, 0,
      "override one setting of the experiments; may be repeated"},
-    {"out", 'o', "DIR", RUN | CHECK | CAPTURE | REPORT | EXPORT | RECOVER, set_name, AT(out), 0,
+    {"out", 'o', "DIR", RUN | CHECK | CAPTURE | REPORT | EXPORT | RECOVER, set_name, AT(request.out), 0,
      "keep records and weights in DIR/<experiment>/<device>/<mode>/; all but run and check: the file"},
-    {"resume", 0, NULL, RUN | CHECK, set_flag, AT(resume), 0,
+    {"resume", 0, NULL, RUN | CHECK, set_flag, AT(request.resume), 0,
      "do not run again what --out DIR has whole records of, made by this program on this machine"},
-    {"threads", 0, "N", RUN | CHECK | BLESS | DEVICES | BENCH | CALIBRATE, set_whole, AT(device.threads),
-     65536, "threads (default: one a core); changes no bit"},
+    {"threads", 0, "N", RUN | CHECK | BLESS | DEVICES | BENCH | CALIBRATE, set_whole,
+     AT(request.device.threads), 65536, "threads (default: one a core); changes no bit"},
     {"seeds", 0, "LIST", RUN | CHECK, set_seeds, 0, 0,
      "each experiment under these seeds, as 1,2,5-9 (default: its own); where there is no golden the float64 "
      "reference judges"},
     {"shard", 0, "I/N", RUN | CHECK, set_shard, 0, 0,
      "of all experiments, seeds, devices and modes those of shard I of N; a shard keeps its cells when "
      "others are added"},
-    {"matrix", 0, "NAME", CHECK | MERGE, set_name, AT(matrix), 0,
+    {"matrix", 0, "NAME", CHECK | MERGE, set_name, AT(request.matrix), 0,
      "the name that all shards of a matrix have in their histories, and no other matrix; merge: judge that "
      "one alone (default: every one that comes)"},
-    {"shards", 0, "N", MERGE, set_whole, AT(shards), HD_MAX_SHARDS,
+    {"shards", 0, "N", MERGE, set_whole, AT(request.shards), HD_MAX_SHARDS,
      "how many shards the matrix has (default: as they say)"},
     {"list", 0, NULL, RUN | CHECK, set_flag, AT(list), 0, "say what would be run, and run nothing"},
     {"json", 0, NULL,
      RUN | CHECK | DIFF | DEVICES | DRIFT | EXPLAIN | CALIBRATE | MERGE | CHANGES | LIST | SHOW | EXPORT,
      set_flag, AT(json), 0, "one JSON document on standard output, nothing else there"},
-    {"no-bits", 0, NULL, CHECK, set_flag, AT(no_bits), 0,
+    {"no-bits", 0, NULL, CHECK, set_flag, AT(request.no_bits), 0,
      "judge by the reference, its measured tolerances and the trace alone, not by the exact bits"},
     {"junit", 0, "FILE", CHECK, set_name, AT(junit), 0, "also write a JUnit XML report"},
     {"markdown", 0, "FILE", CHECK, set_name, AT(markdown), 0,
@@ -238,7 +239,7 @@ static const hd_option option_list[] = {
      "judge M more replicas, which the calibration did not use"},
     {"loosen", 0, NULL, BLESS, set_flag, AT(loosen), 0, "allow tolerances to become looser than they are"},
     {"tolerance", 0, "X", DIFF, set_tolerance, 0, 0, "allow this error in every quantity (default: 0)"},
-    {"repeat", 0, "N", CHECK | BENCH, set_whole, AT(repeat), 1000,
+    {"repeat", 0, "N", CHECK | BENCH, set_whole, AT(request.repeat), 1000,
      "repetitions (default: 5 of bench, 1 of check); in check the exact arithmetic must give the same bits "
      "each "
      "time, and --history keeps all times"},
@@ -299,7 +300,7 @@ static hd_status refuse_strays(const hd_parsing *parsing, hd_error *error) {
     for (size_t i = 0; i < OPTIONS; i++)
         if (parsing->given[i] && !(option_list[i].takers >> command & 1))
             return hd_fail(error, HD_INVALID, "%s: --%s is none of its options; allowed: %s%s",
-                           hd_usages[command].name, option_list[i].name, allowed,
+                           hd_command_table[command].name, option_list[i].name, allowed,
                            variant ? "; say mode=, device=, threads= or section.key= as KEY=VALUE" : "");
     return HD_OK;
 }
@@ -308,11 +309,12 @@ static hd_status refuse_strays(const hd_parsing *parsing, hd_error *error) {
 static hd_status conclude(const hd_parsing *parsing, hd_error *error) {
     hd_options *options = parsing->options;
     size_t used = 0;
-    hd_status status = hd_usage_command(options->words, options->word_count, &options->command, &used, error);
+    hd_status status =
+        hd_command_table_find(options->words, options->word_count, &options->command, &used, error);
     options->word_count -= used;
     memmove(options->words, options->words + used, options->word_count * sizeof *options->words);
     if (status == HD_OK) status = refuse_strays(parsing, error);
-    return status == HD_OK ? hd_usage_check(options, error) : status;
+    return status == HD_OK ? hd_command_table_check(options, error) : status;
 }
 
 static error_t take(int key, char *argument, struct argp_state *state) {
@@ -345,7 +347,7 @@ static char *name_takers(int key, const char *text, void *input) {
     const char *between = "";
     for (hd_command c = 0; c < HD_COMMANDS; c++)
         if (option_list[i].takers >> c & 1) {
-            fprintf(to, "%s%s", between, hd_usages[c].name);
+            fprintf(to, "%s%s", between, hd_command_table[c].name);
             between = ", ";
         }
     fprintf(to, ": %s", text);
@@ -370,30 +372,33 @@ static void keep_arguments(int count, char *const *arguments, hd_options *option
 }
 
 void hd_options_parse(int argc, char **argv, hd_options *options) {
-    *options = (hd_options){.command = HD_COMMANDS, .mode = {true, true}, .devices = {"cpu"}};
+    *options = (hd_options){.command = HD_COMMANDS, .request = {.mode = {true, true}, .devices = {"cpu"}}};
     options->words = calloc((size_t)argc + 1, sizeof *options->words);
     if (!options->words) exit(HD_UNAVAILABLE);
     keep_arguments(argc, argv, options);
-    options->device.kernels = environment("HYPERDRIFT_KERNELS");
-    options->device.loops = environment("HYPERDRIFT_LOOPS");
+    options->request.device.kernels = environment("HYPERDRIFT_KERNELS");
+    options->request.device.loops = environment("HYPERDRIFT_LOOPS");
     argp_err_exit_status = HD_INVALID;
     struct argp_option list[OPTIONS + 1] = {0};
     for (size_t i = 0; i < OPTIONS; i++)
         list[i] = (struct argp_option){option_list[i].name, key_of(i), option_list[i].value, 0,
                                        option_list[i].help, 0};
-    const struct argp argp = {list, take, "COMMAND [WORD...]", hd_usage_help, NULL, name_takers, NULL};
+    const struct argp argp = {list,        take, "COMMAND [WORD...]", hd_command_table_help, NULL,
+                              name_takers, NULL};
     hd_parsing parsing = {.options = options};
     argp_parse(&argp, argc, argv, 0, NULL, &parsing);
     if (!options->replicas) options->replicas = options->command == HD_COMMAND_EXPLAIN ? 8 : 32;
-    if (!options->repeat) options->repeat = options->command == HD_COMMAND_BENCH ? 5 : 1;
+    options->request.judged = options->command == HD_COMMAND_CHECK;
+    options->request.progress = !options->quiet && isatty(STDERR_FILENO);
+    if (!options->request.repeat) options->request.repeat = options->command == HD_COMMAND_BENCH ? 5 : 1;
 }
 
 void hd_options_free(hd_options *options) {
     for (int i = 0; i < options->argument_count; i++) free(options->arguments[i]);
     free(options->arguments);
     free(options->words);
-    free(options->sets);
-    free(options->seeds.of);
+    free(options->request.sets);
+    free(options->request.seeds.of);
     free(options->side[0]);
     free(options->side[1]);
     *options = (hd_options){0};

@@ -2,8 +2,7 @@
 #ifndef HD_COMMANDS_OPTIONS_H
 #define HD_COMMANDS_OPTIONS_H
 
-#include "device/device.h"
-#include "base/seeds.h"
+#include "run/request.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,44 +30,27 @@ typedef enum hd_command {
     HD_COMMANDS
 } hd_command;
 
-enum {
-    HD_MAX_DEVICES = 3, /* of --device all; extended is there only by name */
-    HD_MAX_SHARDS = 10000
-};
-
 typedef struct hd_options {
     hd_command command;
     char **words; /* what follows the command: experiments, or what to compare; argv's own */
     size_t word_count;
-    bool mode[2];                            /* by hd_mode: wanted */
-    const char *devices[HD_MAX_DEVICES + 2]; /* names as hd_device_open takes them, then NULL */
-    bool all_devices;                        /* what is absent is skipped */
-    const char *required;                    /* a device whose absence is then an error, or NULL */
-    const char **sets;                       /* [set_count], owned: section.key=value */
-    size_t set_count;
+    hd_request request;   /* run, check and the like: what is to be run; `out` is every command's */
     const char **side[2]; /* [side_count], owned: drift's --a and --b, KEY=VALUE each */
     size_t side_count[2];
-    const char *out, *junit, *markdown, *reason; /* NULL: not given */
-    const char *against;                         /* drift's capture; NULL: not given */
-    const char *history;                         /* check's file; NULL: not given */
-    size_t keep_nights, run;                     /* history prune; 0: not given */
-    bool csv, dry_run;                           /* history export, history prune */
-    size_t since;                                /* history changes: a run; 0: not given */
-    bool last;                                   /* history changes */
-    char **arguments; /* [argument_count], owned: the command line as it was given */
+    const char *junit, *markdown, *reason; /* NULL: not given */
+    const char *against;                   /* drift's capture; NULL: not given */
+    const char *history;                   /* check's file; NULL: not given */
+    size_t keep_nights, run;               /* history prune; 0: not given */
+    bool csv, dry_run;                     /* history export, history prune */
+    size_t since;                          /* history changes: a run; 0: not given */
+    bool last;                             /* history changes */
+    char **arguments;                      /* [argument_count], owned: the command line as it was given */
     int argument_count;
-    size_t shard;       /* run, check: 1 .. shards */
-    size_t shards;      /* how many shards the matrix has; 0: run and check take all of it */
-    const char *matrix; /* whose shards they are; NULL: not given */
-    hd_seeds seeds;     /* run, check: none: each experiment's own */
-    bool list;          /* run, check: print the cells and run none */
-    size_t replicas, verify, repeat;
+    bool list; /* run, check: print the cells and run none */
+    size_t replicas, verify;
     double tolerance;
     bool json, quiet, verbose, loosen, full, pairing;
-    bool no_bits;             /* check: leave the goldens' bits aside */
-    bool resume;              /* run, check: what `out` has already is not run again */
-    bool annotations;         /* check: GitHub's log commands for what failed */
-    hd_device_options device; /* threads; kernels and loops from the environment */
+    bool annotations; /* check: GitHub's log commands for what failed */
 } hd_options;
 
 /* Parses the command line. Prints help or version and exits itself. Wrong usage, an option that the command

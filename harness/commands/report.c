@@ -1,6 +1,7 @@
 /* hyperdrift report: what drift, check and run found, or a history has kept, as one page. */
-#include "commands/commands.h"
 #include "base/file.h"
+#include "base/terminal.h"
+#include "commands/commands.h"
 #include "report/html/page.h"
 #include "run/loaded_experiment.h"
 
@@ -30,10 +31,10 @@ static bool is_history(const char *path) {
 }
 
 static hd_status write_history(hd_html *html, const char *path, hd_error *error) {
-    hd_story story;
-    hd_status status = hd_story_load(path, &story, error);
+    hd_history_page_data story;
+    hd_status status = hd_history_page_load(path, &story, error);
     if (status == HD_OK) status = hd_page_history(html, &story, error);
-    hd_story_free(&story);
+    hd_history_page_free(&story);
     return status;
 }
 
@@ -76,9 +77,9 @@ static hd_status expect_one_history(const hd_options *options, hd_error *error) 
 /* A page in the place of what it is made of: a history's only copy would be gone. */
 static hd_status expect_another_file(const hd_options *options, hd_error *error) {
     for (size_t i = 0; i < options->word_count; i++)
-        if (hd_file_same(options->out, options->words[i]))
+        if (hd_file_same(options->request.out, options->words[i]))
             return hd_fail(error, HD_INVALID, "%s: the page would take the place of what it is made of",
-                           options->out);
+                           options->request.out);
     return HD_OK;
 }
 
@@ -95,7 +96,7 @@ hd_status hd_command_report(const hd_options *options) {
     hd_status status = expect_one_history(options, &error);
     if (status == HD_OK) status = expect_another_file(options, &error);
     if (status == HD_OK) status = hd_html_open(&html, &error);
-    if (status != HD_OK) return hd_complain(HD_OK, &error);
+    if (status != HD_OK) return hd_terminal_complain(HD_OK, &error);
     hd_page_begin(&html);
     if (options->word_count > 1) write_contents(&html, options);
     for (size_t i = 0; status == HD_OK && i < options->word_count; i++)
@@ -104,7 +105,7 @@ hd_status hd_command_report(const hd_options *options) {
     hd_error lost;
     hd_status closed = hd_html_close(&html, status == HD_OK ? &error : &lost);
     if (status == HD_OK) status = closed;
-    if (status == HD_OK) status = hd_file_write(options->out, html.text, html.size, &error);
+    if (status == HD_OK) status = hd_file_write(options->request.out, html.text, html.size, &error);
     free(html.text);
-    return status == HD_OK ? HD_OK : hd_complain(HD_OK, &error);
+    return status == HD_OK ? HD_OK : hd_terminal_complain(HD_OK, &error);
 }

@@ -1,7 +1,8 @@
 /* hyperdrift run: experiments to records. */
-#include "matrix/cells.h"
+#include "base/terminal.h"
 #include "commands/commands.h"
 #include "judge/verdict_text.h"
+#include "matrix/cells.h"
 #include "matrix/rounds.h"
 
 typedef struct hd_running {
@@ -17,19 +18,19 @@ static void add_record(hd_running *running, const hd_record *record) {
     if (status == HD_OK)
         json_array_append_new(running->records, json);
     else
-        running->status = hd_complain(running->status, &error);
+        running->status = hd_terminal_complain(running->status, &error);
 }
 
 static void print_records(const hd_record *forward, const hd_record *reverse) {
-    hd_report_records(stdout, forward, reverse);
-    if (forward) hd_report_cost(stdout, forward);
-    if (reverse) hd_report_cost(stdout, reverse);
+    hd_records_print(stdout, forward, reverse);
+    if (forward) hd_record_print_cost(stdout, forward);
+    if (reverse) hd_record_print_cost(stdout, reverse);
     putchar('\n');
 }
 
 static void show_round(void *context, const hd_round *round) {
     hd_running *running = context;
-    for (size_t k = 0; k < round->subject->experiment.hyper_iterations; k++) {
+    for (size_t k = 0; k < round->loaded->experiment.hyper_iterations; k++) {
         hd_record records[2];
         hd_status status = hd_round_load(round, k, false, records);
         if (status > running->status) running->status = status;
@@ -54,10 +55,11 @@ static void already_said(void *context, const char *message) {
 }
 
 hd_status hd_command_run(const hd_options *options) {
-    if (options->list) return hd_cells_list(options, options->words, options->word_count);
+    if (options->list)
+        return hd_cells_list(&options->request, options->words, options->word_count, options->json);
     hd_running running = {.options = options, .records = options->json ? json_array() : NULL};
     hd_listener listener = {show_round, say_skipped, already_said, &running};
-    hd_status status = hd_rounds(options, options->words, options->word_count, &listener);
+    hd_status status = hd_rounds(&options->request, options->words, options->word_count, &listener);
     if (running.records) {
         json_t *document = json_pack("{ssso}", "format", "hyperdrift-run/1", "records", running.records);
         json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));

@@ -70,7 +70,7 @@ void hd_tensor_digest_make(const void *values, size_t count, bool float32, hd_te
 
 /* --- writing --- */
 
-static size_t bytes_of(const hd_entry_head *head) {
+static size_t bytes_of(const hd_frame_head *head) {
     return head->count * (head->float32 ? sizeof(float) : sizeof(double));
 }
 
@@ -85,7 +85,7 @@ static bool put(hd_capture_writer *writer, const void *bytes, size_t count) {
     return !writer->failed;
 }
 
-static bool put_entry(hd_capture_writer *writer, hd_entry_head head, const void *values) {
+static bool put_entry(hd_capture_writer *writer, hd_frame_head head, const void *values) {
     head.full = writer->full || head.place.tensor >= HD_EVALUATION;
     put(writer, &head, sizeof head);
     writer->entries++;
@@ -97,7 +97,7 @@ static bool put_entry(hd_capture_writer *writer, hd_entry_head head, const void 
 
 static bool put_view(void *context, const hd_view *view) {
     hd_capture_writer *writer = context;
-    hd_entry_head head = {.place = {.iteration = writer->iteration,
+    hd_frame_head head = {.place = {.iteration = writer->iteration,
                                     .tensor = (uint8_t)view->tensor,
                                     .back = view->back,
                                     .index = (uint32_t)view->index,
@@ -133,7 +133,7 @@ static void put_info(hd_capture_writer *writer, const hd_device *device) {
     snprintf(info.device, sizeof info.device, "%s", device->name);
     snprintf(info.arithmetic, sizeof info.arithmetic, "%s", device->arithmetic);
     hd_variant_text(writer->variant, info.variant, sizeof info.variant);
-    hd_status status = hd_machine_describe(device, info.provenance, &error);
+    hd_status status = hd_provenance_describe(device, info.provenance, &error);
     json_t *json = hd_capture_info_json(&info, &builder);
     char *text = status == HD_OK && builder.status == HD_OK ? json_dumps(json, JSON_COMPACT) : NULL;
     uint32_t numbers[2] = {BYTE_ORDER_MARK, text ? (uint32_t)strlen(text) : 0};
@@ -155,7 +155,7 @@ static void begin(void *context, const hd_device *device, size_t iteration) {
 
 static void put_results(hd_capture_writer *writer, uint8_t tensor, const double *values, size_t count) {
     uint32_t steps = (uint32_t)writer->variant->experiment.steps;
-    hd_entry_head head = {.place = {.iteration = writer->iteration, .tensor = tensor, .step = steps},
+    hd_frame_head head = {.place = {.iteration = writer->iteration, .tensor = tensor, .step = steps},
                           .count = count};
     if (!(captured(writer) >> tensor & 1)) return;
     put_entry(writer, head, values);
@@ -175,7 +175,7 @@ static bool end(void *context, size_t iteration, const hd_result *result, const 
 
 static hd_status done(void *context, hd_error *error) {
     hd_capture_writer *writer = context;
-    hd_entry_head head = {.place = {.tensor = HD_CAPTURE_END,
+    hd_frame_head head = {.place = {.tensor = HD_CAPTURE_END,
                                     .index = (uint32_t)writer->hash,
                                     .step = (uint32_t)(writer->hash >> 32)},
                           .count = writer->entries};
@@ -188,7 +188,7 @@ static hd_status done(void *context, hd_error *error) {
 static bool follow(void *context, const hd_view *view, void *values) {
     hd_capture_writer *writer = context;
     hd_stream *lead = &writer->lead;
-    hd_entry_head head;
+    hd_frame_head head;
     hd_error error;
     bool got = lead->read(lead->context, &head, sizeof head, &error) == HD_OK &&
                head.place.tensor == view->tensor && head.place.step == view->step &&
@@ -298,7 +298,7 @@ static size_t made_again(const hd_capture_info *info, const hd_place *place) {
 }
 
 static hd_status attest(hd_capture_reader *reader, hd_error *error) {
-    const hd_entry_head *head = &reader->head;
+    const hd_frame_head *head = &reader->head;
     size_t each = 2 * reader->info.layers + 2, which = made_again(&reader->info, &head->place);
     size_t at = head->place.step * each + which;
     if (which == SIZE_MAX) return HD_OK;
@@ -325,7 +325,7 @@ static hd_status attest(hd_capture_reader *reader, hd_error *error) {
  * many rows the chunk has. */
 static bool is_expected(hd_capture_reader *reader) {
     const hd_capture_info *info = &reader->info;
-    const hd_entry_head *head = &reader->head;
+    const hd_frame_head *head = &reader->head;
     bool result = head->place.tensor >= HD_EVALUATION,
          of_examples = head->place.tensor >= HD_ACTIVATION && head->place.tensor <= HD_ERROR;
     if (reader->complete || !hd_place_same(&head->place, &reader->next) ||
@@ -360,7 +360,7 @@ static bool is_finite(const hd_capture_reader *reader) {
 }
 
 hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error) {
-    hd_entry_head *head = &reader->head;
+    hd_frame_head *head = &reader->head;
     for (;;) {
         uint64_t before = reader->hash;
         hd_status status = get(reader, head, sizeof *head, error);

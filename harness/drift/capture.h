@@ -2,7 +2,7 @@
  * capture keeps of each tensor hashes, norms and a few elements; a full one every element.
  *
  * The bytes: the line "hyperdrift-capture/1", the number 0x01020304 (so that another byte order shows), the
- * length of a JSON object and the object (hd_capture_info), then entries. An entry is an hd_entry_head, then
+ * length of a JSON object and the object (hd_capture_info), then entries. An entry is an hd_frame_head, then
  * an hd_tensor_digest or, if it is full, the elements. Results (HD_EVALUATION and on) always are. The last
  * entry is HD_CAPTURE_END: a capture that was cut short has none. Its count is the number of entries before
  * it, its index and step are the low and high half of a hash over all that stands before it (each piece named
@@ -13,11 +13,11 @@
 #include "drift/capture_order.h"
 #include "run/variant.h"
 
-typedef struct hd_entry_head {
+typedef struct hd_frame_head {
     hd_place place;
     uint32_t float32, full; /* 0 or 1 */
     uint64_t count;
-} hd_entry_head;
+} hd_frame_head;
 
 enum { HD_BLOCKS = 32, HD_SAMPLES = 16 };
 
@@ -79,7 +79,7 @@ typedef struct hd_attest {
 typedef struct hd_capture_reader {
     hd_stream stream;
     hd_capture_info info;
-    hd_entry_head head;      /* of the entry last read */
+    hd_frame_head head;      /* of the entry last read */
     hd_tensor_digest digest; /* its digest, unless it is full */
     void *values;            /* its elements, if it is */
     size_t capacity;

@@ -88,8 +88,8 @@ hd_status hd_capture_info_read(hd_capture_info *info, const char *name, json_t *
     hd_node root = {.document = &document, .json = json};
     hd_node_copy(&root, "experiment", info->experiment, sizeof info->experiment);
     hd_node_copy(&root, "variant", info->variant, sizeof info->variant);
-    hd_node_digest(&root, "experiment_sha256", info->experiment_sha256);
-    hd_node_digest(&root, "data_sha256", info->data_sha256);
+    hd_node_sha256(&root, "experiment_sha256", info->experiment_sha256);
+    hd_node_sha256(&root, "data_sha256", info->data_sha256);
     read_shapes(info, &root);
     info->steps = read_size(&root, "steps", 1, MOST);
     info->batch = read_size(&root, "batch", 1, MOST);

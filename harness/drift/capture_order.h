@@ -28,7 +28,7 @@ typedef struct hd_place {
 /* What a capture says of itself. */
 typedef struct hd_capture_info {
     char experiment[HD_LABEL], variant[512]; /* variant: hd_variant_text */
-    char experiment_sha256[HD_DIGEST], data_sha256[HD_DIGEST];
+    char experiment_sha256[HD_SHA256], data_sha256[HD_SHA256];
     size_t layers, dims[HD_MAX_LAYERS + 1];
     size_t steps, batch, hyper_iterations, training, validation, test;
     hd_hyperparameter hyper[HD_MAX_HYPERS];

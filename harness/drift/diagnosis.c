@@ -68,7 +68,7 @@ static hd_status swap_in(const hd_variant *variant, const hd_variant *other, con
     if (status == HD_OK && hd_variant_same(&swapped, other))
         memcpy(hypergradients, known, other->experiment.hypers * sizeof *known);
     else if (status == HD_OK)
-        status = hd_trial_hypergradients(&swapped, NULL, 0, iteration, hypergradients, error);
+        status = hd_variant_hypergradients(&swapped, NULL, 0, iteration, hypergradients, error);
     *possible = status == HD_OK;
     return status == HD_INVALID || status == HD_DIFFERENT ? HD_OK : status;
 }
@@ -124,7 +124,7 @@ static hd_status ask_reference(const hd_drift *drift, const hd_variant *const si
         status = on_reference(sides[s], &reference[s], error);
         bool known = s == 1 && status == HD_OK && hd_variant_same(&reference[0], &reference[1]);
         if (status == HD_OK && !known)
-            status = hd_trial_hypergradients(&reference[s], NULL, 0, d->iteration, expected, error);
+            status = hd_variant_hypergradients(&reference[s], NULL, 0, d->iteration, expected, error);
         if (status != HD_OK) return status;
         const double *is = drift->ending[d->iteration].hypergradient[s];
         double worst = 0;
@@ -150,9 +150,9 @@ static hd_status measure_together(const hd_drift *drift, const hd_variant *const
     size_t hypers = drift->info[0].hypers;
     double into_a[HD_MAX_HYPERS], out_of_b[HD_MAX_HYPERS];
     hd_status status =
-        hd_trial_hypergradients(sides[0], orders[1], d->kink_count, d->iteration, into_a, error);
+        hd_variant_hypergradients(sides[0], orders[1], d->kink_count, d->iteration, into_a, error);
     if (status == HD_OK)
-        status = hd_trial_hypergradients(sides[1], orders[0], d->kink_count, d->iteration, out_of_b, error);
+        status = hd_variant_hypergradients(sides[1], orders[0], d->kink_count, d->iteration, out_of_b, error);
     if (status != HD_OK) return status;
     snprintf(d->kinks.component, sizeof d->kinks.component, "kinks");
     shares(ending->hypergradient[0], into_a, ending, hypers, d->kinks.into_a);
@@ -169,10 +169,10 @@ static hd_status measure_alone(const hd_drift *drift, const hd_variant *a, const
     if (!d->event_shares) return hd_fail(error, HD_UNAVAILABLE, "no memory for the events' shares");
     hd_status status = HD_OK;
     for (size_t i = 0; status == HD_OK && i < count; i++) {
-        hd_event_share *share = &d->event_shares[i];
+        hd_crossing_share *share = &d->event_shares[i];
         double with[HD_MAX_HYPERS];
         share->event = which[i];
-        status = hd_trial_hypergradients(a, &orders[i], 1, d->iteration, with, error);
+        status = hd_variant_hypergradients(a, &orders[i], 1, d->iteration, with, error);
         if (status == HD_OK)
             shares(ending->hypergradient[0], with, ending, drift->info[0].hypers, share->share);
         d->event_share_count = i + 1;
@@ -192,8 +192,8 @@ static hd_status measure_kinks(const hd_drift *drift, const hd_variant *const si
                            ? HD_OK
                            : hd_fail(error, HD_UNAVAILABLE, "no memory for the events' shares");
     if (status == HD_OK) {
-        hd_events_kinks(&drift->events, d->iteration, false, orders[0], which);
-        d->kink_count = hd_events_kinks(&drift->events, d->iteration, true, orders[1], which);
+        hd_crossings_kinks(&drift->events, d->iteration, false, orders[0], which);
+        d->kink_count = hd_crossings_kinks(&drift->events, d->iteration, true, orders[1], which);
         bool few = d->kink_count > 0 && d->kink_count <= HD_MOST_ORDERED;
         if (few) status = measure_together(drift, sides, orders, d, error);
         if (few && status == HD_OK) status = measure_alone(drift, sides[0], orders[1], which, d, error);
@@ -220,7 +220,7 @@ static const hd_cause *main_cause(const hd_drift *drift, const hd_diagnosis *d) 
 
 /* Whether the first difference is in how many validation examples are correct: their logits were the same. */
 static bool is_of_counting(const hd_site *site) {
-    const hd_divergence *d = &site->divergence;
+    const hd_tensor_difference *d = &site->divergence;
     bool counts = false;
     for (size_t r = 0; r < d->range_count; r++)
         counts |= d->ranges[r].from <= HD_EVALUATED_CORRECT && HD_EVALUATED_CORRECT <= d->ranges[r].to;
@@ -277,7 +277,7 @@ static void describe_kinks(const hd_drift *drift, hd_diagnosis *d, size_t hyper)
 static void describe_site(const hd_site *site, char text[256]) {
     size_t used = (size_t)snprintf(text, 256, "%s at step %u of hyper-iteration %u (%s)", site->part.name,
                                    site->place.step, site->place.iteration, site->part.phase);
-    const hd_divergence *d = &site->divergence;
+    const hd_tensor_difference *d = &site->divergence;
     if (d->range_count == 1)
         snprintf(text + used, 256 - used, ", elements %zu..%zu", d->ranges[0].from, d->ranges[0].to);
 }
@@ -353,7 +353,7 @@ static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
                                          "the difference.");
 }
 
-const char *hd_finding_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]) {
+const char *hd_drift_verdict_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]) {
     static const char *const names[] = {"identical", "rounding", "kink", "component", "unexplained"};
     snprintf(text, HD_VARIANT_KEY + 16, "%s%s%s", names[diagnosis->finding],
              diagnosis->finding == HD_BY_COMPONENT ? " " : "", diagnosis->component);

@@ -45,15 +45,16 @@ bool hd_same_site(const hd_site *a, const hd_site *b) {
 static hd_status follow(hd_comparison *c, const hd_follower *follower, unsigned tensors, bool back,
                         double *added) {
     hd_capture_reader *a = c->a;
-    const hd_entry_head *head = &a->head;
+    const hd_frame_head *head = &a->head;
     *added = NAN;
     if (!follower->reader) return HD_OK;
     hd_status status = hd_capture_read(follower->reader, tensors, back, c->error);
     if (status != HD_OK) return status;
     if (!hd_place_same(&follower->reader->head.place, &head->place))
         return hd_fail(c->error, HD_INVALID, "%s: is out of step", follower->reader->stream.name);
-    hd_divergence d = {.relative = 0};
-    if (hd_differs(a, follower->reader)) hd_diverge(a, follower->reader, 0, head->count, &d);
+    hd_tensor_difference d = {.relative = 0};
+    if (hd_tensor_differs(a, follower->reader))
+        hd_tensor_difference_measure(a, follower->reader, 0, head->count, &d);
     *added = d.relative;
     if (!(follower->leads >> head->place.tensor & 1)) return HD_OK;
     size_t bytes = head->count * (head->float32 ? sizeof(float) : sizeof(double));
@@ -67,20 +68,20 @@ static hd_status follow(hd_comparison *c, const hd_follower *follower, unsigned 
 
 /* The first part of the tensor that differs. */
 static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd_site *site) {
-    hd_part parts[HD_PARTS];
+    hd_tensor_part parts[HD_PARTS];
     bool full = a->head.full && b->head.full;
     size_t count = hd_place_parts(&a->info, &a->head.place, a->head.count, parts);
     site->found = true;
     site->place = a->head.place;
     for (size_t p = 0; full && p < count; p++) {
         site->part = parts[p];
-        hd_diverge(a, b, parts[p].from, parts[p].count, &site->divergence);
+        hd_tensor_difference_measure(a, b, parts[p].from, parts[p].count, &site->divergence);
         if (site->divergence.differs) return;
     }
-    hd_diverge(a, b, 0, a->head.count, &site->divergence);
+    hd_tensor_difference_measure(a, b, 0, a->head.count, &site->divergence);
     if (full) return;
     /* of a digest whole blocks are known: the part that the first lies in, if it lies in one */
-    hd_divergence *d = &site->divergence;
+    hd_tensor_difference *d = &site->divergence;
     site->part = hd_place_whole(&a->info, &a->head.place, a->head.count);
     for (size_t p = 0; p < count; p++)
         if (d->ranges[0].from >= parts[p].from && d->ranges[0].to < parts[p].from + parts[p].count)
@@ -160,7 +161,7 @@ static void keep_results(hd_comparison *c) {
                                                           : ending->hyperparameter[s];
         memcpy(to, sides[s]->values, sides[s]->head.count * sizeof *to);
     }
-    if (place->tensor == HD_HYPERGRADIENTS) ending->differs = hd_differs(c->a, c->b);
+    if (place->tensor == HD_HYPERGRADIENTS) ending->differs = hd_tensor_differs(c->a, c->b);
 }
 
 static hd_status compare_place(hd_comparison *c, unsigned tensors, bool back) {
@@ -175,17 +176,18 @@ static hd_status compare_place(hd_comparison *c, unsigned tensors, bool back) {
     if (status != HD_OK) return status;
     keep_results(c);
     drift->compared++;
-    bool differs = hd_differs(c->a, c->b), beyond = beyond_rounding(&growth);
+    bool differs = hd_tensor_differs(c->a, c->b), beyond = beyond_rounding(&growth);
     if (beyond && !drift->beyond.found && c->a->head.place.tensor != HD_EVALUATION) /* it has counts in it */
         find_site(c->a, c->followers[HD_FOLLOW_B].reader, &drift->beyond);
     if (!differs) return HD_OK;
-    hd_divergence d;
-    hd_diverge(c->a, c->b, 0, c->a->head.count, &d);
+    hd_tensor_difference d;
+    hd_tensor_difference_measure(c->a, c->b, 0, c->a->head.count, &d);
     growth.relative = d.relative;
     growth.worst_ulps = d.worst_ulps;
     growth.differing = d.differing;
     if (drift->differing++ == 0) find_site(c->a, c->b, &drift->first);
-    if (drift->full && !c->a->head.place.back) status = hd_events_add(&drift->events, c->a, c->b, c->error);
+    if (drift->full && !c->a->head.place.back)
+        status = hd_crossings_add(&drift->events, c->a, c->b, c->error);
     return status == HD_OK ? add_growth(drift, &growth, c->error) : status;
 }
 
@@ -230,6 +232,6 @@ void hd_drift_free(hd_drift *drift) {
     free(drift->ending);
     free(drift->heat[0]);
     free(drift->heat[1]);
-    hd_events_free(&drift->events);
+    hd_crossings_free(&drift->events);
     *drift = (hd_drift){.compared = 0};
 }

@@ -8,8 +8,8 @@
 #ifndef HD_DRIFT_DRIFT_H
 #define HD_DRIFT_DRIFT_H
 
-#include "drift/tensor_difference.h"
 #include "drift/kink_crossing.h"
+#include "drift/tensor_difference.h"
 
 /* A run led along a's states. */
 typedef struct hd_follower {
@@ -32,8 +32,8 @@ typedef struct hd_growth {
 typedef struct hd_site {
     bool found;
     hd_place place;
-    hd_part part;
-    hd_divergence divergence;
+    hd_tensor_part part;
+    hd_tensor_difference divergence;
 } hd_site;
 
 /* Whether both are found, and the same part of the same tensor. */
@@ -54,7 +54,7 @@ typedef struct hd_drift {
     hd_site beyond;             /* the first to which a step adds more than rounding can */
     hd_growth *growth;          /* [grown], owned: every tensor that differs */
     size_t grown, capacity;
-    hd_events events;
+    hd_crossings events;
     bool full; /* both sides were: else events and counts are not known */
     bool followed[HD_FOLLOWERS];
     hd_ending *ending; /* [iterations], owned */

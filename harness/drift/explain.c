@@ -13,7 +13,7 @@
 struct hd_attempt {
     char text[512];   /* hd_variant_text */
     hd_status status; /* HD_INVALID: these words do not go together */
-    hd_trial trial;
+    hd_variant_results trial;
 };
 
 /* --- runs --- */
@@ -36,11 +36,12 @@ static hd_status attempt(hd_explainer *x, const char *const *words, size_t count
     x->attempts = attempts;
     *found = &attempts[x->count++];
     **found = made;
-    return made.status == HD_OK ? hd_trial_run(&variant, NULL, 0, &(*found)->trial, error) : HD_OK;
+    return made.status == HD_OK ? hd_variant_results_compute(&variant, NULL, 0, &(*found)->trial, error)
+                                : HD_OK;
 }
 
 void hd_explainer_free(hd_explainer *explainer) {
-    for (size_t i = 0; i < explainer->count; i++) hd_trial_free(&explainer->attempts[i].trial);
+    for (size_t i = 0; i < explainer->count; i++) hd_variant_results_free(&explainer->attempts[i].trial);
     free(explainer->attempts);
     *explainer = (hd_explainer){.experiment = NULL};
 }

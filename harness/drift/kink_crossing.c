@@ -5,20 +5,20 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *const names[HD_EVENT_KINDS] = {"relu", "sign", "clip", "argmax"};
+static const char *const names[HD_CROSSING_KINDS] = {"relu", "sign", "clip", "argmax"};
 
-const char *hd_event_name(hd_event_kind kind) {
+const char *hd_crossing_name(hd_crossing_kind kind) {
     return names[kind];
 }
 
 typedef struct hd_pair {
-    hd_events *events;
+    hd_crossings *events;
     const hd_capture_reader *a, *b;
     bool no_memory;
 } hd_pair;
 
 /* The tally of that kind and layer at the place: one of the last few, if there is one; NULL: no memory. */
-static hd_tally *tally_of(hd_events *events, const hd_place *place, hd_event_kind kind, size_t layer) {
+static hd_tally *tally_of(hd_crossings *events, const hd_place *place, hd_crossing_kind kind, size_t layer) {
     for (size_t i = events->tallied; i-- > 0;) {
         hd_tally *tally = &events->tallies[i];
         if (tally->iteration != place->iteration || tally->step != place->step) break;
@@ -36,27 +36,27 @@ static hd_tally *tally_of(hd_events *events, const hd_place *place, hd_event_kin
     return tally;
 }
 
-static void add(hd_pair *pair, hd_event_kind kind, size_t layer, size_t row, size_t unit, double a,
+static void add(hd_pair *pair, hd_crossing_kind kind, size_t layer, size_t row, size_t unit, double a,
                 double b) {
-    hd_events *events = pair->events;
+    hd_crossings *events = pair->events;
     const hd_place *place = &pair->a->head.place;
     hd_tally *tally = tally_of(events, place, kind, layer);
-    if (!events->of) events->of = malloc(HD_MAX_EVENTS * sizeof *events->of);
+    if (!events->of) events->of = malloc(HD_MAX_CROSSINGS * sizeof *events->of);
     if (!tally || !events->of) {
         pair->no_memory = true;
         return;
     }
     events->counts[kind]++;
     tally->count++;
-    if (events->kept == HD_MAX_EVENTS) return;
-    events->of[events->kept++] = (hd_event){.kind = kind,
-                                            .iteration = place->iteration,
-                                            .step = place->step,
-                                            .layer = (uint32_t)layer,
-                                            .row = (uint32_t)(place->first + row),
-                                            .unit = (uint32_t)unit,
-                                            .a = a,
-                                            .b = b};
+    if (events->kept == HD_MAX_CROSSINGS) return;
+    events->of[events->kept++] = (hd_crossing){.kind = kind,
+                                               .iteration = place->iteration,
+                                               .step = place->step,
+                                               .layer = (uint32_t)layer,
+                                               .row = (uint32_t)(place->first + row),
+                                               .unit = (uint32_t)unit,
+                                               .a = a,
+                                               .b = b};
 }
 
 static int side(double x) {
@@ -66,7 +66,7 @@ static int side(double x) {
 static void compare_masks(hd_pair *pair, size_t layer, size_t units) {
     for (size_t i = 0; i < pair->a->head.count; i++) {
         double x = hd_capture_element(pair->a, i), y = hd_capture_element(pair->b, i);
-        if ((x > 0) != (y > 0)) add(pair, HD_EVENT_RELU, layer, i / units, i % units, x, y);
+        if ((x > 0) != (y > 0)) add(pair, HD_CROSSING_RELU, layer, i / units, i % units, x, y);
     }
 }
 
@@ -81,7 +81,7 @@ static void compare_classes(hd_pair *pair, size_t layer, size_t classes) {
     for (size_t row = 0; row * classes < pair->a->head.count; row++) {
         size_t x = greatest(pair->a, row * classes, classes), y = greatest(pair->b, row * classes, classes);
         if (x != y)
-            add(pair, HD_EVENT_ARGMAX, layer, row, y, hd_capture_element(pair->a, row * classes + x),
+            add(pair, HD_CROSSING_ARGMAX, layer, row, y, hd_capture_element(pair->a, row * classes + x),
                 hd_capture_element(pair->b, row * classes + y));
     }
 }
@@ -95,7 +95,7 @@ static int clipped(double error) {
 static void compare_errors(hd_pair *pair) {
     for (size_t i = 0; i < pair->a->head.count; i++) {
         double x = hd_capture_element(pair->a, i), y = hd_capture_element(pair->b, i);
-        if (clipped(x) != clipped(y)) add(pair, HD_EVENT_CLIP, pair->a->info.layers, i, 0, x, y);
+        if (clipped(x) != clipped(y)) add(pair, HD_CROSSING_CLIP, pair->a->info.layers, i, 0, x, y);
     }
 }
 
@@ -112,14 +112,14 @@ static void compare_signs(hd_pair *pair) {
         size_t columns = info->dims[l + 1], count = info->dims[l] * columns;
         for (size_t i = 0; penalised(info, l) && i < count; i++) {
             double x = hd_capture_element(pair->a, at + i), y = hd_capture_element(pair->b, at + i);
-            if (side(x) != side(y)) add(pair, HD_EVENT_SIGN, l, i / columns, i % columns, x, y);
+            if (side(x) != side(y)) add(pair, HD_CROSSING_SIGN, l, i / columns, i % columns, x, y);
         }
         at += count;
     }
 }
 
-hd_status hd_events_add(hd_events *events, const hd_capture_reader *a, const hd_capture_reader *b,
-                        hd_error *error) {
+hd_status hd_crossings_add(hd_crossings *events, const hd_capture_reader *a, const hd_capture_reader *b,
+                           hd_error *error) {
     hd_pair pair = {events, a, b, false};
     const hd_place *place = &a->head.place;
     bool hidden = place->index < a->info.layers;
@@ -132,19 +132,20 @@ hd_status hd_events_add(hd_events *events, const hd_capture_reader *a, const hd_
     return pair.no_memory ? hd_fail(error, HD_UNAVAILABLE, "no memory for events") : HD_OK;
 }
 
-size_t hd_events_total(const hd_events *events) {
+size_t hd_crossings_total(const hd_crossings *events) {
     size_t total = 0;
-    for (size_t k = 0; k < HD_EVENT_KINDS; k++) total += events->counts[k];
+    for (size_t k = 0; k < HD_CROSSING_KINDS; k++) total += events->counts[k];
     return total;
 }
 
-size_t hd_events_kinks(const hd_events *events, size_t iteration, bool to_b, hd_kink *kinks, size_t *which) {
+size_t hd_crossings_kinks(const hd_crossings *events, size_t iteration, bool to_b, hd_kink *kinks,
+                          size_t *which) {
     size_t count = 0;
     for (size_t i = 0; i < events->kept; i++) {
-        const hd_event *e = &events->of[i];
+        const hd_crossing *e = &events->of[i];
         double value = to_b ? e->b : e->a;
-        bool relu = e->kind == HD_EVENT_RELU;
-        if (e->iteration > iteration || (!relu && e->kind != HD_EVENT_SIGN)) continue;
+        bool relu = e->kind == HD_CROSSING_RELU;
+        if (e->iteration > iteration || (!relu && e->kind != HD_CROSSING_SIGN)) continue;
         which[count] = i;
         kinks[count++] = (hd_kink){.kind = relu ? HD_KINK_RELU : HD_KINK_SIGN,
                                    .iteration = e->iteration,
@@ -157,8 +158,8 @@ size_t hd_events_kinks(const hd_events *events, size_t iteration, bool to_b, hd_
     return count;
 }
 
-void hd_events_free(hd_events *events) {
+void hd_crossings_free(hd_crossings *events) {
     free(events->of);
     free(events->tallies);
-    *events = (hd_events){.of = NULL};
+    *events = (hd_crossings){.of = NULL};
 }

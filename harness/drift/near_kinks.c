@@ -13,22 +13,22 @@ static bool same_decision(const hd_kink *a, const hd_kink *b) {
            a->unit == b->unit;
 }
 
-static void add(hd_reach *reach, const hd_event *event, const hd_kink *other) {
+static void add(hd_near_kinks *reach, const hd_crossing *event, const hd_kink *other) {
     for (size_t i = 0; i < reach->count; i++)
         if (same_decision(&reach->of[i].other, other)) {
             reach->of[i].seen++;
             return;
         }
     if (reach->count < HD_MOST_FOUND)
-        reach->of[reach->count++] = (hd_near){.event = *event, .other = *other, .seen = 1};
+        reach->of[reach->count++] = (hd_near_kink){.event = *event, .other = *other, .seen = 1};
 }
 
 /* The decisions of one hyper-iteration in which a replica went another way. */
-static hd_status add_replica(const hd_drift *drift, size_t iteration, size_t layer, hd_reach *reach,
+static hd_status add_replica(const hd_drift *drift, size_t iteration, size_t layer, hd_near_kinks *reach,
                              hd_error *error) {
     hd_kink *kinks = malloc((drift->events.kept + 1) * sizeof *kinks);
     size_t *which = malloc((drift->events.kept + 1) * sizeof *which);
-    size_t count = kinks && which ? hd_events_kinks(&drift->events, iteration, true, kinks, which) : 0;
+    size_t count = kinks && which ? hd_crossings_kinks(&drift->events, iteration, true, kinks, which) : 0;
     for (size_t i = 0; i < count; i++)
         if (kinks[i].iteration == iteration &&
             (kinks[i].kind == HD_KINK_RELU || layer == SIZE_MAX || kinks[i].layer == layer))
@@ -49,26 +49,26 @@ static hd_status run_replica(const hd_variant *variant, size_t seed, hd_drift *d
 }
 
 static int likely_first(const void *a, const void *b) {
-    const hd_near *x = a, *y = b;
+    const hd_near_kink *x = a, *y = b;
     if (x->other.kind != y->other.kind) return x->other.kind == HD_KINK_SIGN ? -1 : 1;
     return (x->seen < y->seen) - (x->seen > y->seen);
 }
 
 /* --- what they are worth --- */
 
-static hd_status weigh(const hd_variant *variant, size_t iteration, hd_reach *reach, hd_error *error) {
-    hd_status status = hd_trial_hypergradients(variant, NULL, 0, iteration, reach->hypergradient, error);
+static hd_status weigh(const hd_variant *variant, size_t iteration, hd_near_kinks *reach, hd_error *error) {
+    hd_status status = hd_variant_hypergradients(variant, NULL, 0, iteration, reach->hypergradient, error);
     for (size_t i = 0; status == HD_OK && i < reach->count; i++) {
-        hd_near *near = &reach->of[i];
-        status = hd_trial_hypergradients(variant, &near->other, 1, iteration, near->worth, error);
+        hd_near_kink *near = &reach->of[i];
+        status = hd_variant_hypergradients(variant, &near->other, 1, iteration, near->worth, error);
         for (size_t j = 0; j < variant->experiment.hypers; j++) near->worth[j] -= reach->hypergradient[j];
     }
     return status;
 }
 
-hd_status hd_reach_measure(const hd_variant *variant, size_t iteration, size_t layer, size_t replicas,
-                           hd_reach *reach, hd_error *error) {
-    *reach = (hd_reach){.of = calloc(HD_MOST_FOUND, sizeof *reach->of), .replicas = replicas};
+hd_status hd_near_kinks_measure(const hd_variant *variant, size_t iteration, size_t layer, size_t replicas,
+                                hd_near_kinks *reach, hd_error *error) {
+    *reach = (hd_near_kinks){.of = calloc(HD_MOST_FOUND, sizeof *reach->of), .replicas = replicas};
     hd_status status = reach->of ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory for decisions");
     for (size_t seed = 1; status == HD_OK && seed <= replicas; seed++) {
         hd_drift drift;
@@ -82,7 +82,7 @@ hd_status hd_reach_measure(const hd_variant *variant, size_t iteration, size_t l
     return status == HD_OK ? weigh(variant, iteration, reach, error) : status;
 }
 
-void hd_reach_free(hd_reach *reach) {
+void hd_near_kinks_free(hd_near_kinks *reach) {
     free(reach->of);
-    *reach = (hd_reach){.of = NULL};
+    *reach = (hd_near_kinks){.of = NULL};
 }

@@ -1,5 +1,6 @@
 #include "drift/report.h"
 
+#include "base/terminal.h"
 #include "judge/verdict_text.h"
 
 #include <math.h>
@@ -21,7 +22,7 @@ static void put(json_t *object, const char *key, json_t *value) {
 }
 
 static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
-    hd_part part = hd_place_whole(info, place, 1);
+    hd_tensor_part part = hd_place_whole(info, place, 1);
     json_t *json =
         json_pack("{sisiss}", "iteration", place->iteration, "step", place->step, "phase", part.phase);
     put(json, "tensor", json_string(part.name));
@@ -32,7 +33,7 @@ static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
 
 /* Of a W_0, the inputs whose weights are among the elements; false for other tensors. */
 static bool pixels_of(const hd_site *site, hd_elements *pixels) {
-    const hd_divergence *d = &site->divergence;
+    const hd_tensor_difference *d = &site->divergence;
     size_t length = strlen(site->part.name), tail = strlen("W_0");
     if (d->range_count == 0 || length < tail || strcmp(site->part.name + length - tail, "W_0") != 0)
         return false;
@@ -42,7 +43,7 @@ static bool pixels_of(const hd_site *site, hd_elements *pixels) {
 }
 
 static json_t *site_json(const hd_site *site) {
-    const hd_divergence *d = &site->divergence;
+    const hd_tensor_difference *d = &site->divergence;
     if (!site->found) return json_null();
     json_t *ranges = json_array();
     for (size_t r = 0; r < d->range_count; r++)
@@ -114,8 +115,8 @@ static json_t *events_json(const hd_drift *drift, const hd_diagnosis *diagnosis)
     if (!drift->full) return json_null();
     json_t *list = json_array();
     for (size_t i = 0; i < drift->events.kept; i++) {
-        const hd_event *e = &drift->events.of[i];
-        json_t *json = json_pack("{ss si si si si si so so}", "kind", hd_event_name(e->kind), "iteration",
+        const hd_crossing *e = &drift->events.of[i];
+        json_t *json = json_pack("{ss si si si si si so so}", "kind", hd_crossing_name(e->kind), "iteration",
                                  e->iteration, "step", e->step, "layer", e->layer, "row", e->row, "unit",
                                  e->unit, "a", number(e->a), "b", number(e->b));
         put(json, "share", share_of_event(drift, diagnosis, i));
@@ -129,9 +130,9 @@ static json_t *event_tallies_json(const hd_drift *drift) {
     json_t *list = json_array();
     for (size_t i = 0; i < drift->events.tallied; i++) {
         const hd_tally *t = &drift->events.tallies[i];
-        json_array_append_new(list, json_pack("{ss si si si sI}", "kind", hd_event_name(t->kind), "iteration",
-                                              t->iteration, "step", t->step, "layer", t->layer, "count",
-                                              (json_int_t)t->count));
+        json_array_append_new(list, json_pack("{ss si si si sI}", "kind", hd_crossing_name(t->kind),
+                                              "iteration", t->iteration, "step", t->step, "layer", t->layer,
+                                              "count", (json_int_t)t->count));
     }
     return list;
 }
@@ -142,8 +143,8 @@ static json_t *event_counts_json(const hd_drift *drift) {
         json_decref(json);
         return json_null();
     }
-    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
-        put(json, hd_event_name((hd_event_kind)k), count(drift->events.counts[k]));
+    for (size_t k = 0; k < HD_CROSSING_KINDS; k++)
+        put(json, hd_crossing_name((hd_crossing_kind)k), count(drift->events.counts[k]));
     return json;
 }
 
@@ -246,7 +247,7 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     char finding[HD_VARIANT_KEY + 16];
     const hd_capture_info *info = &drift->info[0];
     json_t *json = json_pack("{ssssss}", "format", "hyperdrift-drift/1", "verdict",
-                             hd_finding_text(diagnosis, finding), "evidence", diagnosis->evidence);
+                             hd_drift_verdict_text(diagnosis, finding), "evidence", diagnosis->evidence);
     char nearer = hd_nearer_reference(diagnosis);
     put(json, "experiment", json_string(info->experiment));
     json_t *dims = json_array();
@@ -284,7 +285,7 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
 /* --- text --- */
 
 static void print_site(FILE *to, const char *what, const hd_site *site) {
-    const hd_divergence *d = &site->divergence;
+    const hd_tensor_difference *d = &site->divergence;
     if (!site->found) return;
     fprintf(to, "  %-18s hyper-iteration %u, step %u, %s: %s%s\n", what, site->place.iteration,
             site->place.step, site->part.phase, site->part.name, site->place.back ? " (sweep back)" : "");
@@ -345,7 +346,7 @@ static void print_growth(FILE *to, const hd_drift *drift, bool all) {
             left_out++;
             continue;
         }
-        hd_part part = hd_place_whole(&drift->info[0], &g->place, 1);
+        hd_tensor_part part = hd_place_whole(&drift->info[0], &g->place, 1);
         fprintf(to, "  %4u %5u  %-32s", g->place.iteration, g->place.step, part.name);
         print_number(to, g->relative);
         print_number(to, g->added[HD_FOLLOW_B]);
@@ -370,26 +371,27 @@ static void print_share(FILE *to, const hd_drift *drift, const hd_diagnosis *dia
 }
 
 static void print_events(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
-    const hd_events *events = &drift->events;
+    const hd_crossings *events = &drift->events;
     if (!drift->full) {
         fprintf(to, "\n  events: not known from digests\n");
         return;
     }
-    if (!hd_events_total(events)) return;
+    if (!hd_crossings_total(events)) return;
     fprintf(to, "\n  events:");
-    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
-        if (events->counts[k]) fprintf(to, " %zu %s", events->counts[k], hd_event_name((hd_event_kind)k));
+    for (size_t k = 0; k < HD_CROSSING_KINDS; k++)
+        if (events->counts[k])
+            fprintf(to, " %zu %s", events->counts[k], hd_crossing_name((hd_crossing_kind)k));
     fputc('\n', to);
     size_t shown = all ? events->kept : events->kept < 8 ? events->kept : 8;
     for (size_t i = 0; i < shown; i++) {
-        const hd_event *e = &events->of[i];
+        const hd_crossing *e = &events->of[i];
         fprintf(to, "  %4u %5u  %-6s layer %u, %s %u, unit %u: %.3g and %.3g", e->iteration, e->step,
-                hd_event_name(e->kind), e->layer, e->kind == HD_EVENT_SIGN ? "row" : "example", e->row,
+                hd_crossing_name(e->kind), e->layer, e->kind == HD_CROSSING_SIGN ? "row" : "example", e->row,
                 e->unit, e->a, e->b);
         print_share(to, drift, diagnosis, i);
         fputc('\n', to);
     }
-    if (hd_events_total(events) > shown) fprintf(to, "  (%zu more)\n", hd_events_total(events) - shown);
+    if (hd_crossings_total(events) > shown) fprintf(to, "  (%zu more)\n", hd_crossings_total(events) - shown);
 }
 
 /* A column of shares in the table of hypergradients: its heading, or its figure for hyperparameter j. */
@@ -429,7 +431,7 @@ static void print_hypergradients(FILE *to, const hd_drift *drift, const hd_diagn
 static void print_attest(FILE *to, const hd_drift *drift) {
     for (size_t s = 0; s < 2; s++) {
         const hd_attest *attest = &drift->attest[s];
-        hd_part part = hd_place_whole(&drift->info[s], &attest->first, 1);
+        hd_tensor_part part = hd_place_whole(&drift->info[s], &attest->first, 1);
         if (!attest->differing) continue;
         fprintf(
             to,
@@ -475,8 +477,8 @@ void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnos
     fprintf(to, "%s, a: %s (%s, %s), b: %s (%s, %s)\n", drift->info[0].experiment, drift->info[0].variant,
             drift->info[0].device, hd_mode_name(drift->info[0].mode), drift->info[1].variant,
             drift->info[1].device, hd_mode_name(drift->info[1].mode));
-    fprintf(to, "%s%s%s\n", hd_report_colour(to, colour), hd_finding_text(diagnosis, finding),
-            hd_report_plain(to));
+    fprintf(to, "%s%s%s\n", hd_terminal_colour(to, colour), hd_drift_verdict_text(diagnosis, finding),
+            hd_terminal_plain(to));
     print_paragraph(to, diagnosis->evidence);
     fprintf(to, "  %zu of %zu tensors differ\n", drift->differing, drift->compared);
     print_site(to, "first", &drift->first);

@@ -19,7 +19,7 @@ static bool differ_elements(const hd_capture_reader *a, const hd_capture_reader 
     return false;
 }
 
-bool hd_differs(const hd_capture_reader *a, const hd_capture_reader *b) {
+bool hd_tensor_differs(const hd_capture_reader *a, const hd_capture_reader *b) {
     if (a->head.full && b->head.full) return differ_elements(a, b);
     hd_tensor_digest x, y;
     hd_capture_digest(a, &x);
@@ -30,7 +30,7 @@ bool hd_differs(const hd_capture_reader *a, const hd_capture_reader *b) {
 /* --- ranges --- */
 
 /* Joins neighbours that are not further apart than twice the gap so far, until there is room for one more. */
-static void make_room(hd_divergence *d) {
+static void make_room(hd_tensor_difference *d) {
     while (d->range_count == HD_RANGES) {
         size_t kept = 0;
         d->gap = d->gap ? 2 * d->gap : 1;
@@ -44,7 +44,7 @@ static void make_room(hd_divergence *d) {
     }
 }
 
-static void add_range(hd_divergence *d, size_t from, size_t to) {
+static void add_range(hd_tensor_difference *d, size_t from, size_t to) {
     hd_elements *last = d->range_count ? &d->ranges[d->range_count - 1] : NULL;
     if (last && from - last->to - 1 <= d->gap) {
         last->to = to;
@@ -61,7 +61,7 @@ static void add_range(hd_divergence *d, size_t from, size_t to) {
 /* --- elements --- */
 
 static void diverge_elements(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,
-                             size_t count, hd_divergence *d) {
+                             size_t count, hd_tensor_difference *d) {
     bool float32 = a->info.float32 || b->info.float32;
     double squares = 0, norm = 0;
     d->worst_ulps = 0;
@@ -82,7 +82,7 @@ static void diverge_elements(const hd_capture_reader *a, const hd_capture_reader
 /* --- digests --- */
 
 static void diverge_digests(const hd_capture_reader *a, const hd_capture_reader *b, size_t count,
-                            hd_divergence *d) {
+                            hd_tensor_difference *d) {
     hd_tensor_digest x, y;
     size_t length = hd_block_length(count);
     double squares = 0, norm = 0;
@@ -104,9 +104,9 @@ static void diverge_digests(const hd_capture_reader *a, const hd_capture_reader 
     d->worst_ulps = d->worst_a = d->worst_b = d->differs ? NAN : 0;
 }
 
-void hd_diverge(const hd_capture_reader *a, const hd_capture_reader *b, size_t from, size_t count,
-                hd_divergence *divergence) {
-    *divergence = (hd_divergence){.elements = count};
+void hd_tensor_difference_measure(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,
+                                  size_t count, hd_tensor_difference *divergence) {
+    *divergence = (hd_tensor_difference){.elements = count};
     if (a->head.full && b->head.full)
         diverge_elements(a, b, from, count, divergence);
     else
@@ -162,17 +162,18 @@ static void prefix_of(const hd_capture_info *info, const hd_place *place, char p
                                                     : "validation gradient ");
 }
 
-static size_t weight_parts(const hd_capture_info *info, const hd_place *place, hd_part parts[HD_PARTS]) {
+static size_t weight_parts(const hd_capture_info *info, const hd_place *place,
+                           hd_tensor_part parts[HD_PARTS]) {
     size_t at = 0, layers = info->layers;
     char prefix[HD_LABEL];
     prefix_of(info, place, prefix);
     for (size_t p = 0; p < 2 * layers; p++) {
         bool bias = p >= layers;
         size_t l = bias ? p - layers : p, rows = bias ? 1 : info->dims[l];
-        parts[p] = (hd_part){.from = at,
-                             .count = rows * info->dims[l + 1],
-                             .phase = phase_of(info, place),
-                             .shape = {bias ? 0 : rows, bias ? 0 : info->dims[l + 1]}};
+        parts[p] = (hd_tensor_part){.from = at,
+                                    .count = rows * info->dims[l + 1],
+                                    .phase = phase_of(info, place),
+                                    .shape = {bias ? 0 : rows, bias ? 0 : info->dims[l + 1]}};
         snprintf(parts[p].name, sizeof parts[p].name, "%.40s%c_%zu", prefix, bias ? 'b' : 'W', l);
         at += parts[p].count;
     }
@@ -180,13 +181,13 @@ static size_t weight_parts(const hd_capture_info *info, const hd_place *place, h
 }
 
 size_t hd_place_parts(const hd_capture_info *info, const hd_place *place, size_t count,
-                      hd_part parts[HD_PARTS]) {
+                      hd_tensor_part parts[HD_PARTS]) {
     if (place->tensor < HD_BATCH || (place->tensor >= HD_GRADIENT && place->tensor < HD_EVALUATION))
         return weight_parts(info, place, parts);
     size_t columns = place->tensor == HD_BATCH                                     ? info->dims[0]
                      : place->tensor == HD_ACTIVATION || place->tensor == HD_DELTA ? info->dims[place->index]
                                                                                    : 0;
-    parts[0] = (hd_part){
+    parts[0] = (hd_tensor_part){
         .count = count, .phase = phase_of(info, place), .shape = {columns ? count / columns : 0, columns}};
     char *name = parts[0].name;
     if (place->tensor == HD_ACTIVATION && place->index == info->layers)
@@ -203,8 +204,8 @@ size_t hd_place_parts(const hd_capture_info *info, const hd_place *place, size_t
     return 1;
 }
 
-hd_part hd_place_whole(const hd_capture_info *info, const hd_place *place, size_t count) {
-    hd_part parts[HD_PARTS], whole;
+hd_tensor_part hd_place_whole(const hd_capture_info *info, const hd_place *place, size_t count) {
+    hd_tensor_part parts[HD_PARTS], whole;
     bool weights = hd_place_parts(info, place, count, parts) > 1;
     whole = parts[0];
     if (!weights) return whole;

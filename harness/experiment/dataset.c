@@ -1,7 +1,7 @@
 #include "experiment/dataset.h"
 
-#include "base/file.h"
 #include "arithmetic/random.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -21,7 +21,7 @@ static size_t idx_rank(const hd_idx *idx) {
     return idx->dims[1] == 0 ? 1 : idx->dims[2] == 0 ? 2 : 3;
 }
 
-static hd_status read_header(hd_input *input, const char *path, const hd_idx *idx, hd_digest *digest,
+static hd_status read_header(hd_input *input, const char *path, const hd_idx *idx, hd_sha256 *digest,
                              hd_error *error) {
     unsigned char bytes[4 + 3 * 4];
     const size_t rank = idx_rank(idx);
@@ -41,17 +41,17 @@ static hd_status read_header(hd_input *input, const char *path, const hd_idx *id
             return hd_fail(error, HD_INVALID, "%s: dimension %zu is %u, allowed is %zu", path, i, size,
                            idx->dims[i]);
     }
-    hd_digest_add(digest, bytes, 4 + 4 * rank);
+    hd_sha256_add(digest, bytes, 4 + 4 * rank);
     return HD_OK;
 }
 
-static hd_status read_bytes(hd_input *input, uint8_t *bytes, size_t size, hd_digest *digest,
+static hd_status read_bytes(hd_input *input, uint8_t *bytes, size_t size, hd_sha256 *digest,
                             hd_error *error) {
     for (size_t done = 0, piece; done < size; done += piece) {
         piece = size - done < PIECE ? size - done : PIECE;
         const hd_status status = hd_input_read(input, bytes + done, piece, error);
         if (status != HD_OK) return status;
-        hd_digest_add(digest, bytes + done, piece);
+        hd_sha256_add(digest, bytes + done, piece);
     }
     return HD_OK;
 }
@@ -74,8 +74,8 @@ hd_status hd_idx_read(const char *path, const hd_idx *idx, uint8_t *bytes, hd_er
     hd_input *input;
     hd_status status = hd_input_open(path, &input, error);
     if (status != HD_OK) return status;
-    hd_digest digest = hd_digest_begin();
-    char sha256[HD_DIGEST];
+    hd_sha256 digest = hd_sha256_begin();
+    char sha256[HD_SHA256];
     status = read_header(input, path, idx, &digest, error);
     if (status == HD_OK) status = read_bytes(input, bytes + after, before, &digest, error);
     if (status == HD_OK) status = read_bytes(input, bytes, after, &digest, error);
@@ -83,10 +83,10 @@ hd_status hd_idx_read(const char *path, const hd_idx *idx, uint8_t *bytes, hd_er
     if (status == HD_OK) status = check_below(path, idx, bytes, before + after, error);
     hd_input_close(input);
     if (status != HD_OK) {
-        hd_digest_end(&digest, NULL, NULL);
+        hd_sha256_end(&digest, NULL, NULL);
         return status;
     }
-    status = hd_digest_end(&digest, sha256, error);
+    status = hd_sha256_end(&digest, sha256, error);
     if (status == HD_OK && idx->sha256 && strcmp(sha256, idx->sha256) != 0)
         status = hd_fail(error, HD_INVALID, "%s: its content has the SHA-256 %s, allowed is %s", path, sha256,
                          idx->sha256);
@@ -109,10 +109,10 @@ static hd_status allocate(const char *name, size_t count, size_t inputs, size_t 
 }
 
 static hd_status identify(hd_dataset *dataset, hd_error *error) {
-    hd_digest digest = hd_digest_begin();
-    hd_digest_add(&digest, dataset->pixels, dataset->count * dataset->inputs);
-    hd_digest_add(&digest, dataset->labels, dataset->count);
-    return hd_digest_end(&digest, dataset->sha256, error);
+    hd_sha256 digest = hd_sha256_begin();
+    hd_sha256_add(&digest, dataset->pixels, dataset->count * dataset->inputs);
+    hd_sha256_add(&digest, dataset->labels, dataset->count);
+    return hd_sha256_end(&digest, dataset->sha256, error);
 }
 
 enum {

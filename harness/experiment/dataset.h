@@ -12,7 +12,7 @@ typedef struct hd_dataset {
     uint8_t *pixels; /* [count][inputs] */
     uint8_t *labels; /* [count], each < classes */
     size_t count, inputs, classes;
-    char sha256[HD_DIGEST]; /* its identity: of all pixels, then all labels, in this order */
+    char sha256[HD_SHA256]; /* its identity: of all pixels, then all labels, in this order */
     char name[32];          /* "mnist", "fashion-mnist" or "blobs" */
 } hd_dataset;
 

@@ -102,7 +102,7 @@ static hd_status read_data(const hd_settings *settings, hd_experiment *out, hd_e
     if (status == HD_OK) status = hd_settings_choice(settings, HD_KEY_SOURCE, sources, 0, &source, error);
     if (status != HD_OK) return status;
     out->source = (hd_data_source)source;
-    status = (out->source == HD_SOURCE_BLOBS ? read_blobs : use_known_sizes)(settings, out, error);
+    status = (out->source == HD_DATA_BLOBS ? read_blobs : use_known_sizes)(settings, out, error);
     return status == HD_OK ? read_partitions(settings, out, error) : status;
 }
 
@@ -288,7 +288,7 @@ static hd_status identify(hd_experiment *e, hd_error *error) {
     if (fclose(stream))
         status = hd_fail(error, HD_UNAVAILABLE, "%.200s: no memory to identify it", e->path);
     else
-        status = hd_digest_block(text, size, e->sha256, error);
+        status = hd_sha256_block(text, size, e->sha256, error);
     free(text);
     return status;
 }

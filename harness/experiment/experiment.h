@@ -18,7 +18,7 @@ enum {
     HD_EXPERIMENT_NAME = 64,
 };
 
-typedef enum hd_data_source { HD_SOURCE_MNIST, HD_SOURCE_FASHION_MNIST, HD_SOURCE_BLOBS } hd_data_source;
+typedef enum hd_data_source { HD_DATA_MNIST, HD_DATA_FASHION_MNIST, HD_DATA_BLOBS } hd_data_source;
 
 /* How the initial weights are drawn: in order, or as TensorFlow 1.1 did it on a card of 49,152 threads. */
 typedef enum hd_fill { HD_FILL_TF_CPU, HD_FILL_TF_GPU_2017 } hd_fill;

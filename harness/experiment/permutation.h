@@ -8,30 +8,30 @@
 #include "core/error.h"
 #include "modes/hypergradient.h"
 
-typedef struct hd_symmetry {
+typedef struct hd_permutation {
     uint32_t seed;
     size_t layers;
     uint32_t *place[HD_MAX_LAYERS +
                     1]; /* [dims[l]]: where unit i of layer l is in the disguise; the classes keep theirs */
-} hd_symmetry;
+} hd_permutation;
 
-/* Draws the permutations of a network's units from seed. HD_UNAVAILABLE: no memory. End with hd_symmetry_free
+/* Draws the permutations of a network's units from seed. HD_UNAVAILABLE: no memory. End with hd_permutation_free
  * (a zeroed one is allowed). */
-hd_status hd_symmetry_create(hd_symmetry *symmetry, uint32_t seed, size_t layers, const size_t *dims,
-                             hd_error *error);
-void hd_symmetry_free(hd_symmetry *symmetry);
+hd_status hd_permutation_create(hd_permutation *symmetry, uint32_t seed, size_t layers, const size_t *dims,
+                                hd_error *error);
+void hd_permutation_free(hd_permutation *symmetry);
 
 /* The examples' pixels disguised: to[count][inputs], not overlapping from. */
-void hd_symmetry_pixels(const hd_symmetry *symmetry, size_t count, size_t inputs, const uint8_t *from,
-                        uint8_t *to);
+void hd_permutation_pixels(const hd_permutation *symmetry, size_t count, size_t inputs, const uint8_t *from,
+                           uint8_t *to);
 
 /* Shuffles the examples within each batch of scheme[steps][batch]. */
-void hd_symmetry_scheme(const hd_symmetry *symmetry, size_t steps, size_t batch, uint32_t *scheme);
+void hd_permutation_scheme(const hd_permutation *symmetry, size_t steps, size_t batch, uint32_t *scheme);
 
 /* Weights disguised, to[hd_weight_count], not overlapping from. */
-void hd_symmetry_put_on(const hd_symmetry *symmetry, const size_t *dims, const float *from, float *to);
+void hd_permutation_apply(const hd_permutation *symmetry, const size_t *dims, const float *from, float *to);
 
 /* The disguise taken off. */
-void hd_symmetry_take_off(const hd_symmetry *symmetry, const size_t *dims, const double *from, double *to);
+void hd_permutation_undo(const hd_permutation *symmetry, const size_t *dims, const double *from, double *to);
 
 #endif

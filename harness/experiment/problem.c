@@ -8,12 +8,12 @@
 hd_status hd_problem_data(const hd_experiment *experiment, hd_dataset *dataset, hd_error *error) {
     char directory[PATH_MAX];
     switch (experiment->source) {
-    case HD_SOURCE_MNIST:
+    case HD_DATA_MNIST:
         snprintf(directory, sizeof directory, "%s/fixtures/mnist", hd_data_root());
         return hd_dataset_load_idx(HD_MNIST, directory, dataset, error);
-    case HD_SOURCE_FASHION_MNIST:
+    case HD_DATA_FASHION_MNIST:
         return hd_dataset_load_idx(HD_FASHION_MNIST, HD_FASHION_MNIST_DIRECTORY, dataset, error);
-    case HD_SOURCE_BLOBS:
+    case HD_DATA_BLOBS:
         break;
     }
     hd_blobs blobs = {experiment->examples, experiment->inputs, experiment->classes, experiment->seed};
@@ -27,7 +27,7 @@ static hd_examples part(const hd_setup *setup, const hd_dataset *dataset, size_t
 
 static hd_status disguise_as(hd_setup *setup, const hd_dataset *dataset, uint32_t seed, hd_error *error) {
     const hd_experiment *e = setup->experiment;
-    hd_status status = hd_symmetry_create(&setup->symmetry, seed, e->layers, e->dims, error);
+    hd_status status = hd_permutation_create(&setup->symmetry, seed, e->layers, e->dims, error);
     if (status != HD_OK) return status;
     setup->disguised = malloc(dataset->count * dataset->inputs);
     size_t weights = hd_weight_count(e->layers, e->dims);
@@ -36,8 +36,9 @@ static hd_status disguise_as(hd_setup *setup, const hd_dataset *dataset, uint32_
     setup->undisguised = malloc(weights * sizeof *setup->undisguised);
     if (!setup->disguised || !setup->plain || !setup->weights || !setup->undisguised)
         return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a copy of data and weights", e->name);
-    hd_symmetry_pixels(&setup->symmetry, dataset->count, dataset->inputs, dataset->pixels, setup->disguised);
-    hd_symmetry_scheme(&setup->symmetry, e->steps, e->batch, setup->scheme);
+    hd_permutation_pixels(&setup->symmetry, dataset->count, dataset->inputs, dataset->pixels,
+                          setup->disguised);
+    hd_permutation_scheme(&setup->symmetry, e->steps, e->batch, setup->scheme);
     return HD_OK;
 }
 
@@ -73,7 +74,7 @@ hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, cons
 }
 
 void hd_setup_free(hd_setup *setup) {
-    hd_symmetry_free(&setup->symmetry);
+    hd_permutation_free(&setup->symmetry);
     free(setup->scheme);
     free(setup->disguised);
     free(setup->weights);
@@ -95,12 +96,12 @@ void hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point) {
     point->initial_weights = NULL;
     if (!setup->disguised) return;
     hd_initial_weights(&point->initial, e->layers, e->dims, setup->plain);
-    hd_symmetry_put_on(&setup->symmetry, e->dims, setup->plain, setup->weights);
+    hd_permutation_apply(&setup->symmetry, e->dims, setup->plain, setup->weights);
     point->initial_weights = setup->weights;
 }
 
 const double *hd_setup_trained(hd_setup *setup, const double *weights) {
     if (!setup->disguised) return weights;
-    hd_symmetry_take_off(&setup->symmetry, setup->experiment->dims, weights, setup->undisguised);
+    hd_permutation_undo(&setup->symmetry, setup->experiment->dims, weights, setup->undisguised);
     return setup->undisguised;
 }

@@ -15,9 +15,9 @@ typedef struct hd_setup {
     const hd_experiment *experiment;
     hd_problem problem;
     uint32_t *scheme;
-    hd_symmetry symmetry;   /* zeroed: none */
-    uint8_t *disguised;     /* pixels, or NULL: the data set's own */
-    float *weights, *plain; /* initial ones, disguised and not; without a disguise none */
+    hd_permutation symmetry; /* zeroed: none */
+    uint8_t *disguised;      /* pixels, or NULL: the data set's own */
+    float *weights, *plain;  /* initial ones, disguised and not; without a disguise none */
     double *undisguised;
 } hd_setup;
 

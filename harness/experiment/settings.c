@@ -14,7 +14,7 @@
 
 enum { MAX_FILE = 1 << 20, MAX_ITEM = 64 };
 
-static const char *const sections[HD_SECTIONS] = {
+static const char *const sections[HD_SETTING_SECTIONS] = {
     "experiment", "data", "model", "training", "hyperparameters", "hyper-optimizer", "device"};
 enum { EXPERIMENT, DATA, MODEL, TRAINING, HYPERPARAMETERS, HYPER_OPTIMIZER, DEVICE };
 
@@ -60,7 +60,7 @@ typedef struct reading {
 
 static size_t find_section(const char *name, size_t length) {
     size_t section = 0;
-    while (section < HD_SECTIONS &&
+    while (section < HD_SETTING_SECTIONS &&
            !(strlen(sections[section]) == length && strncmp(sections[section], name, length) == 0))
         section++;
     return section;
@@ -80,7 +80,7 @@ static void append_word(char *list, size_t size, const char *word) {
 
 static hd_status fail_section(const char *place, const char *name, hd_error *error) {
     char allowed[128] = "";
-    for (size_t i = 0; i < HD_SECTIONS; i++) append_word(allowed, sizeof allowed, sections[i]);
+    for (size_t i = 0; i < HD_SETTING_SECTIONS; i++) append_word(allowed, sizeof allowed, sections[i]);
     return hd_fail(error, HD_INVALID, "%.200s: unknown section '%.40s'; allowed: %s", place, name, allowed);
 }
 
@@ -111,7 +111,7 @@ static hd_status see_header(reading *at, const char *line) {
     const char *end = *line == '[' ? strchr(line, ']') : NULL;
     if (!end) return HD_OK;
     const size_t section = find_section(line + 1, (size_t)(end - line - 1));
-    if (section < HD_SECTIONS) {
+    if (section < HD_SETTING_SECTIONS) {
         if (!at->settings->section_line[section]) at->settings->section_line[section] = at->line;
         return HD_OK;
     }
@@ -148,7 +148,7 @@ static char *next_line(char *line, int capacity, void *stream) {
 static hd_status keep(reading *at, const char *section_name, const char *name, const char *value) {
     char place[200];
     const size_t section = find_section(section_name, strlen(section_name));
-    if (section == HD_SECTIONS)
+    if (section == HD_SETTING_SECTIONS)
         return hd_fail(at->error, HD_INVALID, "%s: key '%.40s' before any [section]", place_in(at, place),
                        name);
     const hd_key key = find_key(section, name);
@@ -220,7 +220,7 @@ hd_status hd_settings_override(hd_settings *settings, const char *assignment, hd
     char *name = dot + 1, *value = equals + 1;
     trim(left), trim(name), trim(value);
     const size_t section = find_section(left, strlen(left));
-    if (section == HD_SECTIONS) return fail_section(place, left, error);
+    if (section == HD_SETTING_SECTIONS) return fail_section(place, left, error);
     const hd_key key = find_key(section, name);
     if (key == HD_KEYS) return fail_key(place, section, name, error);
     hd_setting *setting = &settings->of[key];

@@ -41,7 +41,7 @@ typedef enum hd_key {
     HD_KEYS
 } hd_key;
 
-enum { HD_SECTIONS = 7, HD_SETTING_TEXT = 1024 };
+enum { HD_SETTING_SECTIONS = 7, HD_SETTING_TEXT = 1024 };
 
 typedef struct hd_setting {
     bool given;
@@ -53,7 +53,7 @@ typedef struct hd_setting {
 typedef struct hd_settings {
     const char *path; /* not owned */
     hd_setting of[HD_KEYS];
-    size_t section_line[HD_SECTIONS]; /* 0: no such section in the file */
+    size_t section_line[HD_SETTING_SECTIONS]; /* 0: no such section in the file */
 } hd_settings;
 
 /* Reads the INI file at path into *out, which needs no freeing; path must outlive it. */

@@ -1,8 +1,9 @@
 /* hyperdrift-faults faults: the table of what sees which fault. */
 #include "faults/faults.h"
-#include "faults/fault.h"
-#include "drift/lockstep.h"
+
 #include "base/temporary_folder.h"
+#include "drift/lockstep.h"
+#include "faults/fault.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -92,8 +93,8 @@ static void name_witness(const hd_said *said, char by[TEXT]) {
     }
 }
 
-static hd_status check(const char *scratch, const hd_fault_entry *fault, bool bits, bool *seen, char by[TEXT],
-                       hd_error *error) {
+static hd_status check(const char *scratch, const hd_planted_fault *fault, bool bits, bool *seen,
+                       char by[TEXT], hd_error *error) {
     char words[TEXT];
     hd_said said = {0};
     snprintf(words, sizeof words, "check %s%s", fault->experiment, bits ? "" : " --no-bits");
@@ -110,7 +111,7 @@ static hd_status check(const char *scratch, const hd_fault_entry *fault, bool bi
 
 /* HD_DIFFERENT where it fails with no fault planted: that it fails with one then tells nothing. */
 static hd_status expect_content(const char *scratch, const char *experiment, hd_error *error) {
-    const hd_fault_entry none = {.name = "", .experiment = experiment};
+    const hd_planted_fault none = {.name = "", .experiment = experiment};
     char by[TEXT];
     bool seen;
     hd_status status = check(scratch, &none, true, &seen, by, error);
@@ -122,22 +123,22 @@ static hd_status expect_content(const char *scratch, const char *experiment, hd_
 
 /* --- drift --- */
 
-static bool is_place(const hd_fault_entry *fault, const hd_site *site) {
-    const hd_divergence *d = &site->divergence;
+static bool is_place(const hd_planted_fault *fault, const hd_site *site) {
+    const hd_tensor_difference *d = &site->divergence;
     return site->found && site->place.iteration == fault->iteration && site->place.step == fault->at_step &&
            !strcmp(site->part.name, fault->tensor) &&
            (fault->element == HD_ANY_ELEMENT || (d->range_count && d->ranges[0].from == fault->element));
 }
 
 /* A run that ends in a value that is not finite is told of in a message with step and tensor. */
-static bool is_told(const hd_fault_entry *fault, const char *message) {
+static bool is_told(const hd_planted_fault *fault, const char *message) {
     char step[32];
     snprintf(step, sizeof step, "step %zu:", fault->at_step);
     return strstr(message, step) && strstr(message, "tangent");
 }
 
 /* What `drift` does to find where two runs part, without what it does then to say how much and why. */
-static hd_status locate(const hd_fault_entry *fault, hd_row *row, hd_error *error) {
+static hd_status locate(const hd_planted_fault *fault, hd_row *row, hd_error *error) {
     static hd_variant side[2];
     char mode[HD_VARIANT_VALUE], name[HD_VARIANT_VALUE];
     const char *words[] = {mode, name};
@@ -178,7 +179,7 @@ static hd_status check_words(int count, char **words, hd_error *error) {
     return HD_OK;
 }
 
-static bool wanted(const hd_fault_entry *fault, int count, char **words) {
+static bool wanted(const hd_planted_fault *fault, int count, char **words) {
     for (int i = 0; i < count; i++)
         if (!strcmp(words[i], fault->experiment) || !strcmp(words[i], fault->name)) return true;
     return count == 0;
@@ -193,7 +194,7 @@ static bool is_first(size_t i, int count, char **words) {
     return true;
 }
 
-static void print_row(const hd_fault_entry *fault, const hd_row *row) {
+static void print_row(const hd_planted_fault *fault, const hd_row *row) {
     printf("%-24s %-46.46s %-9s %-44.44s %s\n", fault->name, row->by,
            row->seen_without_bits && row->seen ? "both ways"
            : row->seen                         ? "bits only"
@@ -210,12 +211,12 @@ hd_status hd_command_faults(int count, char **words) {
     size_t faults = 0, seen = 0, without_bits = 0, located = 0;
     hd_error error;
     hd_status status = check_words(count, words, &error);
-    if (status == HD_OK) status = hd_scratch_create(scratch, &error);
+    if (status == HD_OK) status = hd_temporary_folder_make(scratch, &error);
     if (status == HD_OK)
         printf("%-24s %-46s %-9s %-44s %s\n", "fault", "best seen by, without bits (of its tolerance)",
                "seen", "drift's first place", "");
     for (size_t i = 0; status == HD_OK && i < HD_PLANTED; i++) {
-        const hd_fault_entry *fault = &hd_fault_catalogue[i];
+        const hd_planted_fault *fault = &hd_fault_catalogue[i];
         hd_row row = {0};
         char with_bits[TEXT];
         if (!wanted(fault, count, words)) continue;
@@ -230,7 +231,7 @@ hd_status hd_command_faults(int count, char **words) {
         without_bits += row.seen_without_bits;
         located += row.located;
     }
-    hd_scratch_remove(scratch);
+    hd_temporary_folder_remove(scratch);
     if (status != HD_OK) {
         fprintf(stderr, "hyperdrift: %s\n", error.message);
         return status;

@@ -1,12 +1,12 @@
 /* The faults of the harness, and how one is chosen: by the environment's HYPERDRIFT_FAULT, or by the variant
  * key fault=NAME. Each function here is called in the place of the real one: see fault.h. */
 #include "arithmetic/arithmetic.h"
-#include "faults/faults.h"
+#include "arithmetic/random.h"
+#include "commands/options.h"
 #include "faults/fault.h"
+#include "faults/faults.h"
 #include "hyperopt.h"
 #include "run/provenance.h"
-#include "commands/options.h"
-#include "arithmetic/random.h"
 #include "run/variant.h"
 
 #include <math.h>
@@ -104,10 +104,10 @@ void __wrap_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient,
 
 /* --- what a record says --- */
 
-hd_status __real_hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error);
-hd_status __wrap_hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error);
-hd_status __wrap_hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error) {
-    hd_status status = __real_hd_machine_describe(device, provenance, error);
+hd_status __real_hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error);
+hd_status __wrap_hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error);
+hd_status __wrap_hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error) {
+    hd_status status = __real_hd_provenance_describe(device, provenance, error);
     hd_planted which = hd_fault_chosen();
     if (status != HD_OK || which == HD_NOTHING_PLANTED || !hd_fault_acts(which)) return status;
     if (json_object_set_new(provenance, "fault", json_string(hd_fault_catalogue[which].name)) == 0)

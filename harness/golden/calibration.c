@@ -1,12 +1,11 @@
 #include "golden/calibration.h"
 
-#include "golden/oracles.h"
 #include "base/temporary_folder.h"
+#include "golden/oracles.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Multiplications of a training's passes through the weights: from here on an experiment is large. */
 #define LARGE 1e9
@@ -24,12 +23,12 @@ static hd_status run(const hd_calibration *c, const hd_experiment *experiment, c
                      hd_mode mode, size_t seed, hd_error *error) {
     char folder[PATH_MAX];
     hd_job job = {.experiment = experiment,
-                  .dataset = &c->subject->dataset,
+                  .dataset = &c->loaded->dataset,
                   .mode = mode,
                   .device = device,
-                  .options = c->options->device,
+                  .options = c->request->device,
                   .disguise = (uint32_t)seed,
-                  .progress = !c->options->quiet && isatty(STDERR_FILENO)};
+                  .progress = c->request->progress};
     job.options.rounding = (uint32_t)seed;
     hd_status status = folder_of(c, device, mode, seed, folder, error);
     return status == HD_OK ? hd_run(&job, folder, error) : status;
@@ -60,14 +59,14 @@ static bool extended_runs(const hd_experiment *e, hd_mode mode) {
 }
 
 static hd_status run_all(const hd_calibration *c, hd_error *error) {
-    const hd_experiment *e = &c->subject->experiment;
+    const hd_experiment *e = &c->loaded->experiment;
     hd_experiment shorter = for_extended(e);
     hd_status status = HD_OK;
     for (int m = 0; m < 2; m++) {
         hd_mode mode = (hd_mode)m;
         if (status == HD_OK) status = run(c, e, "reference", mode, 0, error);
         if (status == HD_OK && extended_runs(e, mode)) status = run(c, &shorter, "extended", mode, 0, error);
-        for (size_t seed = 0; status == HD_OK && seed <= c->options->replicas; seed++)
+        for (size_t seed = 0; status == HD_OK && seed <= c->replicas; seed++)
             status = run(c, e, "cpu", mode, seed, error);
     }
     return status;
@@ -80,7 +79,7 @@ static hd_status set_reference(const hd_calibration *c, size_t step, hd_golden *
     hd_status status = load(c, "reference", HD_FORWARD, 0, step, &forward, error);
     if (status == HD_OK) status = load(c, "reference", HD_REVERSE, 0, step, &reverse, error);
     if (status == HD_OK) status = hd_oracles_modes(&forward, &reverse, error);
-    if (status == HD_OK) status = hd_golden_set_reference(golden, &reverse, error);
+    if (status == HD_OK) status = hd_golden_take_reference(golden, &reverse, error);
     hd_record_free(&forward);
     hd_record_free(&reverse);
     return status;
@@ -90,11 +89,11 @@ static hd_status set_reference(const hd_calibration *c, size_t step, hd_golden *
 static hd_status set_tolerances(const hd_calibration *c, size_t step, hd_golden *golden, hd_error *error) {
     hd_measurement measurement = {0};
     hd_status status = HD_OK;
-    for (size_t seed = 0; seed <= c->options->replicas; seed++)
+    for (size_t seed = 0; seed <= c->replicas; seed++)
         for (int m = 0; status == HD_OK && m < 2; m++) {
             hd_record record;
             status = load(c, "cpu", (hd_mode)m, seed, step, &record, error);
-            if (status == HD_OK && seed == 0) status = hd_golden_set_exact(golden, &record, error);
+            if (status == HD_OK && seed == 0) status = hd_golden_take_exact(golden, &record, error);
             if (status == HD_OK)
                 status = hd_measurement_add(&measurement, &record, &golden->reference, error);
             hd_record_free(&record);
@@ -143,7 +142,7 @@ static hd_status judge_reference(const hd_record *reference, const hd_record *ex
 
 static hd_status set_reference_errors(const hd_calibration *c, size_t step, hd_golden *golden,
                                       hd_error *error) {
-    const hd_experiment *e = &c->subject->experiment;
+    const hd_experiment *e = &c->loaded->experiment;
     hd_status status = HD_OK;
     for (int m = 0; status == HD_OK && m < 2; m++) {
         hd_record reference, extended = {0};
@@ -165,20 +164,20 @@ static hd_status make_golden(const hd_calibration *c, size_t step, hd_golden *go
 
 /* --- all of it --- */
 
-hd_status hd_calibration_run(hd_calibration *c, const hd_options *options, const hd_subject *subject,
-                             hd_error *error) {
-    *c = (hd_calibration){.options = options, .subject = subject};
-    hd_status status = hd_scratch_create(c->scratch, error);
+hd_status hd_calibration_run(hd_calibration *c, size_t replicas, const hd_request *request,
+                             const hd_loaded_experiment *loaded, hd_error *error) {
+    *c = (hd_calibration){.request = request, .loaded = loaded, .replicas = replicas};
+    hd_status status = hd_temporary_folder_make(c->scratch, error);
     if (status == HD_OK) status = run_all(c, error);
-    if (status == HD_OK) status = hd_goldens_make(&c->goldens, subject->experiment.hyper_iterations, error);
+    if (status == HD_OK) status = hd_golden_set_make(&c->goldens, loaded->experiment.hyper_iterations, error);
     for (size_t k = 0; status == HD_OK && k < c->goldens.count; k++)
         status = make_golden(c, k, &c->goldens.steps[k], error);
     return status;
 }
 
 void hd_calibration_end(hd_calibration *c) {
-    hd_goldens_free(&c->goldens);
-    hd_scratch_remove(c->scratch);
+    hd_golden_set_free(&c->goldens);
+    hd_temporary_folder_remove(c->scratch);
     *c = (hd_calibration){0};
 }
 
@@ -191,8 +190,8 @@ bool hd_verification_holds(const hd_verification *v) {
 hd_status hd_calibration_verify(const hd_calibration *c, size_t count,
                                 void (*alarm)(void *context, size_t seed, const hd_verdict *verdict),
                                 void *context, hd_verification *verification, hd_error *error) {
-    const hd_experiment *e = &c->subject->experiment;
-    size_t first = c->options->replicas + 1;
+    const hd_experiment *e = &c->loaded->experiment;
+    size_t first = c->replicas + 1;
     hd_status status = HD_OK;
     *verification = (hd_verification){0};
     for (size_t seed = first; seed < first + count; seed++)
@@ -212,7 +211,8 @@ hd_status hd_calibration_verify(const hd_calibration *c, size_t count,
                 hd_verdict_free(&verdict);
                 hd_record_free(&record);
             }
-            if (folder_of(c, "cpu", (hd_mode)m, seed, folder, error) == HD_OK) hd_scratch_remove(folder);
+            if (folder_of(c, "cpu", (hd_mode)m, seed, folder, error) == HD_OK)
+                hd_temporary_folder_remove(folder);
         }
     return status;
 }

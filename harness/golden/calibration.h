@@ -11,19 +11,20 @@
 #include "run/loaded_experiment.h"
 
 typedef struct hd_calibration {
-    const hd_options *options;
-    const hd_subject *subject;
+    const hd_request *request;
+    const hd_loaded_experiment *loaded;
+    size_t replicas; /* a mode */
     char scratch[PATH_MAX];
-    hd_goldens goldens; /* what it gives, of every hyper-iteration: all but who blessed it */
+    hd_golden_set goldens; /* what it gives, of every hyper-iteration: all but who blessed it */
 } hd_calibration;
 
 /* Runs everything, into a scratch folder, and makes the goldens: reference, tolerances with their evidence,
- * exact bits, the reference's own errors. options->replicas says how many. Errors as hd_run's; HD_DIFFERENT
+ * exact bits, the reference's own errors. request->replicas says how many. Errors as hd_run's; HD_DIFFERENT
  * where forward and reverse disagree on the reference, or where the reference is wrong by more than
  * HD_REFERENCE_SHARE of a hypergradient's tolerance. End with hd_calibration_end, also after a failure. */
 #define HD_REFERENCE_SHARE 0.01
-hd_status hd_calibration_run(hd_calibration *calibration, const hd_options *options,
-                             const hd_subject *subject, hd_error *error);
+hd_status hd_calibration_run(hd_calibration *calibration, size_t replicas, const hd_request *request,
+                             const hd_loaded_experiment *loaded, hd_error *error);
 void hd_calibration_end(hd_calibration *calibration);
 
 /* What replicas whose seeds the calibration did not use say of its tolerances. */

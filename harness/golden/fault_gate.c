@@ -26,7 +26,7 @@ static hd_status find_program(char path[PATH_MAX], hd_error *error) {
                    program_name);
 }
 
-hd_status hd_probation_possible(hd_error *error) {
+hd_status hd_fault_gate_possible(hd_error *error) {
     char path[PATH_MAX];
     return find_program(path, error);
 }
@@ -99,11 +99,11 @@ static hd_status plant(const char *experiment, const char *scratch, hd_error *er
                    program_name, ended);
 }
 
-hd_status hd_probation(const char *root, const char *experiment, const char *folder, hd_error *error) {
+hd_status hd_fault_gate(const char *root, const char *experiment, const char *folder, hd_error *error) {
     char scratch[PATH_MAX] = "";
-    hd_status status = hd_scratch_create(scratch, error);
+    hd_status status = hd_temporary_folder_make(scratch, error);
     if (status == HD_OK) status = make_stage(root, experiment, folder, scratch, error);
     if (status == HD_OK) status = plant(experiment, scratch, error);
-    hd_scratch_remove(scratch);
+    hd_temporary_folder_remove(scratch);
     return status;
 }

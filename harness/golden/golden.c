@@ -42,7 +42,7 @@ void hd_golden_free(hd_golden *golden) {
     *golden = (hd_golden){0};
 }
 
-hd_status hd_golden_set_exact(hd_golden *golden, const hd_record *record, hd_error *error) {
+hd_status hd_golden_take_exact(hd_golden *golden, const hd_record *record, hd_error *error) {
     hd_hyper *hyper = malloc((record->hypers ? record->hypers : 1) * sizeof *hyper);
     if (!hyper) return hd_fail(error, HD_UNAVAILABLE, "no memory for the golden's bits");
     memcpy(hyper, record->hyper, record->hypers * sizeof *hyper);
@@ -69,7 +69,7 @@ static hd_status set_rounded(hd_record *reference, const hd_record *record, hd_e
     return status;
 }
 
-hd_status hd_golden_set_reference(hd_golden *golden, const hd_record *record, hd_error *error) {
+hd_status hd_golden_take_reference(hd_golden *golden, const hd_record *record, hd_error *error) {
     if (!record->weights.values)
         return hd_fail(error, HD_INVALID, "%s: a golden needs the reference's weights", record->experiment);
     hd_record reference;
@@ -215,10 +215,10 @@ static void put_golden(hd_builder *builder, json_t *root, const hd_golden *golde
 }
 
 /* The SHA-256 of the golden's canonical text, its key "sha256" not being there. */
-static hd_status seal(const json_t *root, char hex[HD_DIGEST], hd_error *error) {
+static hd_status seal(const json_t *root, char hex[HD_SHA256], hd_error *error) {
     char *text = json_dumps(root, (size_t)(JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(DIGITS)));
     if (!text) return hd_fail(error, HD_UNAVAILABLE, "no memory for a golden's text");
-    hd_status status = hd_digest_block(text, strlen(text), hex, error);
+    hd_status status = hd_sha256_block(text, strlen(text), hex, error);
     free(text);
     return status;
 }
@@ -227,7 +227,7 @@ static hd_status seal(const json_t *root, char hex[HD_DIGEST], hd_error *error) 
 
 static void get_bits(hd_bits *bits, const hd_node *exact, hd_mode mode) {
     hd_node node = hd_node_object(exact, hd_mode_name(mode));
-    hd_node_digest(&node, "weights_sha256", bits->weights_sha256);
+    hd_node_sha256(&node, "weights_sha256", bits->weights_sha256);
     bits->validation_error = get_hex(&node, "validation_error");
     hd_node correct = hd_node_object(&node, "correct");
     for (size_t i = 0; i < 3; i++) bits->correct[i] = hd_node_size(&correct, sets[i]);
@@ -319,8 +319,8 @@ static void get_golden(hd_golden *golden, const hd_node *root) {
     hd_record *reference = &golden->reference;
     hd_node_copy(root, "experiment", reference->experiment, sizeof reference->experiment);
     reference->step = hd_node_size(root, "step");
-    hd_node_digest(root, "experiment_sha256", reference->experiment_sha256);
-    hd_node_digest(root, "data_sha256", reference->data_sha256);
+    hd_node_sha256(root, "experiment_sha256", reference->experiment_sha256);
+    hd_node_sha256(root, "data_sha256", reference->data_sha256);
     hd_dims_get(reference, root);
     hd_node results = hd_node_object(root, "reference");
     hd_results_get(reference, &results);
@@ -333,9 +333,9 @@ static void get_golden(hd_golden *golden, const hd_node *root) {
 }
 
 /* Reads the seal and holds it against the rest. */
-static void get_seal(const hd_node *root, char found[HD_DIGEST]) {
-    char expected[HD_DIGEST];
-    hd_node_digest(root, "sha256", found);
+static void get_seal(const hd_node *root, char found[HD_SHA256]) {
+    char expected[HD_SHA256];
+    hd_node_sha256(root, "sha256", found);
     hd_document *document = root->document;
     if (document->status != HD_OK) return;
     json_object_del(root->json, "sha256");
@@ -369,7 +369,7 @@ static hd_status check_readable(json_t *json, const char *directory, hd_error *e
 
 hd_status hd_golden_save(const hd_golden *golden, const char *directory, hd_error *error) {
     hd_builder builder = {.error = error};
-    char hex[HD_DIGEST];
+    char hex[HD_SHA256];
     if (!golden->reference.weights.values)
         return hd_fail(error, HD_INVALID, "%s: a golden without its reference cannot be saved", directory);
     json_t *json = json_object();

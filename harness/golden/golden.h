@@ -5,8 +5,8 @@
 #ifndef HD_GOLDEN_GOLDEN_H
 #define HD_GOLDEN_GOLDEN_H
 
-#include "judge/compare.h"
 #include "experiment/experiment.h"
+#include "judge/compare.h"
 #include "statistics/statistics.h"
 
 /* How a quantity's errors are distributed, by what it is (golden/tolerance.h says what follows from it). */
@@ -40,7 +40,7 @@ typedef struct hd_reference_error {
 
 /* What the exact arithmetic gives, to the bit. */
 typedef struct hd_bits {
-    char weights_sha256[HD_DIGEST];
+    char weights_sha256[HD_SHA256];
     double validation_error;
     size_t correct[3]; /* test, validation and training examples */
     hd_hyper *hyper;   /* [hypers], owned */
@@ -65,16 +65,16 @@ typedef struct hd_golden {
     struct {
         char reason[HD_REASON], commit[HD_LABEL], date[HD_LABEL], machine[2 * HD_LABEL];
     } blessed;
-    char sha256[HD_DIGEST]; /* its seal, as it was loaded; "": it was not */
+    char sha256[HD_SHA256]; /* its seal, as it was loaded; "": it was not */
 } hd_golden;
 
 /* Fills golden->exact[record->mode] from a record of the exact arithmetic (replacing what was there).
  * HD_UNAVAILABLE: no memory. */
-hd_status hd_golden_set_exact(hd_golden *golden, const hd_record *record, hd_error *error);
+hd_status hd_golden_take_exact(hd_golden *golden, const hd_record *record, hd_error *error);
 
 /* Fills golden->reference from a reference record with its weights, rounding those to float32.
  * HD_UNAVAILABLE: no memory. */
-hd_status hd_golden_set_reference(hd_golden *golden, const hd_record *record, hd_error *error);
+hd_status hd_golden_take_reference(hd_golden *golden, const hd_record *record, hd_error *error);
 
 /* What a float32 device is allowed in that quantity; NaN where nothing was measured. */
 double hd_golden_tolerance(const hd_golden *golden, const char *quantity);

@@ -97,7 +97,7 @@ static void take_gone(hd_reader *reader, const char *figure, const char *was) {
     if (!is[0]) write_change(reader, figure, was, "gone");
 }
 
-size_t hd_revision_write(FILE *to, const hd_golden *was, const hd_golden *is) {
+size_t hd_golden_diff_write(FILE *to, const hd_golden *was, const hd_golden *is) {
     hd_reader reader = {.to = to, .step = (is ? is : was)->reference.step};
     if (is) {
         reader.take = take_new;

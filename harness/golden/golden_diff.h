@@ -14,6 +14,6 @@
  * hypergradient eta", "tolerance weights W_0 l2", "exact reverse weights sha256" and such. A figure that was
  * not there before is "new", one that is there no more "gone"; so are all of them where `was` or `is` is
  * NULL. `to` may be NULL. Gives how many differ. */
-size_t hd_revision_write(FILE *to, const hd_golden *was, const hd_golden *is);
+size_t hd_golden_diff_write(FILE *to, const hd_golden *was, const hd_golden *is);
 
 #endif

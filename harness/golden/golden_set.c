@@ -6,26 +6,26 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-hd_status hd_goldens_make(hd_goldens *goldens, size_t count, hd_error *error) {
-    *goldens = (hd_goldens){calloc(count ? count : 1, sizeof *goldens->steps), count};
+hd_status hd_golden_set_make(hd_golden_set *goldens, size_t count, hd_error *error) {
+    *goldens = (hd_golden_set){calloc(count ? count : 1, sizeof *goldens->steps), count};
     if (goldens->steps) return HD_OK;
     goldens->count = 0;
     return hd_fail(error, HD_UNAVAILABLE, "no memory for %zu goldens", count);
 }
 
-void hd_goldens_free(hd_goldens *goldens) {
+void hd_golden_set_free(hd_golden_set *goldens) {
     for (size_t k = 0; k < goldens->count; k++) hd_golden_free(&goldens->steps[k]);
     free(goldens->steps);
-    *goldens = (hd_goldens){0};
+    *goldens = (hd_golden_set){0};
 }
 
-hd_status hd_goldens_folder(const char *root, const char *experiment, char folder[PATH_MAX],
-                            hd_error *error) {
+hd_status hd_golden_set_folder(const char *root, const char *experiment, char folder[PATH_MAX],
+                               hd_error *error) {
     int length = snprintf(folder, PATH_MAX, "%s/golden/%s", root, experiment);
     return length < PATH_MAX ? HD_OK : hd_fail(error, HD_INVALID, "%.200s: too long a path", root);
 }
 
-hd_status hd_goldens_save(const hd_goldens *goldens, const char *folder, hd_error *error) {
+hd_status hd_golden_set_save(const hd_golden_set *goldens, const char *folder, hd_error *error) {
     hd_status status = HD_OK;
     for (size_t k = 0; status == HD_OK && k < goldens->count; k++)
         status = hd_golden_save(&goldens->steps[k], folder, error);
@@ -51,13 +51,13 @@ static hd_status load_step(const char *folder, size_t step, hd_golden *golden, h
     return status;
 }
 
-hd_status hd_goldens_load(const char *folder, hd_goldens *goldens, hd_error *error) {
+hd_status hd_golden_set_load(const char *folder, hd_golden_set *goldens, hd_error *error) {
     size_t count;
-    *goldens = (hd_goldens){0};
+    *goldens = (hd_golden_set){0};
     hd_status status = count_in(folder, &count, error);
-    if (status == HD_OK) status = hd_goldens_make(goldens, count, error);
+    if (status == HD_OK) status = hd_golden_set_make(goldens, count, error);
     for (size_t k = 0; status == HD_OK && k < count; k++)
         status = load_step(folder, k, &goldens->steps[k], error);
-    if (status != HD_OK) hd_goldens_free(goldens);
+    if (status != HD_OK) hd_golden_set_free(goldens);
     return status;
 }

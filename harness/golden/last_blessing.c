@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-hd_status hd_pedigrees_add(hd_pedigrees *pedigrees, const char *experiment, hd_error *error) {
+hd_status hd_last_blessings_add(hd_last_blessings *pedigrees, const char *experiment, hd_error *error) {
     for (size_t i = 0; i < pedigrees->count; i++)
         if (!strcmp(pedigrees->list[i].experiment, experiment)) return HD_OK;
-    hd_pedigree *list = hd_list_room(pedigrees->list, pedigrees->count, sizeof *list);
+    hd_last_blessing *list = hd_list_room(pedigrees->list, pedigrees->count, sizeof *list);
     if (!list) return hd_fail(error, HD_UNAVAILABLE, "no memory for the goldens' blessings");
     pedigrees->list = list;
-    hd_pedigree *pedigree = &list[pedigrees->count++];
-    *pedigree = (hd_pedigree){.date = ""};
+    hd_last_blessing *pedigree = &list[pedigrees->count++];
+    *pedigree = (hd_last_blessing){.date = ""};
     snprintf(pedigree->experiment, sizeof pedigree->experiment, "%s", experiment);
     return HD_OK;
 }
@@ -24,16 +24,16 @@ static void copy(const json_t *from, const char *key, char *text, size_t size) {
 
 static const char no_log[] = "no log of blessings";
 
-hd_status hd_pedigrees_take(hd_pedigrees *pedigrees, const json_t *list, hd_error *error) {
+hd_status hd_last_blessings_take(hd_last_blessings *pedigrees, const json_t *list, hd_error *error) {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *json = json_array_get(list, i);
         const size_t before = pedigrees->count;
         char text[HD_LABEL];
         copy(json, "experiment", text, sizeof text);
-        hd_status status = hd_pedigrees_add(pedigrees, text, error);
+        hd_status status = hd_last_blessings_add(pedigrees, text, error);
         if (status != HD_OK) return status;
         if (pedigrees->count == before) continue;
-        hd_pedigree *pedigree = &pedigrees->list[before];
+        hd_last_blessing *pedigree = &pedigrees->list[before];
         copy(json, "date", pedigree->date, sizeof pedigree->date);
         copy(json, "reason", pedigree->reason, sizeof pedigree->reason);
         copy(json, "commit", pedigree->commit, sizeof pedigree->commit);
@@ -44,13 +44,14 @@ hd_status hd_pedigrees_take(hd_pedigrees *pedigrees, const json_t *list, hd_erro
     return HD_OK;
 }
 
-static hd_status find(const hd_ledger *ledger, const char *root, hd_pedigree *pedigree, hd_error *error) {
+static hd_status find(const hd_ledger *ledger, const char *root, hd_last_blessing *pedigree,
+                      hd_error *error) {
     const char *experiment = pedigree->experiment;
     char folder[PATH_MAX];
-    hd_goldens goldens = {0};
+    hd_golden_set goldens = {0};
     hd_lineage lineage = {NULL, NULL};
-    hd_status status = hd_goldens_folder(root, experiment, folder, error);
-    if (status == HD_OK) status = hd_goldens_load(folder, &goldens, error);
+    hd_status status = hd_golden_set_folder(root, experiment, folder, error);
+    if (status == HD_OK) status = hd_golden_set_load(folder, &goldens, error);
     if (status == HD_OK && goldens.count == 0)
         status = hd_fail(error, HD_INVALID, "%s: no goldens are there", folder);
     if (status == HD_OK) status = hd_ledger_lineage(ledger, experiment, &goldens, &lineage, error);
@@ -62,12 +63,12 @@ static hd_status find(const hd_ledger *ledger, const char *root, hd_pedigree *pe
         if (lineage.unplaced)
             snprintf(pedigree->unplaced, sizeof pedigree->unplaced, "%s", lineage.unplaced->date);
     }
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
     return status;
 }
 
-void hd_pedigrees_find(hd_pedigrees *pedigrees, const char *root,
-                       void (*failed)(void *context, const hd_error *error), void *context) {
+void hd_last_blessings_find(hd_last_blessings *pedigrees, const char *root,
+                            void (*failed)(void *context, const hd_error *error), void *context) {
     hd_ledger ledger;
     hd_error error;
     hd_status status = hd_ledger_read(root, &ledger, &error);
@@ -83,14 +84,14 @@ void hd_pedigrees_find(hd_pedigrees *pedigrees, const char *root,
     hd_ledger_close(&ledger);
 }
 
-void hd_pedigrees_free(hd_pedigrees *pedigrees) {
+void hd_last_blessings_free(hd_last_blessings *pedigrees) {
     free(pedigrees->list);
-    *pedigrees = (hd_pedigrees){.count = 0};
+    *pedigrees = (hd_last_blessings){.count = 0};
 }
 
-void hd_pedigrees_print(FILE *to, const hd_pedigrees *pedigrees) {
+void hd_last_blessings_print(FILE *to, const hd_last_blessings *pedigrees) {
     for (size_t i = 0; i < pedigrees->count; i++) {
-        const hd_pedigree *p = &pedigrees->list[i];
+        const hd_last_blessing *p = &pedigrees->list[i];
         if (!p->date[0]) continue;
         fprintf(to, "golden: %s: blessed %s at %s: %s", p->experiment, p->date, p->commit, p->reason);
         if (!pedigrees->logged) fprintf(to, " (%s)", no_log);
@@ -99,10 +100,10 @@ void hd_pedigrees_print(FILE *to, const hd_pedigrees *pedigrees) {
     }
 }
 
-json_t *hd_pedigrees_json(const hd_pedigrees *pedigrees) {
+json_t *hd_last_blessings_json(const hd_last_blessings *pedigrees) {
     json_t *list = json_array();
     for (size_t i = 0; i < pedigrees->count; i++) {
-        const hd_pedigree *p = &pedigrees->list[i];
+        const hd_last_blessing *p = &pedigrees->list[i];
         if (!p->date[0]) continue;
         json_t *json = json_pack("{ssssssssss}", "experiment", p->experiment, "date", p->date, "reason",
                                  p->reason, "commit", p->commit, "log", pedigrees->logged ? "kept" : no_log);

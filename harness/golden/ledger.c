@@ -1,8 +1,8 @@
 #include "golden/ledger.h"
 
-#include "build_info.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "build_info.h"
 #include "golden/golden_diff.h"
 
 #include <errno.h>
@@ -64,17 +64,17 @@ static bool get_text(const char *line, const char *key, char *to, size_t size) {
            !strncmp(line + 4 + length, ": ", 2) && copy(to, size, line + length + 6);
 }
 
-static bool get_seal(const char *text, const char *none, char seal[HD_DIGEST]) {
+static bool get_seal(const char *text, const char *none, char seal[HD_SHA256]) {
     bool is_none = !strcmp(text, none);
-    bool is_seal = strlen(text) == HD_DIGEST - 1 && strspn(text, "0123456789abcdef") == HD_DIGEST - 1;
-    snprintf(seal, HD_DIGEST, "%s", is_none ? "" : text);
+    bool is_seal = strlen(text) == HD_SHA256 - 1 && strspn(text, "0123456789abcdef") == HD_SHA256 - 1;
+    snprintf(seal, HD_SHA256, "%s", is_none ? "" : text);
     return is_none || is_seal;
 }
 
 /* "    golden STEP: WAS -> IS", of the step that comes next. */
 static bool get_golden(const char *line, hd_blessing *blessing) {
-    char was[HD_DIGEST], is[HD_DIGEST], expected[2 * HD_DIGEST + 64];
-    hd_seals *seals;
+    char was[HD_SHA256], is[HD_SHA256], expected[2 * HD_SHA256 + 64];
+    hd_golden_hashes *seals;
     if (sscanf(line, "    golden %*u: %64s -> %64s", was, is) != 2) return false;
     snprintf(expected, sizeof expected, "    golden %zu: %s -> %s", blessing->steps, was, is);
     if (strcmp(line, expected) != 0) return false;
@@ -212,7 +212,7 @@ static hd_status make_folder(const hd_ledger *ledger, hd_error *error) {
     return hd_directory_make(folder, error);
 }
 
-static bool are(const hd_blessing *blessing, const hd_goldens *goldens, bool before) {
+static bool are(const hd_blessing *blessing, const hd_golden_set *goldens, bool before) {
     size_t there = 0;
     for (size_t k = 0; k < blessing->steps; k++) {
         const char *seal = before ? blessing->seals[k].was : blessing->seals[k].is;
@@ -225,11 +225,11 @@ static bool are(const hd_blessing *blessing, const hd_goldens *goldens, bool bef
 
 static hd_status find_placed(const char *root, const hd_blessing *blessing, bool *placed, hd_error *error) {
     char folder[PATH_MAX];
-    hd_goldens goldens = {0};
-    hd_status status = hd_goldens_folder(root, blessing->experiment, folder, error);
-    if (status == HD_OK) status = hd_goldens_load(folder, &goldens, error);
+    hd_golden_set goldens = {0};
+    hd_status status = hd_golden_set_folder(root, blessing->experiment, folder, error);
+    if (status == HD_OK) status = hd_golden_set_load(folder, &goldens, error);
     *placed = status == HD_OK && are(blessing, &goldens, false);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
     return status;
 }
 
@@ -263,11 +263,11 @@ hd_status hd_ledger_open(const char *root, hd_ledger *ledger, hd_error *error) {
     return status == HD_OK && ledger->cut ? mend(root, ledger, size, error) : status;
 }
 
-static const char *seal_of(const hd_goldens *goldens, size_t step, const char *none) {
+static const char *seal_of(const hd_golden_set *goldens, size_t step, const char *none) {
     return step < goldens->count ? goldens->steps[step].sha256 : none;
 }
 
-static void write_entry(FILE *to, const hd_goldens *was, const hd_goldens *is) {
+static void write_entry(FILE *to, const hd_golden_set *was, const hd_golden_set *is) {
     const hd_golden *first = &is->steps[0];
     size_t steps = was->count > is->count ? was->count : is->count;
     fprintf(to, "%s %s\n", first->blessed.date, first->reference.experiment);
@@ -276,11 +276,13 @@ static void write_entry(FILE *to, const hd_goldens *was, const hd_goldens *is) {
     for (size_t k = 0; k < steps; k++)
         fprintf(to, "    golden %zu: %s -> %s\n", k, seal_of(was, k, "new"), seal_of(is, k, "gone"));
     for (size_t k = 0; k < steps; k++)
-        hd_revision_write(to, k < was->count ? &was->steps[k] : NULL, k < is->count ? &is->steps[k] : NULL);
+        hd_golden_diff_write(to, k < was->count ? &was->steps[k] : NULL,
+                             k < is->count ? &is->steps[k] : NULL);
     fputc('\n', to);
 }
 
-hd_status hd_ledger_append(hd_ledger *ledger, const hd_goldens *was, const hd_goldens *is, hd_error *error) {
+hd_status hd_ledger_append(hd_ledger *ledger, const hd_golden_set *was, const hd_golden_set *is,
+                           hd_error *error) {
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
@@ -300,7 +302,7 @@ hd_status hd_ledger_append(hd_ledger *ledger, const hd_goldens *was, const hd_go
 
 /* ---- asking ---- */
 
-hd_status hd_ledger_lineage(const hd_ledger *ledger, const char *experiment, const hd_goldens *goldens,
+hd_status hd_ledger_lineage(const hd_ledger *ledger, const char *experiment, const hd_golden_set *goldens,
                             hd_lineage *lineage, hd_error *error) {
     *lineage = (hd_lineage){NULL, NULL};
     for (size_t i = ledger->count; i-- > 0;) {

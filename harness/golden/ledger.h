@@ -25,15 +25,15 @@
 
 #include "golden/golden_set.h"
 
-typedef struct hd_seals {
-    char was[HD_DIGEST], is[HD_DIGEST]; /* "": new, gone */
-} hd_seals;
+typedef struct hd_golden_hashes {
+    char was[HD_SHA256], is[HD_SHA256]; /* "": new, gone */
+} hd_golden_hashes;
 
 typedef struct hd_blessing {
     char date[24]; /* "2026-11-24T06:30:02Z", or the day alone */
     char experiment[HD_LABEL];
     char reason[HD_REASON], commit[HD_LABEL], machine[2 * HD_LABEL], program[2 * HD_LABEL];
-    hd_seals *seals; /* [steps], owned: of hyper-iteration 0, 1, ... */
+    hd_golden_hashes *seals; /* [steps], owned: of hyper-iteration 0, 1, ... */
     size_t steps;
     const char *lacking; /* the newlines missing at its end; NULL: none */
 } hd_blessing;
@@ -61,7 +61,8 @@ void hd_ledger_close(hd_ledger *ledger);
 /* Appends the entry of a blessing by which an experiment's goldens `is`, as loaded, take the place of `was`,
  * and flushes it to the disk; date, reason, commit and machine are is->steps[0].blessed's. It is then among
  * the blessings. HD_UNAVAILABLE: it cannot be written; the file is as it was. */
-hd_status hd_ledger_append(hd_ledger *ledger, const hd_goldens *was, const hd_goldens *is, hd_error *error);
+hd_status hd_ledger_append(hd_ledger *ledger, const hd_golden_set *was, const hd_golden_set *is,
+                           hd_error *error);
 
 /* What the ledger says of an experiment's goldens. */
 typedef struct hd_lineage {
@@ -71,7 +72,7 @@ typedef struct hd_lineage {
 
 /* Finds it; of an experiment without goldens too. HD_INVALID where a log is kept, and they are not those of
  * the experiment's last blessing that came into place. */
-hd_status hd_ledger_lineage(const hd_ledger *ledger, const char *experiment, const hd_goldens *goldens,
+hd_status hd_ledger_lineage(const hd_ledger *ledger, const char *experiment, const hd_golden_set *goldens,
                             hd_lineage *lineage, hd_error *error);
 
 #endif

@@ -42,9 +42,9 @@ typedef struct hd_quotient {
 } hd_quotient;
 
 typedef struct hd_differing {
-    const hd_subject *subject;
-    const hd_options *options;
-    const hd_goldens *goldens;
+    const hd_loaded_experiment *loaded;
+    const hd_request *request;
+    const hd_golden_set *goldens;
     hd_quotient *differences; /* [goldens->count * hypers] */
 } hd_differing;
 
@@ -54,7 +54,7 @@ static bool agrees(const hd_quotient *d, double reverse) {
 
 /* Where hyper-iteration k starts. */
 static void start_values(const hd_differing *d, size_t k, double *value) {
-    const hd_experiment *e = &d->subject->experiment;
+    const hd_experiment *e = &d->loaded->experiment;
     for (size_t j = 0; j < e->hypers; j++)
         value[j] = k ? d->goldens->steps[k - 1].reference.hyper[j].value : (double)e->value[j];
 }
@@ -83,12 +83,12 @@ static hd_status take(const hd_differing *d, hd_device *device, const hd_problem
 
 static hd_status take_all(void *context, hd_error *error) {
     const hd_differing *d = context;
-    const hd_experiment *e = &d->subject->experiment;
+    const hd_experiment *e = &d->loaded->experiment;
     hd_setup setup = {0};
     hd_device *device = NULL;
     double value[HD_MAX_HYPERS];
-    hd_status status = hd_run_device(e, "reference", &d->options->device, &device, error);
-    if (status == HD_OK) status = hd_setup_create(&setup, e, &d->subject->dataset, 0, error);
+    hd_status status = hd_run_device(e, "reference", &d->request->device, &device, error);
+    if (status == HD_OK) status = hd_setup_create(&setup, e, &d->loaded->dataset, 0, error);
     for (size_t k = 0; status == HD_OK && k < d->goldens->count; k++) {
         hd_point point = {.hyper = value, .training_batch = k % e->steps};
         start_values(d, k, value);
@@ -109,17 +109,17 @@ static hd_status fail_difference(const hd_record *reverse, size_t j, const hd_qu
                    reverse->hyper[j].hypergradient, d->value, d->allowed);
 }
 
-hd_status hd_oracles_differences(const hd_subject *subject, const hd_options *options,
-                                 const hd_goldens *goldens, hd_differences *differences,
+hd_status hd_oracles_differences(const hd_loaded_experiment *loaded, const hd_request *request,
+                                 const hd_golden_set *goldens, hd_differences *differences,
                                  void (*kink)(void *context, size_t step, const hd_hyper *reverse,
                                               double difference),
                                  void *context, hd_error *error) {
-    size_t hypers = subject->experiment.hypers, size = goldens->count * hypers * sizeof(hd_quotient);
+    size_t hypers = loaded->experiment.hypers, size = goldens->count * hypers * sizeof(hd_quotient);
     hd_quotient *taken = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (taken == MAP_FAILED)
         return hd_fail(error, HD_UNAVAILABLE, "no memory for finite differences: %s", strerror(errno));
     *differences = (hd_differences){0};
-    hd_differing differing = {subject, options, goldens, taken};
+    hd_differing differing = {loaded, request, goldens, taken};
     hd_status status = hd_process_run("finite differences", take_all, &differing, error);
     for (size_t i = 0; status == HD_OK && i < goldens->count * hypers; i++) {
         const hd_record *reverse = &goldens->steps[i / hypers].reference;

@@ -31,8 +31,8 @@ typedef struct hd_differences {
  * That takes 1 + 2 hypergradients trainings a hyper-iteration and step, in a process of their own.
  * HD_DIFFERENT names the first that disagrees; else errors as hd_run's. */
 #define HD_DIFFERENCES_AGREE 1e-6
-hd_status hd_oracles_differences(const hd_subject *subject, const hd_options *options,
-                                 const hd_goldens *goldens, hd_differences *differences,
+hd_status hd_oracles_differences(const hd_loaded_experiment *loaded, const hd_request *request,
+                                 const hd_golden_set *goldens, hd_differences *differences,
                                  void (*kink)(void *context, size_t step, const hd_hyper *reverse,
                                               double difference),
                                  void *context, hd_error *error);

@@ -21,7 +21,7 @@ typedef struct hd_places {
 } hd_places;
 
 static hd_status find_places(const char *root, const char *experiment, hd_places *places, hd_error *error) {
-    hd_status status = hd_goldens_folder(root, experiment, places->kept, error);
+    hd_status status = hd_golden_set_folder(root, experiment, places->kept, error);
     if (status != HD_OK) return status;
     snprintf(places->all, sizeof places->all, "%.*s", (int)(strrchr(places->kept, '/') - places->kept),
              places->kept);
@@ -53,7 +53,7 @@ static hd_status clean(const hd_places *places, hd_error *error) {
     for (struct dirent *entry; (entry = readdir(folder));) {
         if (!is_hidden(entry->d_name)) continue;
         snprintf(path, sizeof path, "%s/%s", places->all, entry->d_name);
-        hd_scratch_remove(path);
+        hd_temporary_folder_remove(path);
     }
     closedir(folder);
     return HD_OK;
@@ -95,10 +95,10 @@ static hd_status try_exchange(const hd_places *places, hd_error *error) {
 /* --- the goldens --- */
 
 /* What was written is read back: that is what the ledger speaks of. */
-static hd_status write_hidden(const hd_places *places, const hd_goldens *goldens, hd_goldens *written,
+static hd_status write_hidden(const hd_places *places, const hd_golden_set *goldens, hd_golden_set *written,
                               hd_error *error) {
-    hd_status status = hd_goldens_save(goldens, places->hidden, error);
-    if (status == HD_OK) status = hd_goldens_load(places->hidden, written, error);
+    hd_status status = hd_golden_set_save(goldens, places->hidden, error);
+    if (status == HD_OK) status = hd_golden_set_load(places->hidden, written, error);
     if (status == HD_OK) status = hd_directory_sync(places->all, error);
     return status;
 }
@@ -118,15 +118,15 @@ static hd_status settle(const hd_places *places, hd_error *error) {
                        "%s: the new goldens are in place, but not surely on the disk; those before are kept "
                        "in %s: %s",
                        places->kept, places->hidden, cause.message);
-    hd_scratch_remove(places->hidden);
+    hd_temporary_folder_remove(places->hidden);
     return HD_OK;
 }
 
-hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, const hd_goldens *goldens,
-                   hd_placing_judge *judge, hd_error *error) {
+hd_status hd_replace_folder(hd_ledger *ledger, const char *root, const hd_golden_set *was,
+                            const hd_golden_set *goldens, hd_replacement_judge *judge, hd_error *error) {
     const char *experiment = goldens->steps[0].reference.experiment;
     hd_places places;
-    hd_goldens written = {0};
+    hd_golden_set written = {0};
     hd_status status = find_places(root, experiment, &places, error);
     if (status == HD_OK) status = clean(&places, error);
     if (status == HD_OK) status = expect_goldens_alone(&places, error);
@@ -140,7 +140,7 @@ hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, c
     if (status == HD_OK)
         status = settle(&places, error);
     else
-        hd_scratch_remove(places.hidden);
-    hd_goldens_free(&written);
+        hd_temporary_folder_remove(places.hidden);
+    hd_golden_set_free(&written);
     return status;
 }

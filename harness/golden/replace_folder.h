@@ -12,8 +12,8 @@
 
 /* Decides on goldens that lie in folder, before they come into place under root: HD_OK, or what keeps them
  * out. */
-typedef hd_status hd_placing_judge(const char *root, const char *experiment, const char *folder,
-                                   hd_error *error);
+typedef hd_status hd_replacement_judge(const char *root, const char *experiment, const char *folder,
+                                       hd_error *error);
 
 /* Puts an experiment's goldens into place, in the stead of `was`, which are those that are there. The
  * ledger must be open to append, which holds off others. HD_UNAVAILABLE: no room, no permission, or the
@@ -22,7 +22,7 @@ typedef hd_status hd_placing_judge(const char *root, const char *experiment, con
  * that could be done when it was tried out, the entry stays, and is told as unplaced; and where the exchange
  * was done but cannot be flushed to the disk, the new goldens are in place, the old ones still hidden beside
  * them, and the message says so. */
-hd_status hd_place(hd_ledger *ledger, const char *root, const hd_goldens *was, const hd_goldens *goldens,
-                   hd_placing_judge *judge, hd_error *error);
+hd_status hd_replace_folder(hd_ledger *ledger, const char *root, const hd_golden_set *was,
+                            const hd_golden_set *goldens, hd_replacement_judge *judge, hd_error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* Appending a run to a history: each row is put there, or found where it has been kept on a night before. */
-#include "history/run_entry.h"
 #include "history/checksum.h"
+#include "history/run_entry.h"
 #include "history/sql.h"
 
 #include <math.h>
@@ -79,7 +79,7 @@ static void write_time(time_t time, char text[32]) {
 }
 
 /* The run's place in time, and whether the clock has gone back since the host's run before. */
-static double place_in_time(hd_sql *sql, const hd_entry *entry, const char *now, bool *clock_back) {
+static double place_in_time(hd_sql *sql, const hd_run_entry *entry, const char *now, bool *clock_back) {
     double moment = (double)entry->started;
     sqlite3_stmt *before = hd_sql_prepare(
         sql, "SELECT moment, kept FROM run WHERE host = ?1 ORDER BY moment DESC, id DESC LIMIT 1");
@@ -93,7 +93,7 @@ static double place_in_time(hd_sql *sql, const hd_entry *entry, const char *now,
     return moment;
 }
 
-static void insert_run(hd_sql *sql, const hd_entry *entry, hd_kept *kept) {
+static void insert_run(hd_sql *sql, const hd_run_entry *entry, hd_kept *kept) {
     char started[32], now[32];
     double moment = entry->moment;
     write_time(entry->started, started);
@@ -116,9 +116,9 @@ static void insert_run(hd_sql *sql, const hd_entry *entry, hd_kept *kept) {
 }
 
 /* Seals the run; one that was kept before must come out as it was. */
-static void seal(hd_sql *sql, int64_t run, const hd_entry *entry) {
-    char sha256[HD_DIGEST];
-    hd_seal_run(sql, run, sha256);
+static void seal(hd_sql *sql, int64_t run, const hd_run_entry *entry) {
+    char sha256[HD_SHA256];
+    hd_checksum_run(sql, run, sha256);
     if (sql->status == HD_OK && entry->sha256[0] && strcmp(sha256, entry->sha256) != 0)
         sql->status = hd_fail(sql->error, HD_INVALID, "run %s is not what it was sealed as", entry->uid);
     sqlite3_stmt *update = hd_sql_prepare(sql, "UPDATE run SET sha256 = ?1 WHERE id = ?2");
@@ -167,7 +167,7 @@ static void insert_timing(hd_appending *a, int64_t record, size_t repetition, co
               r->peak_bytes, r->device_bytes, r->data_bytes);
 }
 
-static void insert_record(hd_appending *a, int64_t run, const hd_entry *entry, size_t index) {
+static void insert_record(hd_appending *a, int64_t run, const hd_run_entry *entry, size_t index) {
     const hd_kept_record *r = &entry->records[index];
     int64_t series = hd_sql_intern(&a->sql, a->query[FIND_SERIES], a->query[INSERT_SERIES], "ttttttz",
                                    r->experiment, r->experiment_sha256, r->data_sha256, hd_mode_name(r->mode),
@@ -185,7 +185,7 @@ static void insert_record(hd_appending *a, int64_t run, const hd_entry *entry, s
                       intern_verdict(a, &entry->verdicts[i]));
 }
 
-static void insert_all(hd_appending *a, const hd_entry *entry, hd_kept *kept) {
+static void insert_all(hd_appending *a, const hd_run_entry *entry, hd_kept *kept) {
     for (size_t i = 0; i < QUERIES; i++) a->query[i] = hd_sql_prepare(&a->sql, texts[i]);
     insert_run(&a->sql, entry, kept);
     for (size_t i = 0; i < entry->record_count; i++) insert_record(a, kept->run, entry, i);
@@ -197,7 +197,7 @@ static void insert_all(hd_appending *a, const hd_entry *entry, hd_kept *kept) {
     for (size_t i = 0; i < QUERIES; i++) sqlite3_finalize(a->query[i]);
 }
 
-hd_status hd_history_append(hd_history *history, const hd_entry *entry, hd_kept *kept, hd_error *error) {
+hd_status hd_history_append(hd_history *history, const hd_run_entry *entry, hd_kept *kept, hd_error *error) {
     hd_appending a = {.sql = {.history = history, .doing = "the run could not be kept", .error = error}};
     bool alone = sqlite3_get_autocommit(history->database);
     *kept = (hd_kept){0};

@@ -8,17 +8,17 @@
 
 /* --- values --- */
 
-static void add_text(hd_digest *digest, const char *text) {
-    hd_digest_add(digest, "t", 1);
-    hd_digest_add(digest, text, strlen(text) + 1);
+static void add_text(hd_sha256 *digest, const char *text) {
+    hd_sha256_add(digest, "t", 1);
+    hd_sha256_add(digest, text, strlen(text) + 1);
 }
 
-static void add_whole(hd_digest *digest, int64_t value) {
+static void add_whole(hd_sha256 *digest, int64_t value) {
     char text[32];
-    hd_digest_add(digest, text, (size_t)snprintf(text, sizeof text, "i%lld;", (long long)value));
+    hd_sha256_add(digest, text, (size_t)snprintf(text, sizeof text, "i%lld;", (long long)value));
 }
 
-static void add_number(hd_digest *digest, double value) {
+static void add_number(hd_sha256 *digest, double value) {
     uint64_t bits;
     unsigned char bytes[1 + sizeof bits] = {'r'};
     if (!isfinite(value)) {
@@ -27,11 +27,11 @@ static void add_number(hd_digest *digest, double value) {
     }
     memcpy(&bits, &value, sizeof bits);
     for (size_t i = 0; i < sizeof bits; i++) bytes[1 + i] = (unsigned char)(bits >> 8 * i);
-    hd_digest_add(digest, bytes, sizeof bytes);
+    hd_sha256_add(digest, bytes, sizeof bytes);
 }
 
 /* Adds all columns of all rows that are left. */
-static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_digest *digest) {
+static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_sha256 *digest) {
     while (hd_sql_row(sql, query))
         for (int c = 0; c < sqlite3_column_count(query); c++) switch (sqlite3_column_type(query, c)) {
             case SQLITE_INTEGER:
@@ -47,8 +47,8 @@ static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_digest *digest) {
 
 /* Seals what queries give, one after another, each for ?1 = id. */
 static void seal_rows(hd_sql *sql, const char *const *queries, size_t count, int64_t id,
-                      char hex[HD_DIGEST]) {
-    hd_digest digest = hd_digest_begin();
+                      char hex[HD_SHA256]) {
+    hd_sha256 digest = hd_sha256_begin();
     hex[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         sqlite3_stmt *query = hd_sql_prepare(sql, queries[i]);
@@ -56,14 +56,14 @@ static void seal_rows(hd_sql *sql, const char *const *queries, size_t count, int
         add_rows(sql, query, &digest);
         sqlite3_finalize(query);
     }
-    hd_status status = hd_digest_end(&digest, hex, sql->status == HD_OK ? sql->error : NULL);
+    hd_status status = hd_sha256_end(&digest, hex, sql->status == HD_OK ? sql->error : NULL);
     if (sql->status == HD_OK) sql->status = status;
 }
 
 /* --- verdicts --- */
 
-hd_status hd_seal_verdict(const hd_verdict *verdict, char hex[HD_DIGEST], hd_error *error) {
-    hd_digest digest = hd_digest_begin();
+hd_status hd_checksum_verdict(const hd_verdict *verdict, char hex[HD_SHA256], hd_error *error) {
+    hd_sha256 digest = hd_sha256_begin();
     const hd_judgement *worst = hd_verdict_worst(verdict);
     add_text(&digest, verdict->against);
     add_whole(&digest, hd_verdict_passes(verdict));
@@ -84,10 +84,10 @@ hd_status hd_seal_verdict(const hd_verdict *verdict, char hex[HD_DIGEST], hd_err
         add_text(&digest, hd_outcome_name(j->outcome));
         add_text(&digest, j->note);
     }
-    return hd_digest_end(&digest, hex, error);
+    return hd_sha256_end(&digest, hex, error);
 }
 
-void hd_seal_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_DIGEST]) {
+void hd_checksum_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_SHA256]) {
     static const char *const queries[] = {
         "SELECT against, passes, figures, failures, known, quantity.name, worst_budget FROM verdict"
         " LEFT JOIN quantity ON quantity.id = worst WHERE verdict.id = ?1",
@@ -104,7 +104,7 @@ void hd_seal_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_DIGEST]) {
                                                                                            known by */
 #define OF_RECORDS " FROM record JOIN series ON series.id = record.series"
 
-void hd_seal_run(hd_sql *sql, int64_t run, char hex[HD_DIGEST]) {
+void hd_checksum_run(hd_sql *sql, int64_t run, char hex[HD_SHA256]) {
     static const char *const queries[] = {
         "SELECT uid, moment, started, kept, clock_back, host, version, commit_id, arguments, status, passed, "
         "failed,"
@@ -136,19 +136,19 @@ static void expect_seal(hd_sql *sql, const char *what, sqlite3_stmt *row, const 
 static void verify_texts(hd_sql *sql, const char *what, const char *rows) {
     sqlite3_stmt *row = hd_sql_prepare(sql, rows);
     while (hd_sql_row(sql, row)) {
-        char found[HD_DIGEST];
+        char found[HD_SHA256];
         const char *text = hd_sql_text(row, 2);
-        sql->status = hd_digest_block(text, strlen(text), found, sql->error);
+        sql->status = hd_sha256_block(text, strlen(text), found, sql->error);
         expect_seal(sql, what, row, found);
     }
     sqlite3_finalize(row);
 }
 
 static void verify_rows(hd_sql *sql, const char *what, const char *rows,
-                        void (*seal)(hd_sql *sql, int64_t id, char hex[HD_DIGEST])) {
+                        void (*seal)(hd_sql *sql, int64_t id, char hex[HD_SHA256])) {
     sqlite3_stmt *row = hd_sql_prepare(sql, rows);
     while (hd_sql_row(sql, row)) {
-        char found[HD_DIGEST];
+        char found[HD_SHA256];
         seal(sql, sqlite3_column_int64(row, 0), found);
         expect_seal(sql, what, row, found);
     }
@@ -160,7 +160,7 @@ hd_status hd_history_verify(const hd_history *history, hd_error *error) {
     sql.status = hd_history_inspect(history, error);
     verify_texts(&sql, "result", "SELECT id, sha256, json FROM result");
     verify_texts(&sql, "provenance", "SELECT id, sha256, json FROM provenance");
-    verify_rows(&sql, "verdict", "SELECT id, sha256 FROM verdict", hd_seal_kept_verdict);
-    verify_rows(&sql, "run", "SELECT id, sha256 FROM run", hd_seal_run);
+    verify_rows(&sql, "verdict", "SELECT id, sha256 FROM verdict", hd_checksum_kept_verdict);
+    verify_rows(&sql, "run", "SELECT id, sha256 FROM run", hd_checksum_run);
     return sql.status;
 }

@@ -13,13 +13,13 @@
 
 /* A verdict as it is to be kept: against, whether it passes, counts, the worst budget, and each judgement's
  * name, measure, expected, tolerance, element, value, budget, outcome and note. HD_UNAVAILABLE: no memory. */
-hd_status hd_seal_verdict(const hd_verdict *verdict, char hex[HD_DIGEST], hd_error *error);
+hd_status hd_checksum_verdict(const hd_verdict *verdict, char hex[HD_SHA256], hd_error *error);
 
 /* The same from the rows of verdict `id`. */
-void hd_seal_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_DIGEST]);
+void hd_checksum_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_SHA256]);
 
 /* A run that is kept: its row, its records with their series, the hashes of their results, provenance and
  * verdicts, all timings, skips and failures. */
-void hd_seal_run(hd_sql *sql, int64_t run, char hex[HD_DIGEST]);
+void hd_checksum_run(hd_sql *sql, int64_t run, char hex[HD_SHA256]);
 
 #endif

@@ -6,11 +6,11 @@
 #include <stdio.h>
 
 static hd_status copy(const hd_history *from, int64_t run, hd_history *into, hd_error *error) {
-    hd_entry *entry;
+    hd_run_entry *entry;
     hd_kept kept;
     hd_status status = hd_history_load(from, run, &entry, error);
     if (status == HD_OK) status = hd_history_append(into, entry, &kept, error);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     return status;
 }
 

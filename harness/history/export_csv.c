@@ -1,5 +1,4 @@
 #include "history/export.h"
-
 #include "history/sql.h"
 
 #include <stdlib.h>

@@ -1,5 +1,4 @@
 #include "history/export.h"
-
 #include "history/schema.h"
 #include "history/sql.h"
 

@@ -1,7 +1,7 @@
 #include "history/history.h"
 
-#include "history/schema.h"
 #include "base/process.h"
+#include "history/schema.h"
 #include "history/sql.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 typedef struct hd_loading {
     hd_sql sql;
     int64_t run;
-    hd_entry *entry;
+    hd_run_entry *entry;
     int64_t *ids; /* [entry->record_count]: the records' in the file, ascending */
 } hd_loading;
 
@@ -55,7 +55,7 @@ static time_t time_at(sqlite3_stmt *query, int column) {
 /* --- the run and its records --- */
 
 static void load_run(hd_loading *l) {
-    hd_entry *e = l->entry;
+    hd_run_entry *e = l->entry;
     sqlite3_stmt *q =
         rows_of_run(l, "SELECT uid, sha256, moment, started, kept, clock_back, host, version, "
                        "commit_id, arguments, status, passed,"
@@ -72,7 +72,7 @@ static void load_run(hd_loading *l) {
         copy_at(q, 8, e->commit, sizeof e->commit);
         e->arguments = text_at(l, q, 9);
         e->status = (hd_status)sqlite3_column_int(q, 10);
-        hd_entry_conclude(e, e->status, size_at(q, 11), size_at(q, 12), size_at(q, 13), size_at(q, 14));
+        hd_run_entry_conclude(e, e->status, size_at(q, 11), size_at(q, 12), size_at(q, 13), size_at(q, 14));
         copy_at(q, 15, e->matrix, sizeof e->matrix);
         e->shard = size_at(q, 16);
         e->shards = size_at(q, 17);
@@ -97,9 +97,9 @@ static void load_record(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
     r->result = text_at(l, q, 10);
     r->provenance = text_at(l, q, 11);
     if (l->sql.status == HD_OK)
-        fail(l, hd_digest_block(r->result, strlen(r->result), r->result_sha256, l->sql.error));
+        fail(l, hd_sha256_block(r->result, strlen(r->result), r->result_sha256, l->sql.error));
     if (l->sql.status == HD_OK)
-        fail(l, hd_digest_block(r->provenance, strlen(r->provenance), r->provenance_sha256, l->sql.error));
+        fail(l, hd_sha256_block(r->provenance, strlen(r->provenance), r->provenance_sha256, l->sql.error));
 }
 
 static size_t count_of_run(hd_loading *l, const char *text) {
@@ -233,7 +233,7 @@ static void load_verdicts(hd_loading *l) {
         load_judgements(l, judgements, sqlite3_column_int64(q, 1), &verdict);
         restore(&verdict, q);
         l->entry->last = at;
-        if (l->sql.status == HD_OK) fail(l, hd_entry_add_verdict(l->entry, &verdict, l->sql.error));
+        if (l->sql.status == HD_OK) fail(l, hd_run_entry_add_verdict(l->entry, &verdict, l->sql.error));
         hd_verdict_free(&verdict);
     }
     sqlite3_finalize(judgements);
@@ -245,14 +245,15 @@ static void load_verdicts(hd_loading *l) {
 static void load_remarks(hd_loading *l) {
     sqlite3_stmt *q = rows_of_run(l, "SELECT what, why FROM skip WHERE run = ?1 ORDER BY rowid");
     while (hd_sql_row(&l->sql, q))
-        fail(l, hd_entry_add_skip(l->entry, hd_sql_text(q, 0), hd_sql_text(q, 1), l->sql.error));
+        fail(l, hd_run_entry_add_skip(l->entry, hd_sql_text(q, 0), hd_sql_text(q, 1), l->sql.error));
     sqlite3_finalize(q);
     q = rows_of_run(l, "SELECT message FROM failure WHERE run = ?1 ORDER BY rowid");
-    while (hd_sql_row(&l->sql, q)) fail(l, hd_entry_add_failure(l->entry, hd_sql_text(q, 0), l->sql.error));
+    while (hd_sql_row(&l->sql, q))
+        fail(l, hd_run_entry_add_failure(l->entry, hd_sql_text(q, 0), l->sql.error));
     sqlite3_finalize(q);
 }
 
-hd_status hd_history_load(const hd_history *history, int64_t run, hd_entry **entry, hd_error *error) {
+hd_status hd_history_load(const hd_history *history, int64_t run, hd_run_entry **entry, hd_error *error) {
     hd_loading l = {.sql = {.history = history, .doing = "a run could not be read", .error = error},
                     .run = run};
     l.entry = allocated(&l, 1, sizeof *l.entry);
@@ -262,7 +263,7 @@ hd_status hd_history_load(const hd_history *history, int64_t run, hd_entry **ent
     if (l.sql.status == HD_OK) load_verdicts(&l);
     if (l.sql.status == HD_OK) load_remarks(&l);
     free(l.ids);
-    if (l.sql.status != HD_OK) hd_entry_free(l.entry), l.entry = NULL;
+    if (l.sql.status != HD_OK) hd_run_entry_free(l.entry), l.entry = NULL;
     *entry = l.entry;
     return l.sql.status;
 }

@@ -27,7 +27,7 @@ static void append(hd_list *list, hd_news news) {
 static void gather_levels(const hd_trend *trend, size_t s, hd_cost cost, hd_list *list) {
     const hd_series *series = &trend->series[s];
     for (size_t i = 0; i < series->change_count[cost]; i++) {
-        const hd_change *change = &series->changes[cost][i];
+        const hd_level_change *change = &series->changes[cost][i];
         const size_t night = series->points[change->found].night;
         append(list, (hd_news){.kind = HD_NEWS_LEVEL,
                                .series = s,
@@ -42,7 +42,7 @@ static void gather_levels(const hd_trend *trend, size_t s, hd_cost cost, hd_list
 
 static void gather_shifts(const hd_trend *trend, hd_list *list) {
     for (size_t first = 0, end; first < trend->shift_count; first = end) {
-        const hd_shift *shift = &trend->shifts[first];
+        const hd_number_change *shift = &trend->shifts[first];
         for (end = first + 1; end < trend->shift_count; end++)
             if (trend->shifts[end].series != shift->series || trend->shifts[end].since != shift->since) break;
         append(list, (hd_news){.kind = HD_NEWS_NUMBERS,
@@ -136,28 +136,28 @@ static void say_run(FILE *to, const hd_night *night) {
 
 /* Of the points first .. end - 1, as far as they are a level's first nights with a time. */
 static double median_seconds(const hd_series *series, size_t first, size_t end) {
-    double seconds[HD_RANK_M];
+    double seconds[HD_MANN_WHITNEY_M];
     size_t count = 0;
-    for (size_t i = first; i < end && count < HD_RANK_M; i++)
+    for (size_t i = first; i < end && count < HD_MANN_WHITNEY_M; i++)
         if (series->points[i].time > 0) seconds[count++] = series->points[i].seconds;
     return count ? hd_median(seconds, count) : NAN;
 }
 
 double hd_news_seconds_before(const hd_trend *trend, const hd_news *news) {
     const hd_series *series = &trend->series[news->series];
-    const hd_change *change = &series->changes[news->cost][news->first];
+    const hd_level_change *change = &series->changes[news->cost][news->first];
     return median_seconds(series, news->first ? change[-1].at : 0, change->at);
 }
 
 double hd_news_seconds_after(const hd_trend *trend, const hd_news *news) {
     const hd_series *series = &trend->series[news->series];
-    const hd_change *change = &series->changes[news->cost][news->first];
+    const hd_level_change *change = &series->changes[news->cost][news->first];
     return median_seconds(series, change->at, change->found + 1);
 }
 
 static void say_level(FILE *to, const hd_trend *trend, const hd_news *news) {
     const hd_series *series = &trend->series[news->series];
-    const hd_change *change = &series->changes[news->cost][news->first];
+    const hd_level_change *change = &series->changes[news->cost][news->first];
     hd_news_say_series(to, series);
     fprintf(to, ": %.3g times", change->ratio);
     if (change->low > 0 && isfinite(change->high)) fprintf(to, " (%.3g to %.3g)", change->low, change->high);
@@ -174,15 +174,15 @@ static void say_level(FILE *to, const hd_trend *trend, const hd_news *news) {
             change->found - change->at, change->p);
 }
 
-const hd_shift *hd_news_shift(const hd_trend *trend, const hd_news *news, size_t i) {
+const hd_number_change *hd_news_number_change(const hd_trend *trend, const hd_news *news, size_t i) {
     return news->kind == HD_NEWS_NUMBERS ? &trend->shifts[news->first + i]
                                          : &trend->disagreements[news->first + i].shift;
 }
 
-const hd_shift *hd_news_most(const hd_trend *trend, const hd_news *news) {
-    const hd_shift *most = hd_news_shift(trend, news, 0);
+const hd_number_change *hd_news_most(const hd_trend *trend, const hd_news *news) {
+    const hd_number_change *most = hd_news_number_change(trend, news, 0);
     for (size_t i = 1; i < news->count; i++) {
-        const hd_shift *shift = hd_news_shift(trend, news, i);
+        const hd_number_change *shift = hd_news_number_change(trend, news, i);
         const bool known = !isnan(shift->tolerances), more = shift->tolerances > most->tolerances;
         if (more || (known && isnan(most->tolerances))) most = shift;
     }
@@ -192,11 +192,11 @@ const hd_shift *hd_news_most(const hd_trend *trend, const hd_news *news) {
 static void say_steps(FILE *to, const hd_trend *trend, const hd_news *news) {
     fprintf(to, ", hyper-iteration%s", news->count == 1 ? "" : "s");
     for (size_t i = 0; i < news->count; i++)
-        fprintf(to, "%s %zu", i ? "," : "", hd_news_shift(trend, news, i)->step);
+        fprintf(to, "%s %zu", i ? "," : "", hd_news_number_change(trend, news, i)->step);
 }
 
 /* "2 of 12 figures and the weights; most hypergradient eta: 0.5 instead of 0.25, 0.31 of its tolerance" */
-static void say_most(FILE *to, const hd_shift *shift) {
+static void say_most(FILE *to, const hd_number_change *shift) {
     if (!shift->changed) {
         fputs("the weights alone", to);
         return;
@@ -215,7 +215,7 @@ static void say_most(FILE *to, const hd_shift *shift) {
 }
 
 static void say_numbers(FILE *to, const hd_trend *trend, const hd_news *news) {
-    const hd_shift *most = hd_news_most(trend, news);
+    const hd_number_change *most = hd_news_most(trend, news);
     hd_news_say_series(to, &trend->series[news->series]);
     say_steps(to, trend, news);
     fputs(": ", to);
@@ -227,7 +227,7 @@ static void say_numbers(FILE *to, const hd_trend *trend, const hd_news *news) {
 }
 
 static void say_disagreement(FILE *to, const hd_trend *trend, const hd_news *news) {
-    const hd_shift *most = hd_news_most(trend, news);
+    const hd_number_change *most = hd_news_most(trend, news);
     const hd_disagreement *one = &trend->disagreements[news->first];
     const hd_series *series = &trend->series[news->series], *other = &trend->series[one->other];
     const hd_night *here = &trend->nights[one->last], *there = &trend->nights[one->shift.before];

@@ -46,7 +46,7 @@ double hd_news_seconds_before(const hd_trend *trend, const hd_news *news);
 double hd_news_seconds_after(const hd_trend *trend, const hd_news *news);
 
 /* The i-th of the `count` hyper-iterations of numbers or a disagreement, and the one that moved most. */
-const hd_shift *hd_news_shift(const hd_trend *trend, const hd_news *news, size_t i);
-const hd_shift *hd_news_most(const hd_trend *trend, const hd_news *news);
+const hd_number_change *hd_news_number_change(const hd_trend *trend, const hd_news *news, size_t i);
+const hd_number_change *hd_news_most(const hd_trend *trend, const hd_news *news);
 
 #endif

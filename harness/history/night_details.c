@@ -18,7 +18,7 @@ typedef struct hd_made {
 typedef struct hd_telling {
     hd_sql sql;
     const hd_trend *trend;
-    hd_chronicle *chronicle;
+    hd_night_details *chronicle;
     hd_made *made; /* [made_count], by id; owned */
     size_t made_count;
     const hd_made **last; /* [series_count][night_count + 1] what made each series' newest record so far: by
@@ -47,7 +47,7 @@ static char *copy(hd_telling *telling, const char *text) {
 
 /* The account of the run in the row's first column, rows coming in the order of the trend's nights; NULL: it
  * was kept since the trend was read. */
-static hd_account *account_of(hd_telling *telling, sqlite3_stmt *row) {
+static hd_night_detail *account_of(hd_telling *telling, sqlite3_stmt *row) {
     int64_t run = sqlite3_column_int64(row, 0);
     for (size_t n = telling->night; n < telling->trend->night_count; n++)
         if (telling->trend->nights[n].id == run) return &telling->chronicle->nights[telling->night = n];
@@ -64,7 +64,7 @@ static json_t *facts_of(const json_t *provenance) {
 }
 
 static size_t origin_of(hd_telling *telling, const json_t *provenance) {
-    hd_chronicle *chronicle = telling->chronicle;
+    hd_night_details *chronicle = telling->chronicle;
     json_t *facts = facts_of(provenance);
     char *text = facts ? json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     hd_origin *origin = NULL;
@@ -109,7 +109,7 @@ static int by_id(const void *key, const void *made) {
     return (a > b) - (a < b);
 }
 
-static void add_origin(hd_telling *telling, hd_account *account, size_t index) {
+static void add_origin(hd_telling *telling, hd_night_detail *account, size_t index) {
     hd_origin *origin = &telling->chronicle->origins[index];
     if (origin->first == SIZE_MAX) origin->first = telling->night;
     origin->last = telling->night;
@@ -141,14 +141,14 @@ static void cut_alike(char *a, char *b) {
     memmove(b, b + front, length[1] - back - front + 1);
 }
 
-static void add_difference(hd_telling *telling, hd_account *account, const char *key, const json_t *a,
+static void add_difference(hd_telling *telling, hd_night_detail *account, const char *key, const json_t *a,
                            const json_t *b) {
     char *before = text_of(a), *after = text_of(b);
     if (!before || !after) fail(telling);
     if (before && after) cut_alike(before, after);
     bool told = !before || !after;
     for (size_t i = 0; i < account->difference_count && !told; i++) {
-        const hd_difference *difference = &account->differences[i];
+        const hd_provenance_difference *difference = &account->differences[i];
         told = !strcmp(difference->key, key) && !strcmp(difference->before, before) &&
                !strcmp(difference->after, after);
     }
@@ -157,7 +157,7 @@ static void add_difference(hd_telling *telling, hd_account *account, const char 
         account->differences =
             grow(telling, account->differences, account->difference_count, sizeof *account->differences);
     if (named && telling->sql.status == HD_OK) {
-        account->differences[account->difference_count++] = (hd_difference){named, before, after};
+        account->differences[account->difference_count++] = (hd_provenance_difference){named, before, after};
         return;
     }
     free(named);
@@ -165,7 +165,7 @@ static void add_difference(hd_telling *telling, hd_account *account, const char 
     free(after);
 }
 
-static void compare(hd_telling *telling, hd_account *account, json_t *before, json_t *after) {
+static void compare(hd_telling *telling, hd_night_detail *account, json_t *before, json_t *after) {
     const char *key;
     json_t *value;
     json_object_foreach(after, key, value) {
@@ -196,7 +196,7 @@ static void read_records(hd_telling *telling) {
     telling->night = 0;
     while (hd_sql_row(&telling->sql, rows)) {
         int64_t id = sqlite3_column_int64(rows, 2);
-        hd_account *account = account_of(telling, rows);
+        hd_night_detail *account = account_of(telling, rows);
         size_t series = series_index(telling->trend, sqlite3_column_int64(rows, 1));
         const hd_made *made = bsearch(&id, telling->made, telling->made_count, sizeof *made, by_id);
         if (!account || series == SIZE_MAX || !made) continue;
@@ -226,7 +226,7 @@ static void read_failures(hd_telling *telling) {
                                       "ORDER BY moment, run.id, failure.rowid");
     telling->night = 0;
     while (hd_sql_row(&telling->sql, rows)) {
-        hd_account *account = account_of(telling, rows);
+        hd_night_detail *account = account_of(telling, rows);
         if (account) add_text(telling, &account->failures, &account->failure_count, hd_sql_text(rows, 1));
     }
     sqlite3_finalize(rows);
@@ -239,7 +239,7 @@ static void read_skips(hd_telling *telling) {
                        "ORDER BY moment, run.id, skip.rowid");
     telling->night = 0;
     while (hd_sql_row(&telling->sql, rows)) {
-        hd_account *account = account_of(telling, rows);
+        hd_night_detail *account = account_of(telling, rows);
         if (account) add_text(telling, &account->skips, &account->skip_count, hd_sql_text(rows, 1));
     }
     sqlite3_finalize(rows);
@@ -260,9 +260,10 @@ static void read_failing(hd_telling *telling) {
         "verdict.id, judgement.place "
         "LIMIT ?2");
     for (size_t n = 0; n < telling->trend->night_count; n++) {
-        hd_account *account = &telling->chronicle->nights[n];
+        hd_night_detail *account = &telling->chronicle->nights[n];
         if (!telling->trend->nights[n].newest) continue;
-        hd_sql_bind(&telling->sql, rows, "iz", telling->trend->nights[n].id, (size_t)HD_CHRONICLE_FAILING);
+        hd_sql_bind(&telling->sql, rows, "iz", telling->trend->nights[n].id,
+                    (size_t)HD_NIGHT_DETAILS_FAILING);
         while (hd_sql_row(&telling->sql, rows)) {
             account->failing =
                 grow(telling, account->failing, account->failing_count, sizeof *account->failing);
@@ -288,8 +289,8 @@ static double days_between(const hd_night *before, const hd_night *after) {
     return (after->moment - before->moment) / DAY;
 }
 
-static void find_before(const hd_trend *trend, hd_account *nights, size_t n) {
-    hd_account *account = &nights[n];
+static void find_before(const hd_trend *trend, hd_night_detail *nights, size_t n) {
+    hd_night_detail *account = &nights[n];
     account->before = HD_NO_NIGHT;
     for (size_t b = n; b-- > 0 && account->before == HD_NO_NIGHT;)
         if (!strcmp(trend->nights[b].host, trend->nights[n].host)) account->before = b;
@@ -298,20 +299,20 @@ static void find_before(const hd_trend *trend, hd_account *nights, size_t n) {
     account->missing = days > 1.5 ? (size_t)lround(days) - 1 : 0;
 }
 
-size_t hd_chronicle_overdue(const hd_trend *trend, size_t night) {
+size_t hd_night_details_overdue(const hd_trend *trend, size_t night) {
     double days = days_between(&trend->nights[night], &trend->nights[trend->night_count - 1]);
     return days > 0.9 ? (size_t)lround(days) : 0;
 }
 
 /* --- the whole --- */
 
-hd_status hd_chronicle_load(const hd_history *history, const hd_trend *trend, hd_chronicle *chronicle,
-                            hd_error *error) {
+hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend, hd_night_details *chronicle,
+                                hd_error *error) {
     hd_telling telling = {.sql = {history, "its nights could not be read", HD_OK, error},
                           .trend = trend,
                           .chronicle = chronicle};
-    *chronicle = (hd_chronicle){.nights = calloc(trend->night_count + 1, sizeof *chronicle->nights),
-                                .night_count = trend->night_count};
+    *chronicle = (hd_night_details){.nights = calloc(trend->night_count + 1, sizeof *chronicle->nights),
+                                    .night_count = trend->night_count};
     telling.last = calloc(trend->series_count * (trend->night_count + 1) + 1, sizeof(hd_made *));
     if (chronicle->nights && telling.last) {
         for (size_t n = 0; n < trend->night_count; n++) find_before(trend, chronicle->nights, n);
@@ -328,7 +329,7 @@ hd_status hd_chronicle_load(const hd_history *history, const hd_trend *trend, hd
     return telling.sql.status;
 }
 
-static void free_account(hd_account *account) {
+static void free_account(hd_night_detail *account) {
     for (size_t i = 0; i < account->difference_count; i++) {
         free(account->differences[i].key);
         free(account->differences[i].before);
@@ -349,7 +350,7 @@ static void free_account(hd_account *account) {
     free(account->failing);
 }
 
-void hd_chronicle_free(hd_chronicle *chronicle) {
+void hd_night_details_free(hd_night_details *chronicle) {
     for (size_t n = 0; chronicle->nights && n < chronicle->night_count; n++)
         free_account(&chronicle->nights[n]);
     for (size_t i = 0; i < chronicle->origin_count; i++) {
@@ -358,5 +359,5 @@ void hd_chronicle_free(hd_chronicle *chronicle) {
     }
     free(chronicle->nights);
     free(chronicle->origins);
-    *chronicle = (hd_chronicle){0};
+    *chronicle = (hd_night_details){0};
 }

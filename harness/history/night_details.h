@@ -15,9 +15,9 @@ typedef struct hd_origin {
 
 /* What is not as on a series' night before on the same host, or if that is new to it on any; of longer texts
  * only the words that differ. */
-typedef struct hd_difference {
+typedef struct hd_provenance_difference {
     char *key, *before, *after; /* owned */
-} hd_difference;
+} hd_provenance_difference;
 
 /* A figure that failed. Texts are owned; numbers as hd_judgement's. */
 typedef struct hd_failing {
@@ -28,18 +28,18 @@ typedef struct hd_failing {
 
 /* The worst so many of a night are told; bits last: each is past a tolerance of nothing, and repeats a figure
  * that may be past its own. */
-enum { HD_CHRONICLE_FAILING = 6 };
+enum { HD_NIGHT_DETAILS_FAILING = 6 };
 
 #define HD_NO_NIGHT ((size_t)-1)
 
-typedef struct hd_account {
+typedef struct hd_night_detail {
     size_t before;  /* the host's run before, an index into the nights; HD_NO_NIGHT: there is none */
     size_t missing; /* nights without a run since then: their days, rounded, less one, where they are more
                        than one and a half apart */
-    size_t
-        *origins; /* [origin_count], indices into hd_chronicle.origins, ascending; owned, as all lists here */
+    size_t *
+        origins; /* [origin_count], indices into hd_night_details.origins, ascending; owned, as all lists here */
     size_t origin_count;
-    hd_difference *differences; /* [difference_count] */
+    hd_provenance_difference *differences; /* [difference_count] */
     size_t difference_count;
     char **failures; /* [failure_count]: of runs that gave no record */
     size_t failure_count;
@@ -47,22 +47,22 @@ typedef struct hd_account {
     size_t skip_count;
     hd_failing *failing; /* [failing_count], the worst first; only of a host's newest night */
     size_t failing_count;
-} hd_account;
+} hd_night_detail;
 
-typedef struct hd_chronicle {
+typedef struct hd_night_details {
     hd_origin *origins; /* [origin_count] */
     size_t origin_count;
-    hd_account *nights; /* [night_count]: the trend's nights */
+    hd_night_detail *nights; /* [night_count]: the trend's nights */
     size_t night_count;
-} hd_chronicle;
+} hd_night_details;
 
 /* Reads it for the trend of the same history. HD_INVALID: a provenance cannot be read; else as
- * hd_history_fail's. End with hd_chronicle_free, also after a failure. */
-hd_status hd_chronicle_load(const hd_history *history, const hd_trend *trend, hd_chronicle *chronicle,
-                            hd_error *error);
-void hd_chronicle_free(hd_chronicle *chronicle);
+ * hd_history_fail's. End with hd_night_details_free, also after a failure. */
+hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend, hd_night_details *chronicle,
+                                hd_error *error);
+void hd_night_details_free(hd_night_details *chronicle);
 
 /* Nights without a run of a host, of which `night` is the newest, up to the newest run of all hosts. */
-size_t hd_chronicle_overdue(const hd_trend *trend, size_t night);
+size_t hd_night_details_overdue(const hd_trend *trend, size_t night);
 
 #endif

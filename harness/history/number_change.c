@@ -19,7 +19,7 @@ typedef struct hd_standing {
 
 typedef struct hd_finder {
     hd_sql *sql;
-    hd_numbers numbers;
+    hd_result_numbers numbers;
     hd_trend *trend;
     hd_standing *standings; /* [standing_count], owned */
     size_t standing_count;
@@ -34,8 +34,8 @@ static size_t index_of(const hd_finder *finder, const hd_series *series) {
 /* --- two results --- */
 
 static bool are_alike(hd_finder *finder, const hd_record *a, const hd_record *b) {
-    hd_shift shift;
-    hd_numbers_compare(&finder->numbers, a, 0, b, &shift);
+    hd_number_change shift;
+    hd_result_numbers_compare(&finder->numbers, a, 0, b, &shift);
     return finder->sql->status == HD_OK && !shift.changed && !shift.weights;
 }
 
@@ -43,8 +43,8 @@ static bool are_alike(hd_finder *finder, const hd_record *a, const hd_record *b)
 static bool same_numbers(hd_finder *finder, int64_t a, int64_t b) {
     hd_record one, other;
     if (a == b) return true;
-    hd_numbers_read(&finder->numbers, a, &one);
-    hd_numbers_read(&finder->numbers, b, &other);
+    hd_result_numbers_read(&finder->numbers, a, &one);
+    hd_result_numbers_read(&finder->numbers, b, &other);
     const bool same = finder->sql->status == HD_OK && are_alike(finder, &one, &other);
     hd_record_free(&one);
     hd_record_free(&other);
@@ -59,9 +59,9 @@ typedef struct hd_held {
     hd_record numbers;
 } hd_held;
 
-static void keep_shift(hd_finder *finder, const hd_shift *shift, int64_t left) {
+static void keep_shift(hd_finder *finder, const hd_number_change *shift, int64_t left) {
     hd_trend *trend = finder->trend;
-    hd_shift *shifts = hd_list_room(trend->shifts, trend->shift_count, sizeof *shifts);
+    hd_number_change *shifts = hd_list_room(trend->shifts, trend->shift_count, sizeof *shifts);
     if (shifts) trend->shifts = shifts;
     int64_t *results = hd_list_room(finder->left, trend->shift_count, sizeof *results);
     if (results) finder->left = results;
@@ -76,19 +76,19 @@ static void keep_shift(hd_finder *finder, const hd_shift *shift, int64_t left) {
 /* Whether a record has other numbers than before: then *shift is that, unless only what is no number changed.
  */
 static bool turns(hd_finder *finder, const hd_standing *before, const hd_standing *now, hd_held *held,
-                  hd_shift *shift) {
+                  hd_number_change *shift) {
     if (before->result == now->result) return false;
-    *shift = (hd_shift){.series = index_of(finder, now->series),
-                        .step = now->step,
-                        .before = before->last,
-                        .since = now->since};
+    *shift = (hd_number_change){.series = index_of(finder, now->series),
+                                .step = now->step,
+                                .before = before->last,
+                                .since = now->since};
     hd_record numbers;
     if (held->result != before->result) {
         hd_record_free(&held->numbers);
-        hd_numbers_read(&finder->numbers, before->result, &held->numbers);
+        hd_result_numbers_read(&finder->numbers, before->result, &held->numbers);
     }
-    hd_numbers_read(&finder->numbers, now->result, &numbers);
-    hd_numbers_compare(&finder->numbers, &numbers, now->record, &held->numbers, shift);
+    hd_result_numbers_read(&finder->numbers, now->result, &numbers);
+    hd_result_numbers_compare(&finder->numbers, &numbers, now->record, &held->numbers, shift);
     hd_record_free(&held->numbers);
     *held = (hd_held){now->result, numbers};
     return finder->sql->status == HD_OK && (shift->changed || shift->weights);
@@ -107,7 +107,7 @@ static bool follows(hd_finder *finder, const hd_standing *own, const hd_standing
 static void withdraw(hd_finder *finder, const hd_standing *own) {
     hd_trend *trend = finder->trend;
     for (size_t k = finder->left ? trend->shift_count : 0; k-- > 0;) {
-        const hd_shift *shift = &trend->shifts[k];
+        const hd_number_change *shift = &trend->shifts[k];
         if (&trend->series[shift->series] != own->series || shift->step != own->step) return;
         const bool of_hosts = trend->nights[shift->before].first != trend->nights[shift->since].first;
         if (!of_hosts || shift->since <= own->last || !same_numbers(finder, finder->left[k], own->result))
@@ -150,7 +150,7 @@ static hd_standing *standing_before(const hd_finder *finder, size_t host) {
 /* A record, the standing it would have by itself, after those before it. */
 static void advance(hd_finder *finder, hd_standing now, hd_held *held) {
     enter(finder, &now);
-    hd_shift shift;
+    hd_number_change shift;
     hd_standing *before = standing_before(finder, now.host);
     const bool own = before && before->host == now.host,
                turned = before && turns(finder, before, &now, held, &shift);
@@ -232,7 +232,7 @@ static size_t first_alike(hd_finder *finder, const hd_member *members, size_t la
 static bool is_stale(hd_finder *finder, const hd_standing *standing) {
     const hd_trend *trend = finder->trend;
     for (size_t k = 0; k < trend->shift_count; k++) {
-        const hd_shift *shift = &trend->shifts[k];
+        const hd_number_change *shift = &trend->shifts[k];
         const hd_standing shifted = {.series = &trend->series[shift->series], .step = shift->step};
         if (shift->since > standing->last && in_one_group(&shifted, standing) &&
             same_numbers(finder, finder->left[k], standing->result))
@@ -303,9 +303,9 @@ static void disagree(hd_finder *finder, const hd_standing *a, const hd_standing 
                   .since = a->since > b->since ? a->since : b->since},
     };
     hd_record now, then;
-    hd_numbers_read(&finder->numbers, a->result, &now);
-    hd_numbers_read(&finder->numbers, b->result, &then);
-    hd_numbers_compare(&finder->numbers, &now, a->record, &then, &one->shift);
+    hd_result_numbers_read(&finder->numbers, a->result, &now);
+    hd_result_numbers_read(&finder->numbers, b->result, &then);
+    hd_result_numbers_compare(&finder->numbers, &now, a->record, &then, &one->shift);
     hd_record_free(&now);
     hd_record_free(&then);
 }
@@ -351,12 +351,12 @@ static int by_number(size_t a, size_t b) {
     return (a > b) - (a < b);
 }
 
-static int by_series(const hd_shift *a, const hd_shift *b) {
+static int by_series(const hd_number_change *a, const hd_number_change *b) {
     return a->series == b->series ? by_number(a->step, b->step) : by_number(a->series, b->series);
 }
 
 static int shifts_by_time(const void *x, const void *y) {
-    const hd_shift *a = x, *b = y;
+    const hd_number_change *a = x, *b = y;
     return a->since == b->since ? by_series(a, b) : by_number(a->since, b->since);
 }
 
@@ -367,15 +367,15 @@ static int disagreements_by_series(const void *x, const void *y) {
     return a->last == b->last ? by_number(a->shift.step, b->shift.step) : by_number(a->last, b->last);
 }
 
-void hd_shifts_find(hd_sql *sql, hd_trend *trend) {
-    hd_finder finder = {.sql = sql, .numbers = hd_numbers_open(sql), .trend = trend};
+void hd_number_changes_find(hd_sql *sql, hd_trend *trend) {
+    hd_finder finder = {.sql = sql, .numbers = hd_result_numbers_open(sql), .trend = trend};
     follow(&finder);
     compare_machines(&finder);
     if (trend->shift_count) qsort(trend->shifts, trend->shift_count, sizeof *trend->shifts, shifts_by_time);
     if (trend->disagreement_count)
         qsort(trend->disagreements, trend->disagreement_count, sizeof *trend->disagreements,
               disagreements_by_series);
-    hd_numbers_close(&finder.numbers);
+    hd_result_numbers_close(&finder.numbers);
     free(finder.standings);
     free(finder.left);
 }

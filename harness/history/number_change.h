@@ -17,6 +17,6 @@
 
 /* Fills trend's shifts and disagreements, whose nights and series are there, through sql, which keeps the
  * first failure: HD_INVALID for a record whose numbers cannot be read. */
-void hd_shifts_find(hd_sql *sql, hd_trend *trend);
+void hd_number_changes_find(hd_sql *sql, hd_trend *trend);
 
 #endif

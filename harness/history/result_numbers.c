@@ -1,15 +1,15 @@
 #include "history/result_numbers.h"
 
-#include "judge/compare.h"
 #include "base/list.h"
+#include "judge/compare.h"
 #include "run/record_json.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-hd_numbers hd_numbers_open(hd_sql *sql) {
-    return (hd_numbers){
+hd_result_numbers hd_result_numbers_open(hd_sql *sql) {
+    return (hd_result_numbers){
         .sql = sql,
         .result = hd_sql_prepare(sql, "SELECT json FROM result WHERE id = ?"),
         .standards =
@@ -21,7 +21,7 @@ hd_numbers hd_numbers_open(hd_sql *sql) {
     };
 }
 
-void hd_numbers_close(hd_numbers *numbers) {
+void hd_result_numbers_close(hd_result_numbers *numbers) {
     sqlite3_finalize(numbers->result);
     sqlite3_finalize(numbers->standards);
 }
@@ -39,7 +39,7 @@ static hd_status parse(const char *text, const char *name, hd_record *record, hd
     return hd_document_close(&document);
 }
 
-void hd_numbers_read(hd_numbers *numbers, int64_t result, hd_record *record) {
+void hd_result_numbers_read(hd_result_numbers *numbers, int64_t result, hd_record *record) {
     hd_sql *sql = numbers->sql;
     *record = (hd_record){0};
     char name[400];
@@ -65,7 +65,7 @@ typedef struct hd_standards {
     size_t count;
 } hd_standards;
 
-static void read_standards(hd_numbers *numbers, int64_t record, hd_standards *standards) {
+static void read_standards(hd_result_numbers *numbers, int64_t record, hd_standards *standards) {
     sqlite3_stmt *row = numbers->standards;
     hd_sql_bind(numbers->sql, row, "i", record);
     while (hd_sql_row(numbers->sql, row)) {
@@ -101,8 +101,8 @@ static bool moved_more(const hd_judgement *a, const hd_judgement *b) {
     return isnan(a->tolerance) ? a->relative > b->relative : hd_judgement_worse(a, b);
 }
 
-void hd_numbers_compare(hd_numbers *numbers, const hd_record *now, int64_t record, const hd_record *then,
-                        hd_shift *shift) {
+void hd_result_numbers_compare(hd_result_numbers *numbers, const hd_record *now, int64_t record,
+                               const hd_record *then, hd_number_change *shift) {
     hd_standards standards = {0};
     hd_verdict verdict = {0};
     const hd_judgement *most = NULL;

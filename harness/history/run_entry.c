@@ -1,9 +1,9 @@
 #include "history/run_entry.h"
 
-#include "build_info.h"
-#include "base/sha256.h"
 #include "base/json.h"
 #include "base/list.h"
+#include "base/sha256.h"
+#include "build_info.h"
 #include "history/checksum.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Keeps in mind that something is missing. */
-static hd_status added(hd_entry *entry, hd_status status) {
+static hd_status added(hd_run_entry *entry, hd_status status) {
     entry->incomplete |= status != HD_OK;
     return status;
 }
@@ -54,8 +54,8 @@ static char *arguments_json(int count, char *const *arguments) {
     return json;
 }
 
-hd_entry *hd_entry_new(int count, char *const *arguments) {
-    hd_entry *entry = calloc(1, sizeof *entry);
+hd_run_entry *hd_run_entry_new(int count, char *const *arguments) {
+    hd_run_entry *entry = calloc(1, sizeof *entry);
     if (!entry) return NULL;
     name_run(entry->uid);
     entry->started = time(NULL);
@@ -65,11 +65,11 @@ hd_entry *hd_entry_new(int count, char *const *arguments) {
     snprintf(entry->commit, sizeof entry->commit, "%s", HD_COMMIT);
     entry->arguments = arguments_json(count, arguments);
     if (entry->uid[0] && entry->arguments) return entry;
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     return NULL;
 }
 
-void hd_entry_free(hd_entry *entry) {
+void hd_run_entry_free(hd_run_entry *entry) {
     if (!entry) return;
     for (size_t i = 0; i < entry->record_count; i++) {
         free(entry->records[i].result);
@@ -97,13 +97,13 @@ static hd_status check_name(const char *what, const char *name, size_t size, hd_
     return hd_fail(error, HD_INVALID, "%s %.80s...: a name of more than %zu bytes", what, name, size - 1);
 }
 
-hd_status hd_entry_check_machine(hd_error *error) {
+hd_status hd_run_entry_check_machine(hd_error *error) {
     const char *named = getenv("HYPERDRIFT_MACHINE");
     return named ? check_name("HYPERDRIFT_MACHINE", named, HD_MACHINE, error) : HD_OK;
 }
 
-hd_status hd_entry_set_shard(hd_entry *entry, const char *matrix, size_t shard, size_t shards,
-                             hd_error *error) {
+hd_status hd_run_entry_set_shard(hd_run_entry *entry, const char *matrix, size_t shard, size_t shards,
+                                 hd_error *error) {
     if (!entry) return HD_OK;
     hd_status status = check_name("matrix", matrix, sizeof entry->matrix, error);
     if (status != HD_OK) return status;
@@ -113,15 +113,15 @@ hd_status hd_entry_set_shard(hd_entry *entry, const char *matrix, size_t shard, 
     return HD_OK;
 }
 
-hd_status hd_entry_set_terms(hd_entry *entry, const json_t *terms, hd_error *error) {
+hd_status hd_run_entry_set_terms(hd_run_entry *entry, const json_t *terms, hd_error *error) {
     if (!entry) return HD_OK;
     free(entry->terms);
     entry->terms = json_dumps(terms, JSON_COMPACT | JSON_SORT_KEYS);
     return entry->terms ? HD_OK : no_memory(error);
 }
 
-void hd_entry_conclude(hd_entry *entry, hd_status status, size_t passed, size_t failed, size_t known,
-                       size_t skipped) {
+void hd_run_entry_conclude(hd_run_entry *entry, hd_status status, size_t passed, size_t failed, size_t known,
+                           size_t skipped) {
     if (!entry) return;
     entry->status = status;
     entry->passed = passed;
@@ -133,9 +133,9 @@ void hd_entry_conclude(hd_entry *entry, hd_status status, size_t passed, size_t 
 /* --- records --- */
 
 /* Dumps json in the one form, with its hash. */
-static hd_status put_text(const json_t *json, char **text, char sha256[HD_DIGEST], hd_error *error) {
+static hd_status put_text(const json_t *json, char **text, char sha256[HD_SHA256], hd_error *error) {
     *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    return *text ? hd_digest_block(*text, strlen(*text), sha256, error) : no_memory(error);
+    return *text ? hd_sha256_block(*text, strlen(*text), sha256, error) : no_memory(error);
 }
 
 /* The record's JSON in two: what it gave, and where it came from. */
@@ -166,8 +166,8 @@ static void put_series(hd_kept_record *kept, const hd_record *record) {
     snprintf(kept->experiment, sizeof kept->experiment, "%s", record->experiment);
     snprintf(kept->device, sizeof kept->device, "%s", heading.device);
     snprintf(kept->machine, sizeof kept->machine, "%s", machine_of(record));
-    memcpy(kept->experiment_sha256, record->experiment_sha256, HD_DIGEST);
-    memcpy(kept->data_sha256, record->data_sha256, HD_DIGEST);
+    memcpy(kept->experiment_sha256, record->experiment_sha256, HD_SHA256);
+    memcpy(kept->data_sha256, record->data_sha256, HD_SHA256);
     kept->mode = record->mode;
     kept->step = record->step;
     kept->state_bytes = record->state_bytes;
@@ -197,8 +197,8 @@ static hd_status add_repetition(hd_kept_record *kept, const hd_record *record, h
     return HD_OK;
 }
 
-/* A new element at the list's end, counted already so that hd_entry_free sees what it comes to own. */
-static hd_status new_record(hd_entry *entry, const hd_kept_record *heading, const hd_record *record,
+/* A new element at the list's end, counted already so that hd_run_entry_free sees what it comes to own. */
+static hd_status new_record(hd_run_entry *entry, const hd_kept_record *heading, const hd_record *record,
                             hd_error *error) {
     hd_kept_record *records = hd_list_room(entry->records, entry->record_count, sizeof *records);
     if (!records) return no_memory(error);
@@ -208,7 +208,7 @@ static hd_status new_record(hd_entry *entry, const hd_kept_record *heading, cons
     return put_texts(kept, record, error);
 }
 
-static hd_status add_record(hd_entry *entry, const hd_record *record, hd_error *error) {
+static hd_status add_record(hd_run_entry *entry, const hd_record *record, hd_error *error) {
     hd_kept_record heading = {.count = 0};
     hd_status status = HD_OK;
     put_series(&heading, record);
@@ -219,13 +219,13 @@ static hd_status add_record(hd_entry *entry, const hd_record *record, hd_error *
     return status == HD_OK ? add_repetition(&entry->records[entry->last], record, error) : status;
 }
 
-hd_status hd_entry_add_record(hd_entry *entry, const hd_record *record, hd_error *error) {
+hd_status hd_run_entry_add_record(hd_run_entry *entry, const hd_record *record, hd_error *error) {
     return entry ? added(entry, add_record(entry, record, error)) : HD_OK;
 }
 
 /* --- what is said of them --- */
 
-static hd_status add_verdict(hd_entry *entry, const hd_verdict *verdict, hd_error *error) {
+static hd_status add_verdict(hd_run_entry *entry, const hd_verdict *verdict, hd_error *error) {
     hd_kept_verdict *verdicts = hd_list_room(entry->verdicts, entry->verdict_count, sizeof *verdicts);
     if (!verdicts) return no_memory(error);
     entry->verdicts = verdicts;
@@ -236,14 +236,14 @@ static hd_status add_verdict(hd_entry *entry, const hd_verdict *verdict, hd_erro
     if (!kept->verdict.judgements) return no_memory(error);
     if (size) memcpy(kept->verdict.judgements, verdict->judgements, size);
     entry->verdict_count++;
-    return hd_seal_verdict(verdict, kept->sha256, error);
+    return hd_checksum_verdict(verdict, kept->sha256, error);
 }
 
-hd_status hd_entry_add_verdict(hd_entry *entry, const hd_verdict *verdict, hd_error *error) {
+hd_status hd_run_entry_add_verdict(hd_run_entry *entry, const hd_verdict *verdict, hd_error *error) {
     return entry ? added(entry, add_verdict(entry, verdict, error)) : HD_OK;
 }
 
-hd_status hd_entry_add_skip(hd_entry *entry, const char *what, const char *why, hd_error *error) {
+hd_status hd_run_entry_add_skip(hd_run_entry *entry, const char *what, const char *why, hd_error *error) {
     if (!entry) return HD_OK;
     char *(*skips)[2] = hd_list_room(entry->skips, entry->skip_count, sizeof *skips);
     if (!skips) return added(entry, no_memory(error));
@@ -254,7 +254,7 @@ hd_status hd_entry_add_skip(hd_entry *entry, const char *what, const char *why, 
     return added(entry, skip[0] && skip[1] ? HD_OK : no_memory(error));
 }
 
-hd_status hd_entry_add_failure(hd_entry *entry, const char *message, hd_error *error) {
+hd_status hd_run_entry_add_failure(hd_run_entry *entry, const char *message, hd_error *error) {
     if (!entry) return HD_OK;
     char **failures = hd_list_room(entry->failures, entry->failure_count, sizeof *failures);
     if (!failures) return added(entry, no_memory(error));

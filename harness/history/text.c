@@ -1,5 +1,6 @@
 #include "history/text.h"
 
+#include "base/terminal.h"
 #include "judge/verdict_text.h"
 #include "statistics/statistics.h"
 
@@ -38,7 +39,7 @@ size_t hd_history_print_runs(FILE *to, hd_sql *sql) {
                     "seconds", "experiments");
         fprintf(to, "%5lld  %-20s  %-12s  %-16s  %s%-7s%s  %6lld  %6lld  %6lld  %5lld  %7lld  %7lld  ",
                 sqlite3_column_int64(q, 0), hd_sql_text(q, 2), hd_sql_text(q, 5), hd_sql_text(q, 7),
-                hd_report_colour(to, passes ? "green" : "red"), hd_sql_text(q, 9), hd_report_plain(to),
+                hd_terminal_colour(to, passes ? "green" : "red"), hd_sql_text(q, 9), hd_terminal_plain(to),
                 sqlite3_column_int64(q, 10), sqlite3_column_int64(q, 11), sqlite3_column_int64(q, 12),
                 sqlite3_column_int64(q, 13), sqlite3_column_int64(q, 14), sqlite3_column_int64(q, 15));
         print_names(to, hd_sql_text(q, 8));
@@ -82,24 +83,24 @@ static bool beside(const hd_kept_record *a, const hd_kept_record *b) {
            !strcmp(a->device, b->device) && !strcmp(a->machine, b->machine);
 }
 
-static void print_record(FILE *to, const hd_entry *entry, size_t index, bool verbose) {
+static void print_record(FILE *to, const hd_run_entry *entry, size_t index, bool verbose) {
     const hd_kept_record *r = &entry->records[index];
     if (!index || !beside(r, &entry->records[index - 1]))
         fprintf(to, "\n%s%s on %s%s (%s, %zu thread%s; experiment %.8s, data %.8s)\n",
-                hd_report_colour(to, "bold"), r->experiment, r->device, hd_report_plain(to), r->machine,
+                hd_terminal_colour(to, "bold"), r->experiment, r->device, hd_terminal_plain(to), r->machine,
                 r->threads, r->threads == 1 ? "" : "s", r->experiment_sha256, r->data_sha256);
     fprintf(to, "  hyper-iteration %zu, %s: result %.8s, provenance %.8s\n", r->step, hd_mode_name(r->mode),
             r->result_sha256, r->provenance_sha256);
     for (size_t i = 0; i < entry->verdict_count; i++) {
         if (entry->verdicts[i].record != index) continue;
-        hd_report_summary(to, &entry->verdicts[i].verdict);
-        hd_report_details(to, &entry->verdicts[i].verdict, verbose);
+        hd_verdict_print_summary(to, &entry->verdicts[i].verdict);
+        hd_verdict_print_details(to, &entry->verdicts[i].verdict, verbose);
     }
     print_times(to, r);
 }
 
 /* Each provenance once. */
-static void print_provenance(FILE *to, const hd_entry *entry) {
+static void print_provenance(FILE *to, const hd_run_entry *entry) {
     for (size_t i = 0; i < entry->record_count; i++) {
         const char *key, *sha256 = entry->records[i].provenance_sha256;
         json_t *value;
@@ -118,7 +119,7 @@ static void print_provenance(FILE *to, const hd_entry *entry) {
     }
 }
 
-void hd_history_print_run(FILE *to, int64_t run, const hd_entry *entry, bool verbose) {
+void hd_history_print_run(FILE *to, int64_t run, const hd_run_entry *entry, bool verbose) {
     char started[32], kept[32];
     struct tm utc;
     strftime(started, sizeof started, "%Y-%m-%d %H:%M:%S", gmtime_r(&entry->started, &utc));

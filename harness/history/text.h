@@ -16,6 +16,6 @@ sqlite3_stmt *hd_history_runs(hd_sql *sql);
 size_t hd_history_print_runs(FILE *to, hd_sql *sql);
 
 /* Run `run` as it was kept, verbose: every judgement, not only what failed or is known. */
-void hd_history_print_run(FILE *to, int64_t run, const hd_entry *entry, bool verbose);
+void hd_history_print_run(FILE *to, int64_t run, const hd_run_entry *entry, bool verbose);
 
 #endif

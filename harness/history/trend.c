@@ -263,11 +263,11 @@ static hd_status find_changes(hd_series *series, hd_cost cost, double *value, hd
         value[i] = hd_trend_cost(&series->points[i], cost);
         measured += value[i] > 0;
     }
-    hd_status status =
-        hd_changes_find(value, series->count, &series->changes[cost], &series->change_count[cost], error);
+    hd_status status = hd_level_changes_find(value, series->count, &series->changes[cost],
+                                             &series->change_count[cost], error);
     if (status == HD_OK && measured)
         series->learning[cost] =
-            hd_change_learning(value, series->count, series->changes[cost], series->change_count[cost]);
+            hd_level_change_learning(value, series->count, series->changes[cost], series->change_count[cost]);
     return status;
 }
 
@@ -292,7 +292,7 @@ hd_status hd_trend_load(const hd_history *history, hd_trend *trend, hd_error *er
         load_costs(&sql, trend);
         load_verdicts(&sql, trend);
         conclude(&sql, trend);
-        hd_shifts_find(&sql, trend);
+        hd_number_changes_find(&sql, trend);
     }
     return hd_sql_end(&sql);
 }

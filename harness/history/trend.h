@@ -4,8 +4,8 @@
 #ifndef HD_HISTORY_TREND_H
 #define HD_HISTORY_TREND_H
 
-#include "statistics/level_change.h"
 #include "history/run_entry.h"
+#include "statistics/level_change.h"
 
 /* A host's runs that began less than so many seconds before its newest one are of the same night: a night may
  * be made of several. */
@@ -66,7 +66,7 @@ const char *hd_cost_name(hd_cost cost);
 
 typedef struct hd_series {
     int64_t id;
-    char experiment[HD_LABEL], experiment_sha256[HD_DIGEST], data_sha256[HD_DIGEST];
+    char experiment[HD_LABEL], experiment_sha256[HD_SHA256], data_sha256[HD_SHA256];
     hd_mode mode;
     char device[2 * HD_LABEL], machine[HD_MACHINE];
     size_t threads;
@@ -74,16 +74,16 @@ typedef struct hd_series {
                      them apart by these */
     hd_trend_point *points; /* [count], owned, in order of time; never none */
     size_t count;
-    hd_change *changes[HD_COSTS]; /* [change_count], owned: `at` and `found` index points */
+    hd_level_change *changes[HD_COSTS]; /* [change_count], owned: `at` and `found` index points */
     size_t change_count[HD_COSTS];
-    size_t learning[HD_COSTS]; /* hd_change_learning; 0 too where the cost is never measured */
+    size_t learning[HD_COSTS]; /* hd_level_change_learning; 0 too where the cost is never measured */
 } hd_series;
 
 /* A number that is not what it was on the night before: on that of the series and the same host, and where
  * the host is new to the series, on the series' last one. What came to a series is told once, by the host
  * that had it first; other hosts that follow it are not told of. And where a host that was there before a new
  * one still has the old number when it runs again, the two disagree, and nothing changed. */
-typedef struct hd_shift {
+typedef struct hd_number_change {
     size_t series, step;
     size_t before, since; /* indices into trend->nights: the last night of the old value and the first of the
                              new one */
@@ -96,7 +96,7 @@ typedef struct hd_shift {
                           relatively, as compare.h has it); Inf: one that came or went; NaN: none is known */
     bool beyond;       /* tolerances > 1 */
     bool weights;      /* the weights' digest changed */
-} hd_shift;
+} hd_number_change;
 
 /* Two series of one experiment, data and mode, both in the exact arithmetic, or two hosts of one series, with
  * other bits: host, machine, threads and device (cpu, cuda) must not matter. The newest night of each host is
@@ -104,9 +104,10 @@ typedef struct hd_shift {
  * host has left its value since another that has it last ran: that one may well follow, and that is a shift.
  * All hosts of a series with the same bits are one. */
 typedef struct hd_disagreement {
-    size_t other;   /* the series it is compared with; it may be the same */
-    size_t last;    /* the newest night on which it is so */
-    hd_shift shift; /* .series and its new value against the other's old one; .before: the other's newest
+    size_t other; /* the series it is compared with; it may be the same */
+    size_t last;  /* the newest night on which it is so */
+    hd_number_change
+        shift; /* .series and its new value against the other's old one; .before: the other's newest
                        night, .since: the first night on which both had what they have */
 } hd_disagreement;
 
@@ -115,7 +116,7 @@ typedef struct hd_trend {
     size_t night_count;
     hd_series *series; /* [series_count], by experiment, mode, device, machine, threads, hashes */
     size_t series_count;
-    hd_shift *shifts; /* [shift_count], in order of time, then of series and step */
+    hd_number_change *shifts; /* [shift_count], in order of time, then of series and step */
     size_t shift_count;
     hd_disagreement *disagreements; /* [disagreement_count], by series, other, newest night, step */
     size_t disagreement_count;

@@ -42,8 +42,8 @@ static double last_unit(const char *text) {
     return pow(10, (double)((exponent ? strtol(exponent + 1, NULL, 10) : 0) - decimals));
 }
 
-static hd_figure get_figure(const hd_node *node, const char *key) {
-    hd_figure figure = {.text = ""};
+static hd_printed_number get_figure(const hd_node *node, const char *key) {
+    hd_printed_number figure = {.text = ""};
     hd_node_copy(node, key, figure.text, sizeof figure.text);
     char *end = figure.text;
     /* strtod would take "nan", "0x1p3" and leading spaces too. */
@@ -175,7 +175,7 @@ bool hd_trace_matches(const hd_trace_record *printed, const hd_record *record) {
 
 /* The count of which the printed share is the nearest; the text must be what that count would print as. */
 static void judge_accuracy(hd_verdict *verdict, const char *name, hd_accuracy value,
-                           const hd_figure *printed) {
+                           const hd_printed_number *printed) {
     double total = (double)value.total, correct = round(printed->value * total);
     if (!(correct >= 0 && correct <= total &&
           fabs(correct / total - printed->value) <= 1.5 * printed->unit)) {
@@ -189,7 +189,7 @@ static void judge_accuracy(hd_verdict *verdict, const char *name, hd_accuracy va
 }
 
 static void judge_weight(hd_verdict *verdict, const hd_record *record, size_t i, double value,
-                         const hd_figure *printed) {
+                         const hd_printed_number *printed) {
     char element[HD_WEIGHT_NAME], name[HD_QUANTITY];
     snprintf(name, sizeof name, "weight %s", hd_weight_name(record->layers, record->dims, i, element));
     hd_compare_number(verdict, name, value, printed->value, HD_ABSOLUTE, WITHIN_WEIGHT, record->float32);

@@ -9,13 +9,13 @@
 #define HD_TRACE_MB 9.5367e-7
 
 /* A printed number: its text, its value and the worth of one unit in its last digit. */
-typedef struct hd_figure {
+typedef struct hd_printed_number {
     char text[32];
     double value, unit;
-} hd_figure;
+} hd_printed_number;
 
 struct hd_printed_hyper {
-    hd_figure value, hypergradient;
+    hd_printed_number value, hypergradient;
 };
 
 typedef struct hd_allowance {
@@ -30,10 +30,11 @@ typedef struct hd_trace_record {
     char experiment[HD_LABEL];
     size_t step;
     hd_mode mode;
-    hd_figure test_accuracy, validation_accuracy, training_accuracy, validation_error, memory_mb, seconds;
+    hd_printed_number test_accuracy, validation_accuracy, training_accuracy, validation_error, memory_mb,
+        seconds;
     size_t iterations;
     size_t weight_count;
-    hd_figure first[HD_SHOWN], last[HD_SHOWN];
+    hd_printed_number first[HD_SHOWN], last[HD_SHOWN];
     size_t hypers;
     hd_hyper *hyper;                  /* [hypers], owned */
     struct hd_printed_hyper *printed; /* [hypers], owned: their texts */

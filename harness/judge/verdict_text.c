@@ -1,30 +1,11 @@
 #include "judge/verdict_text.h"
 
+#include "base/terminal.h"
 #include "judge/trace_2017.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* --- colours --- */
-
-static bool coloured(FILE *to) {
-    const char *no = getenv("NO_COLOR");
-    return (!no || !no[0]) && isatty(fileno(to));
-}
-
-const char *hd_report_colour(FILE *to, const char *colour) {
-    static const char *const known[][2] = {
-        {"green", "\033[32m"}, {"red", "\033[31m"}, {"yellow", "\033[33m"}, {"bold", "\033[1m"}};
-    for (size_t i = 0; coloured(to) && i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i][0], colour)) return known[i][1];
-    return "";
-}
-
-const char *hd_report_plain(FILE *to) {
-    return coloured(to) ? "\033[0m" : "";
-}
 
 /* --- records --- */
 
@@ -66,10 +47,10 @@ static void weights_cell(const hd_record *record, size_t end, char text[128]) {
         used += (size_t)snprintf(text + used, 128 - used, "%s%.6f", i ? " " : "", values[i]);
 }
 
-void hd_report_records(FILE *to, const hd_record *forward, const hd_record *reverse) {
+void hd_records_print(FILE *to, const hd_record *forward, const hd_record *reverse) {
     const hd_record *const records[2] = {forward, reverse}, *any = forward ? forward : reverse;
-    fprintf(to, "%s%s, hyper-iteration %zu, %s (%s)%s\n", hd_report_colour(to, "bold"), any->experiment,
-            any->step, any->device, any->arithmetic, hd_report_plain(to));
+    fprintf(to, "%s%s, hyper-iteration %zu, %s (%s)%s\n", hd_terminal_colour(to, "bold"), any->experiment,
+            any->step, any->device, any->arithmetic, hd_terminal_plain(to));
     fprintf(to, "  %-*s", NAME_WIDTH, "");
     for (size_t i = 0; i < 2; i++)
         if (records[i]) fprintf(to, "%*s", COLUMN, hd_mode_name(records[i]->mode));
@@ -110,8 +91,8 @@ static void figure_cells(FILE *to, const hd_judgement *j) {
     }
     share(j, used);
     const char *colour = j->outcome == HD_FAIL ? "red" : j->outcome == HD_KNOWN ? "yellow" : "green";
-    fprintf(to, "%15.8g%15.8g%s%8s%s", j->value, j->expected, hd_report_colour(to, colour), used,
-            hd_report_plain(to));
+    fprintf(to, "%15.8g%15.8g%s%8s%s", j->value, j->expected, hd_terminal_colour(to, colour), used,
+            hd_terminal_plain(to));
 }
 
 /* Comparisons to the last bit repeat the figures above them: those that hold are left to the summary. */
@@ -126,7 +107,7 @@ static void figure_row(FILE *to, const char *name, const hd_verdict *forward, co
     fputc('\n', to);
 }
 
-void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *reverse) {
+void hd_verdict_print_figures(FILE *to, const hd_verdict *forward, const hd_verdict *reverse) {
     const hd_verdict *const verdicts[2] = {forward, reverse};
     fprintf(to, "  %-*s", NAME_WIDTH, "");
     for (size_t i = 0; i < 2; i++)
@@ -141,13 +122,13 @@ void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *re
 
 /* --- verdicts --- */
 
-void hd_report_summary(FILE *to, const hd_verdict *verdict) {
+void hd_verdict_print_summary(FILE *to, const hd_verdict *verdict) {
     bool passes = hd_verdict_passes(verdict);
     const hd_judgement *worst = hd_verdict_worst(verdict);
     size_t bits = 0;
     for (size_t i = 0; i < verdict->count; i++) bits += repeats(&verdict->judgements[i]);
-    fprintf(to, "  %s%-5s%s %-8s by %s: %zu of %zu figures", hd_report_colour(to, passes ? "green" : "red"),
-            passes ? "pass" : "FAIL", hd_report_plain(to), hd_mode_name(verdict->mode), verdict->against,
+    fprintf(to, "  %s%-5s%s %-8s by %s: %zu of %zu figures", hd_terminal_colour(to, passes ? "green" : "red"),
+            passes ? "pass" : "FAIL", hd_terminal_plain(to), hd_mode_name(verdict->mode), verdict->against,
             verdict->count - verdict->failures, verdict->count);
     if (bits) fprintf(to, ", %zu of them to the last bit", bits);
     if (verdict->known) fprintf(to, ", %zu of them known", verdict->known);
@@ -160,7 +141,7 @@ void hd_report_summary(FILE *to, const hd_verdict *verdict) {
     fputc('\n', to);
 }
 
-void hd_report_judgement(const hd_judgement *j, char text[HD_REPORT_LINE]) {
+void hd_judgement_text(const hd_judgement *j, char text[HD_JUDGEMENT_TEXT]) {
     char difference[128] = "", ulps[32] = "", allowed[48] = "";
     if (j->error > 0 || isnan(j->error)) {
         if (!isnan(j->ulps)) snprintf(ulps, sizeof ulps, ", %.3g ulp", j->ulps);
@@ -169,23 +150,24 @@ void hd_report_judgement(const hd_judgement *j, char text[HD_REPORT_LINE]) {
     }
     if (!isnan(j->tolerance))
         snprintf(allowed, sizeof allowed, "; allowed %s %.3g", hd_measure_name(j->measure), j->tolerance);
-    snprintf(text, HD_REPORT_LINE, "%s%s%s: %.9g, expected %.9g%s%s%s%s", j->name, j->element[0] ? " " : "",
-             j->element, j->value, j->expected, difference, allowed, j->note[0] ? "; " : "", j->note);
+    snprintf(text, HD_JUDGEMENT_TEXT, "%s%s%s: %.9g, expected %.9g%s%s%s%s", j->name,
+             j->element[0] ? " " : "", j->element, j->value, j->expected, difference, allowed,
+             j->note[0] ? "; " : "", j->note);
 }
 
-void hd_report_details(FILE *to, const hd_verdict *verdict, bool all) {
+void hd_verdict_print_details(FILE *to, const hd_verdict *verdict, bool all) {
     for (size_t i = 0; i < verdict->count; i++) {
         const hd_judgement *j = &verdict->judgements[i];
         if (!all && j->outcome == HD_PASS) continue;
         const char *colour = j->outcome == HD_FAIL ? "red" : j->outcome == HD_KNOWN ? "yellow" : "green";
-        char text[HD_REPORT_LINE];
-        hd_report_judgement(j, text);
-        fprintf(to, "    %s%s%s %s\n", hd_report_colour(to, colour), hd_outcome_name(j->outcome),
-                hd_report_plain(to), text);
+        char text[HD_JUDGEMENT_TEXT];
+        hd_judgement_text(j, text);
+        fprintf(to, "    %s%s%s %s\n", hd_terminal_colour(to, colour), hd_outcome_name(j->outcome),
+                hd_terminal_plain(to), text);
     }
 }
 
-void hd_report_cost(FILE *to, const hd_record *record) {
+void hd_record_print_cost(FILE *to, const hd_record *record) {
     const hd_timing *s = &record->seconds;
     bool forward = record->mode == HD_FORWARD;
     double rate = s->total > 0 ? record->operations / s->total * 1e-9 : 0;
@@ -204,25 +186,4 @@ void hd_report_cost(FILE *to, const hd_record *record) {
     fprintf(to, "  %-8s %.1f ms; its products alone, at their rate, %.1f ms; %zu launches\n", "",
             1e3 * s->total, record->sgemm_rate > 0 ? record->operations / record->sgemm_rate * 1e-6 : 0,
             record->launches);
-}
-
-/* --- tolerances --- */
-
-void hd_report_tolerances(FILE *to, const hd_golden *golden) {
-    fprintf(to, "    %-34s %-9s  %-33s  %s\n", "", "allowed", "forward: mean, deviation, worst", "reverse");
-    for (size_t i = 0; i < golden->tolerance_count; i++) {
-        const hd_tolerance *t = &golden->tolerances[i];
-        fprintf(to, "    %-34s %-9.3g", t->quantity, t->tolerance);
-        for (size_t m = 0; m < 2; m++) {
-            const hd_summary *e = &t->evidence[m].errors;
-            fprintf(to, "  %10.3g %10.3g %10.3g%s", e->mean, e->deviation,
-                    fmax(fabs(e->least), fabs(e->greatest)), t->evidence[m].bimodal ? " bimodal" : "");
-        }
-        fputc('\n', to);
-    }
-    double worst = 0;
-    for (size_t j = 0; j < golden->reference_error_count; j++)
-        worst = fmax(worst, golden->reference_errors[j].relative);
-    if (golden->reference_error_count)
-        fprintf(to, "    the reference's own error, against long double: at most %.2g, relatively\n", worst);
 }

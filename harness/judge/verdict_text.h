@@ -2,7 +2,7 @@
 #ifndef HD_JUDGE_VERDICT_TEXT_H
 #define HD_JUDGE_VERDICT_TEXT_H
 
-#include "golden/golden.h"
+#include "judge/verdict.h"
 #include "run/record.h"
 
 #include <stdio.h>
@@ -10,33 +10,25 @@
 /* A hyper-iteration's records side by side, one column a mode, much as the trace of 2017 printed them:
  * accuracies, validation error, weights, hyperparameters with their hypergradients, then times and memory.
  * Either may be NULL. */
-void hd_report_records(FILE *to, const hd_record *forward, const hd_record *reverse);
+void hd_records_print(FILE *to, const hd_record *forward, const hd_record *reverse);
 
 /* Their figures beside the expected ones, with the share of its tolerance that each used and a mark: one row
  * a quantity, the modes' verdicts side by side. Either may be NULL. */
-void hd_report_figures(FILE *to, const hd_verdict *forward, const hd_verdict *reverse);
+void hd_verdict_print_figures(FILE *to, const hd_verdict *forward, const hd_verdict *reverse);
 
 /* One line: how many figures passed, and the one that used most of its tolerance. */
-void hd_report_summary(FILE *to, const hd_verdict *verdict);
+void hd_verdict_print_summary(FILE *to, const hd_verdict *verdict);
 
 /* A judgement in one line: name, element, value, expected, error in three measures, tolerance, note. */
-enum { HD_REPORT_LINE = 640 };
-void hd_report_judgement(const hd_judgement *judgement, char text[HD_REPORT_LINE]);
+enum { HD_JUDGEMENT_TEXT = 640 };
+void hd_judgement_text(const hd_judgement *judgement, char text[HD_JUDGEMENT_TEXT]);
 
 /* Every judgement that failed or is known, or (all) every one, a line each. */
-void hd_report_details(FILE *to, const hd_verdict *verdict, bool all);
+void hd_verdict_print_details(FILE *to, const hd_verdict *verdict, bool all);
 
 /* Times by phase, rate of the products against what they reach alone, memory by formula and as held. Of a
  * device that launches kernels also its memory, and the floor under its time: what its products would take at
  * the rate measured, and how many launches there were. */
-void hd_report_cost(FILE *to, const hd_record *record);
-
-/* Colours for a stream: on terminals, unless NO_COLOR is set. text in colour ("green", "red", "yellow",
- * "bold"), or as it is. */
-const char *hd_report_colour(FILE *to, const char *colour);
-const char *hd_report_plain(FILE *to);
-
-/* A golden's tolerances, a line each with its evidence, and the reference's own errors. */
-void hd_report_tolerances(FILE *to, const hd_golden *golden);
+void hd_record_print_cost(FILE *to, const hd_record *record);
 
 #endif

@@ -1,7 +1,8 @@
 #include "matrix/cells.h"
 
-#include "run/record.h"
+#include "base/terminal.h"
 #include "run/loaded_experiment.h"
+#include "run/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,39 +23,39 @@ size_t hd_cell_shard(const hd_cell *cell, size_t shards) {
     return best;
 }
 
-static void add(hd_cells *cells, const hd_cell *cell, const hd_options *options) {
+static void add(hd_cells *cells, const hd_cell *cell, const hd_request *request) {
     cells->matrix++;
-    if (!options->shards || hd_cell_shard(cell, options->shards) == options->shard)
+    if (!request->shards || hd_cell_shard(cell, request->shards) == request->shard)
         cells->cells[cells->count++] = *cell;
 }
 
 static void add_experiment(hd_cells *cells, size_t word, const hd_experiment *experiment,
-                           const hd_options *options) {
+                           const hd_request *request) {
     hd_cell cell = {.word = word};
     snprintf(cell.experiment, sizeof cell.experiment, "%s", experiment->name);
-    const uint32_t *seeds = options->seeds.count ? options->seeds.of : &experiment->seed;
-    size_t count = options->seeds.count ? options->seeds.count : 1;
+    const uint32_t *seeds = request->seeds.count ? request->seeds.of : &experiment->seed;
+    size_t count = request->seeds.count ? request->seeds.count : 1;
     for (size_t i = 0; i < count; i++)
-        for (const char *const *device = options->devices; *device; device++)
+        for (const char *const *device = request->devices; *device; device++)
             for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
                 cell.seed = seeds[i], cell.device = *device, cell.mode = mode;
-                if (options->mode[mode]) add(cells, &cell, options);
+                if (request->mode[mode]) add(cells, &cell, request);
             }
 }
 
-hd_status hd_cells_of(const hd_options *options, char *const *words, size_t count, hd_cells *cells,
+hd_status hd_cells_of(const hd_request *request, char *const *words, size_t count, hd_cells *cells,
                       hd_error *error) {
-    size_t seeds = options->seeds.count ? options->seeds.count : 1;
+    size_t seeds = request->seeds.count ? request->seeds.count : 1;
     *cells = (hd_cells){.cells = calloc(count * seeds * (HD_MAX_DEVICES + 1) * 2 + 1, sizeof *cells->cells)};
     if (!cells->cells)
         return hd_fail(error, HD_UNAVAILABLE, "no memory for the cells of %zu experiments", count);
     for (size_t i = 0; i < count; i++) {
         hd_experiment experiment;
         hd_error cause;
-        if (hd_subject_experiment(words[i], options, &experiment, &cause) == HD_OK)
-            add_experiment(cells, i, &experiment, options);
+        if (hd_request_experiment(words[i], request, &experiment, &cause) == HD_OK)
+            add_experiment(cells, i, &experiment, request);
         else
-            cells->cells[cells->count++] = (hd_cell){.word = i, .device = options->devices[0]};
+            cells->cells[cells->count++] = (hd_cell){.word = i, .device = request->devices[0]};
     }
     return HD_OK;
 }
@@ -64,18 +65,18 @@ void hd_cells_free(hd_cells *cells) {
     *cells = (hd_cells){0};
 }
 
-static hd_status complain(const hd_options *options, char *const *words, const hd_cells *cells) {
+static hd_status complain(const hd_request *request, char *const *words, const hd_cells *cells) {
     hd_experiment experiment;
     hd_error error;
     hd_status worst = HD_OK;
     for (size_t i = 0; i < cells->count; i++)
         if (!cells->cells[i].experiment[0] &&
-            hd_subject_experiment(words[cells->cells[i].word], options, &experiment, &error) != HD_OK)
-            worst = hd_complain(worst, &error);
+            hd_request_experiment(words[cells->cells[i].word], request, &experiment, &error) != HD_OK)
+            worst = hd_terminal_complain(worst, &error);
     return worst;
 }
 
-static void print_json(const hd_options *options, const hd_cells *cells) {
+static void print_json(const hd_request *request, const hd_cells *cells) {
     json_t *list = json_array();
     for (size_t i = 0; i < cells->count; i++) {
         const hd_cell *cell = &cells->cells[i];
@@ -85,14 +86,14 @@ static void print_json(const hd_options *options, const hd_cells *cells) {
                                               hd_mode_name(cell->mode)));
     }
     json_t *document =
-        json_pack("{sssisisIso}", "format", "hyperdrift-cells/1", "shard", (int)options->shard, "shards",
-                  (int)options->shards, "matrix", (json_int_t)cells->matrix, "cells", list);
+        json_pack("{sssisisIso}", "format", "hyperdrift-cells/1", "shard", (int)request->shard, "shards",
+                  (int)request->shards, "matrix", (json_int_t)cells->matrix, "cells", list);
     json_dumpf(document, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(document);
 }
 
-static void print_text(const hd_options *options, const hd_cells *cells) {
+static void print_text(const hd_request *request, const hd_cells *cells) {
     size_t count = 0;
     for (size_t i = 0; i < cells->count; i++) {
         const hd_cell *cell = &cells->cells[i];
@@ -101,19 +102,20 @@ static void print_text(const hd_options *options, const hd_cells *cells) {
                hd_mode_name(cell->mode));
         count++;
     }
-    if (options->shards)
+    if (request->shards)
         printf("%zu of %zu cell%s, shard %zu/%zu\n", count, cells->matrix, cells->matrix == 1 ? "" : "s",
-               options->shard, options->shards);
+               request->shard, request->shards);
     else
         printf("%zu cell%s\n", count, count == 1 ? "" : "s");
 }
 
-hd_status hd_cells_list(const hd_options *options, char *const *words, size_t count) {
+hd_status hd_cells_list(const hd_request *request, char *const *words, size_t count, bool json) {
     hd_cells cells;
     hd_error error;
-    if (hd_cells_of(options, words, count, &cells, &error) != HD_OK) return hd_complain(HD_OK, &error);
-    hd_status status = complain(options, words, &cells);
-    (options->json ? print_json : print_text)(options, &cells);
+    if (hd_cells_of(request, words, count, &cells, &error) != HD_OK)
+        return hd_terminal_complain(HD_OK, &error);
+    hd_status status = complain(request, words, &cells);
+    (json ? print_json : print_text)(request, &cells);
     hd_cells_free(&cells);
     return status;
 }

@@ -8,19 +8,19 @@
 #define HD_MATRIX_CELLS_H
 
 #include "experiment/experiment.h"
-#include "commands/options.h"
+#include "run/request.h"
 
 typedef struct hd_cell {
     size_t word;                         /* which of the words names the experiment */
     char experiment[HD_EXPERIMENT_NAME]; /* its name with its own seed; "": it is refused, see
-                                            hd_subject_experiment */
+                                            hd_request_experiment */
     uint32_t seed;
     const char *device;
     hd_mode mode;
 } hd_cell;
 
 typedef struct hd_cells {
-    hd_cell *cells; /* [count], owned: those of the shard that the options name, by word, seed, device and
+    hd_cell *cells; /* [count], owned: those of the shard that the request name, by word, seed, device and
                        mode; a word that is refused has one, in every shard */
     size_t count;
     size_t matrix; /* of all shards together, refused ones aside */
@@ -30,12 +30,12 @@ typedef struct hd_cells {
 size_t hd_cell_shard(const hd_cell *cell, size_t shards);
 
 /* Writes the cells of the matrix over words[count]. HD_UNAVAILABLE: no memory. End with hd_cells_free. */
-hd_status hd_cells_of(const hd_options *options, char *const *words, size_t count, hd_cells *cells,
+hd_status hd_cells_of(const hd_request *request, char *const *words, size_t count, hd_cells *cells,
                       hd_error *error);
 void hd_cells_free(hd_cells *cells);
 
 /* What --list asks for: prints the cells, a line each, or with --json one document. Returns as hd_cells_of.
  */
-hd_status hd_cells_list(const hd_options *options, char *const *words, size_t count);
+hd_status hd_cells_list(const hd_request *request, char *const *words, size_t count, bool json);
 
 #endif

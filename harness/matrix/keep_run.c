@@ -2,44 +2,45 @@
 
 #include "base/process.h"
 
-hd_status hd_keeping_begin(hd_keeping *keeping, const hd_options *options, hd_error *error) {
-    *keeping = (hd_keeping){.path = options->history};
+hd_status hd_keep_run_begin(hd_keep_run *keeping, const char *path, int count, char *const *arguments,
+                            const hd_request *request, hd_error *error) {
+    *keeping = (hd_keep_run){.path = path};
     if (!keeping->path) return HD_OK;
     hd_history history;
-    hd_status status = hd_entry_check_machine(error);
+    hd_status status = hd_run_entry_check_machine(error);
     if (status == HD_OK) status = hd_history_open(keeping->path, HD_HISTORY_WRITE, &history, error);
     if (status != HD_OK) return status;
     status = hd_history_inspect(&history, error);
     hd_history_close(&history);
     if (status != HD_OK) return status;
-    keeping->entry = hd_entry_new(options->argument_count, options->arguments);
+    keeping->entry = hd_run_entry_new(count, arguments);
     keeping->notes = json_array();
     if (!keeping->entry || !keeping->notes)
         return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a run's entry", keeping->path);
-    if (!options->matrix) return HD_OK;
-    return hd_entry_set_shard(keeping->entry, options->matrix, options->shard, options->shards, error);
+    if (!request->matrix) return HD_OK;
+    return hd_run_entry_set_shard(keeping->entry, request->matrix, request->shard, request->shards, error);
 }
 
 static void note(void *context, const char *line) {
     json_array_append_new(context, json_string(line));
 }
 
-static hd_status fill(hd_entry *entry, const hd_findings *findings, hd_error *error) {
+static hd_status fill(hd_run_entry *entry, const hd_findings *findings, hd_error *error) {
     hd_status status = HD_OK;
     for (size_t i = 0; status == HD_OK && i < findings->record_count; i++) {
         const hd_finding *finding = &findings->records[i];
-        status = hd_entry_add_record(entry, &finding->record, error);
+        status = hd_run_entry_add_record(entry, &finding->record, error);
         for (size_t v = 0; status == HD_OK && v < finding->count; v++)
-            status = hd_entry_add_verdict(entry, &finding->verdicts[v], error);
+            status = hd_run_entry_add_verdict(entry, &finding->verdicts[v], error);
     }
     for (size_t i = 0; status == HD_OK && i < findings->skip_count; i++)
-        status = hd_entry_add_skip(entry, findings->skips[i].what, findings->skips[i].why, error);
+        status = hd_run_entry_add_skip(entry, findings->skips[i].what, findings->skips[i].why, error);
     for (size_t i = 0; status == HD_OK && i < findings->failure_count; i++)
-        status = hd_entry_add_failure(entry, findings->failures[i].why, error);
+        status = hd_run_entry_add_failure(entry, findings->failures[i].why, error);
     return status;
 }
 
-static hd_status append(hd_keeping *keeping, hd_error *error) {
+static hd_status append(hd_keep_run *keeping, hd_error *error) {
     hd_history history;
     hd_status status = hd_history_open(keeping->path, HD_HISTORY_WRITE, &history, error);
     if (status != HD_OK) return status;
@@ -54,33 +55,33 @@ static hd_status append(hd_keeping *keeping, hd_error *error) {
     return status;
 }
 
-hd_status hd_keeping_end(hd_keeping *keeping, const hd_findings *findings, hd_status status,
-                         hd_error *error) {
+hd_status hd_keep_run_end(hd_keep_run *keeping, const hd_findings *findings, hd_status status,
+                          hd_error *error) {
     if (!keeping->entry) return HD_OK;
     if (hd_process_interrupted())
         return hd_fail(error, HD_UNAVAILABLE, "%s: the run is not kept: it was interrupted", keeping->path);
     hd_totals sum = hd_findings_totals(findings);
     hd_status filled = fill(keeping->entry, findings, error);
     if (filled != HD_OK) return filled;
-    hd_entry_conclude(keeping->entry, status, sum.passed, sum.failed, sum.known, findings->skip_count);
+    hd_run_entry_conclude(keeping->entry, status, sum.passed, sum.failed, sum.known, findings->skip_count);
     return append(keeping, error);
 }
 
-void hd_keeping_print(FILE *to, const hd_keeping *keeping) {
+void hd_keep_run_print(FILE *to, const hd_keep_run *keeping) {
     if (!keeping->kept.run) return;
     for (size_t i = 0; i < json_array_size(keeping->notes); i++)
         fprintf(to, "%s\n", json_string_value(json_array_get(keeping->notes, i)));
     fprintf(to, "kept as run %lld in %s\n", (long long)keeping->kept.run, keeping->path);
 }
 
-void hd_keeping_put(json_t *document, const hd_keeping *keeping) {
+void hd_keep_run_put(json_t *document, const hd_keep_run *keeping) {
     if (!keeping->path) return;
     json_object_set_new(document, "run", keeping->kept.run ? json_integer(keeping->kept.run) : json_null());
     json_object_set(document, "notes", keeping->notes);
 }
 
-void hd_keeping_free(hd_keeping *keeping) {
-    hd_entry_free(keeping->entry);
+void hd_keep_run_free(hd_keep_run *keeping) {
+    hd_run_entry_free(keeping->entry);
     json_decref(keeping->notes);
-    *keeping = (hd_keeping){0};
+    *keeping = (hd_keep_run){0};
 }

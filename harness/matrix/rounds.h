@@ -7,10 +7,10 @@
 #include "run/loaded_experiment.h"
 
 typedef struct hd_round {
-    const hd_subject *subject;
+    const hd_loaded_experiment *loaded;
     const char *device;
     char folder[2][PATH_MAX];     /* by mode: where the records are; "" if it was not asked for or failed */
-    size_t repetition;            /* from 1 to options->repeat */
+    size_t repetition;            /* from 1 to request->repeat */
     const struct hd_round *first; /* repetition 1 of it; NULL: this is it */
     const char *reference[2]; /* by mode, of check and a seed without a golden: where the float64 reference's
                                  records in the other mode are; NULL: not needed, or failed */
@@ -26,9 +26,9 @@ typedef struct hd_listener {
 
 /* Runs them, calling the listener, and returns the worst status of what failed (HD_UNAVAILABLE for an
  * experiment that no device ran, but in a shard: the others' devices may). A shard that has no cell says so.
- * Each round is repeated as options->repeat says, its modes taking turns. Records are kept under options->out
+ * Each round is repeated as request->repeat says, its modes taking turns. Records are kept under request->out
  * (those of repetition N > 1 in its folder repetition-N), or else until the end of this call. */
-hd_status hd_rounds(const hd_options *options, char *const *words, size_t count, const hd_listener *listener);
+hd_status hd_rounds(const hd_request *request, char *const *words, size_t count, const hd_listener *listener);
 
 /* Loads hyper-iteration `step`'s records of a round, by mode; where there is none the record stays zeroed
  * (its hyper is NULL). The worst status, said on stderr. The caller frees both with hd_record_free. */

@@ -9,18 +9,18 @@ static hd_status take_reference(const char *folder, size_t step, hd_golden *gold
     hd_status status = hd_run_record(folder, step, path, error);
     if (status == HD_OK) status = hd_record_load(path, true, &record, error);
     if (status != HD_OK) return status;
-    status = hd_golden_set_reference(golden, &record, error);
+    status = hd_golden_take_reference(golden, &record, error);
     hd_record_free(&record);
     return status;
 }
 
-hd_status hd_seeded_golden(const hd_round *round, hd_mode mode, size_t step, const char *path,
-                           hd_golden *golden, hd_error *error) {
-    const hd_experiment *own = &round->subject->own;
+hd_status hd_seed_golden(const hd_round *round, hd_mode mode, size_t step, const char *path,
+                         hd_golden *golden, hd_error *error) {
+    const hd_experiment *own = &round->loaded->own;
     *golden = (hd_golden){0};
     if (!round->reference[mode])
         return hd_fail(error, HD_INVALID, "%s: no reference to judge seed %u by", own->name,
-                       round->subject->experiment.seed);
+                       round->loaded->experiment.seed);
     hd_status status = hd_golden_load(path, golden, error);
     if (status != HD_OK) return status;
     hd_golden_forget_bits(golden);

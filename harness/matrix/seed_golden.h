@@ -10,7 +10,7 @@
 /* Writes what is to judge hyper-iteration `step` of a round in a mode; path is of the experiment's own
  * golden. HD_INVALID: that is missing, broken, or of another experiment (a --set), or the reference has no
  * such record; HD_UNAVAILABLE: no memory. End with hd_golden_free; after a failure *golden is zeroed. */
-hd_status hd_seeded_golden(const hd_round *round, hd_mode mode, size_t step, const char *path,
-                           hd_golden *golden, hd_error *error);
+hd_status hd_seed_golden(const hd_round *round, hd_mode mode, size_t step, const char *path,
+                         hd_golden *golden, hd_error *error);
 
 #endif

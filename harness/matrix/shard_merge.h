@@ -7,14 +7,14 @@
 #ifndef HD_MATRIX_SHARD_MERGE_H
 #define HD_MATRIX_SHARD_MERGE_H
 
-#include "history/history.h"
 #include "golden/last_blessing.h"
+#include "history/history.h"
 #include "judge/verdict.h"
 
 #include <stdio.h>
 
 /* A run of the matrix. */
-typedef struct hd_part {
+typedef struct hd_shard_run {
     int64_t run;
     size_t shard, shards; /* 0: of no matrix */
     char host[HD_LABEL * 4], commit[HD_LABEL], started[HD_LABEL / 2];
@@ -22,12 +22,12 @@ typedef struct hd_part {
     size_t passed, failed, known, skipped;
     bool counts;   /* no later run took its place */
     json_t *terms; /* owned; NULL: not known */
-} hd_part;
+} hd_shard_run;
 
-typedef struct hd_assembly {
-    const char *name; /* the caller's; NULL: runs by themselves */
-    size_t shards;    /* how many there should be; 0: of no matrix */
-    hd_part *parts;   /* [part_count], owned, in order of time */
+typedef struct hd_shard_merge {
+    const char *name;    /* the caller's; NULL: runs by themselves */
+    size_t shards;       /* how many there should be; 0: of no matrix */
+    hd_shard_run *parts; /* [part_count], owned, in order of time */
     size_t part_count, missing;
     size_t records;          /* in the exact arithmetic */
     size_t compared;         /* of them those that another machine or device, or another shard, made too */
@@ -36,30 +36,30 @@ typedef struct hd_assembly {
     json_t *conflicts;     /* owned, array of texts: why it is not one matrix */
     json_t *missing_cells; /* owned, array of texts: what the missing shards should have run, where a shard
                               that is there tells */
-    hd_pedigrees goldens;  /* by which the shards judged */
+    hd_last_blessings goldens; /* by which the shards judged */
     size_t passed, failed, known,
         skipped;      /* all together; shards that are missing, differences and conflicts count as failed */
     hd_status status; /* the worst: of the parts, HD_DIFFERENT where a shard is missing, bits differ or
                          nothing was compared, HD_INVALID where it is not one matrix */
-} hd_assembly;
+} hd_shard_merge;
 
 /* Reads the runs of the matrix `name`, which must outlive *assembly; shards: how many there should be, runs
  * of another division then being left aside; 0: as many as the last run says. The connection must have a
  * temporary table `arrived` (uid TEXT): with name NULL and shards 0 the runs of no matrix whose uid is in it
  * are read. Errors as history.h's; HD_INVALID for a result that cannot be read, and for a run with a place
- * in its matrix that none can have. End with hd_assembly_free,
+ * in its matrix that none can have. End with hd_shard_merge_free,
  * also after a failure. */
-hd_status hd_assembly_load(const hd_history *history, const char *name, size_t shards, hd_assembly *assembly,
-                           hd_error *error);
-void hd_assembly_free(hd_assembly *assembly);
+hd_status hd_shard_merge_load(const hd_history *history, const char *name, size_t shards,
+                              hd_shard_merge *assembly, hd_error *error);
+void hd_shard_merge_free(hd_shard_merge *assembly);
 
 /* What it came to, for people; with `quiet` what is wrong alone. */
-void hd_assembly_print(FILE *to, const hd_assembly *assembly, bool quiet);
+void hd_shard_merge_print(FILE *to, const hd_shard_merge *assembly, bool quiet);
 
 /* {"matrix": name or null, "shards", "missing": [..], "runs": [{"run", "shard", "host", "commit", "started",
  * "status", "passed", "failed", "known", "skipped", "counts"}], "records", "compared", "differences":
- * [verdicts], "conflicts": [texts], "missing_cells": [texts], "goldens": as hd_pedigrees_json}. The caller's;
+ * [verdicts], "conflicts": [texts], "missing_cells": [texts], "goldens": as hd_last_blessings_json}. The caller's;
  * NULL: no memory. */
-json_t *hd_assembly_json(const hd_assembly *assembly);
+json_t *hd_shard_merge_json(const hd_shard_merge *assembly);
 
 #endif

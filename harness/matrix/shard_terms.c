@@ -9,30 +9,30 @@
 
 /* --- made --- */
 
-static json_t *experiment_json(const hd_options *options, const char *word) {
+static json_t *experiment_json(const hd_request *request, const char *word) {
     hd_experiment experiment;
     hd_error error;
-    if (hd_subject_experiment(word, options, &experiment, &error) != HD_OK)
+    if (hd_request_experiment(word, request, &experiment, &error) != HD_OK)
         return json_pack("{ss}", "name", word);
     return json_pack("{sssIss}", "name", experiment.name, "seed", (json_int_t)experiment.seed, "sha256",
                      experiment.sha256);
 }
 
-json_t *hd_terms_of(const hd_options *options, char *const *words, size_t count) {
+json_t *hd_shard_terms_of(const hd_request *request, char *const *words, size_t count) {
     json_t *experiments = json_array(), *seeds = json_array(), *devices = json_array(), *modes = json_array(),
            *sets = json_array();
-    for (size_t i = 0; i < count; i++) json_array_append_new(experiments, experiment_json(options, words[i]));
-    for (size_t i = 0; i < options->seeds.count; i++)
-        json_array_append_new(seeds, json_integer(options->seeds.of[i]));
-    for (const char *const *device = options->devices; *device; device++)
+    for (size_t i = 0; i < count; i++) json_array_append_new(experiments, experiment_json(request, words[i]));
+    for (size_t i = 0; i < request->seeds.count; i++)
+        json_array_append_new(seeds, json_integer(request->seeds.of[i]));
+    for (const char *const *device = request->devices; *device; device++)
         json_array_append_new(devices, json_string(*device));
     for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++)
-        if (options->mode[mode]) json_array_append_new(modes, json_string(hd_mode_name(mode)));
-    for (size_t i = 0; i < options->set_count; i++)
-        json_array_append_new(sets, json_string(options->sets[i]));
+        if (request->mode[mode]) json_array_append_new(modes, json_string(hd_mode_name(mode)));
+    for (size_t i = 0; i < request->set_count; i++)
+        json_array_append_new(sets, json_string(request->sets[i]));
     return json_pack("{sosososososbsIss}", "experiments", experiments, "seeds", seeds, "devices", devices,
-                     "modes", modes, "set", sets, "bits", !options->no_bits, "repeat",
-                     (json_int_t)options->repeat, "program", HD_VERSION " (" HD_COMMIT ")");
+                     "modes", modes, "set", sets, "bits", !request->no_bits, "repeat",
+                     (json_int_t)request->repeat, "program", HD_VERSION " (" HD_COMMIT ")");
 }
 
 /* --- compared --- */
@@ -118,7 +118,8 @@ static void compare_goldens(const hd_side *a, const hd_side *b, json_t *lines) {
             compare_golden(json_array_get(ones, i), a, json_array_get(others, j), b, lines);
 }
 
-void hd_terms_compare(const json_t *a, const char *who_a, const json_t *b, const char *who_b, json_t *lines) {
+void hd_shard_terms_compare(const json_t *a, const char *who_a, const json_t *b, const char *who_b,
+                            json_t *lines) {
     static const char *const lists[][2] = {{"experiments", "experiment"},
                                            {"set", "--set"},
                                            {"seeds", "seed"},
@@ -147,7 +148,7 @@ static void add_cell(const hd_cell *cell, const bool *wanted, size_t shards, jso
                                                   cell->device, hd_mode_name(cell->mode)));
 }
 
-void hd_terms_cells(const json_t *terms, const bool *wanted, size_t shards, json_t *cells) {
+void hd_shard_terms_cells(const json_t *terms, const bool *wanted, size_t shards, json_t *cells) {
     const json_t *experiments = json_object_get(terms, "experiments"),
                  *seeds = json_object_get(terms, "seeds"), *devices = json_object_get(terms, "devices"),
                  *modes = json_object_get(terms, "modes");

@@ -24,22 +24,22 @@ static void proc_value(const char *path, const char *name, char *text, size_t si
     fclose(file);
 }
 
-void hd_machine_cpu(char *text, size_t size) {
+void hd_provenance_cpu(char *text, size_t size) {
     proc_value("/proc/cpuinfo", "model name", text, size);
     if (!text[0]) snprintf(text, size, "unknown");
 }
 
-size_t hd_machine_peak_bytes(void) {
+size_t hd_provenance_peak_bytes(void) {
     char value[64];
     size_t kilobytes = 0;
     proc_value("/proc/self/status", "VmHWM", value, sizeof value);
     return sscanf(value, "%zu", &kilobytes) == 1 ? kilobytes * 1024 : 0;
 }
 
-hd_status hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error) {
+hd_status hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error) {
     char cpu[256], driver[256], system[256] = "unknown";
     struct utsname name;
-    hd_machine_cpu(cpu, sizeof cpu);
+    hd_provenance_cpu(cpu, sizeof cpu);
     proc_value("/proc/driver/nvidia/version", "NVRM version", driver, sizeof driver);
     if (uname(&name) == 0)
         snprintf(system, sizeof system, "%s %s %s", name.sysname, name.release, name.machine);

@@ -9,12 +9,12 @@
 /* Adds what program, machine and device made a result to the object: version, commit, compiler, flags,
  * kernels, loops, threads, CPU, system, libc, the device's facts (BLIS's version, or GPU, CUDA and cuBLAS),
  * NVIDIA's driver where there is one. HD_UNAVAILABLE: no memory. */
-hd_status hd_machine_describe(const hd_device *device, json_t *provenance, hd_error *error);
+hd_status hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error);
 
 /* "model name" of the processor, into text. */
-void hd_machine_cpu(char *text, size_t size);
+void hd_provenance_cpu(char *text, size_t size);
 
 /* The most memory this process has held so far, in bytes (VmHWM); 0 if the system does not say. */
-size_t hd_machine_peak_bytes(void);
+size_t hd_provenance_peak_bytes(void);
 
 #endif

@@ -62,7 +62,7 @@ hd_status hd_record_set_weights(hd_record *record, const double *values, hd_erro
         weights->last[i] = values[weights->count - shown + i];
     }
     weights->l2 = sqrt(squares);
-    return hd_npy_digest(values, weights->count, record->float32, weights->sha256, error);
+    return hd_npy_sha256(values, weights->count, record->float32, weights->sha256, error);
 }
 
 static void put_costs(hd_builder *builder, const hd_record *record, json_t *root) {
@@ -164,8 +164,8 @@ void hd_record_get(hd_record *record, const hd_node *root) {
     hd_results_get(record, root);
     get_costs(record, root);
     hd_node provenance = hd_node_object(root, "provenance");
-    hd_node_digest(&provenance, "experiment_sha256", record->experiment_sha256);
-    hd_node_digest(&provenance, "data_sha256", record->data_sha256);
+    hd_node_sha256(&provenance, "experiment_sha256", record->experiment_sha256);
+    hd_node_sha256(&provenance, "data_sha256", record->data_sha256);
     record->provenance = json_incref(provenance.json);
 }
 

@@ -23,7 +23,7 @@ typedef struct hd_weights {
     double *values;                         /* owned; NULL when they were not loaded */
     double first[HD_SHOWN], last[HD_SHOWN]; /* of fewer than three weights, min(count, 3) are used */
     double l2;              /* Euclidean norm, for people: nine digits of it are kept in a float32 record */
-    char sha256[HD_DIGEST]; /* of the elements' bytes: float32 or float64, little-endian */
+    char sha256[HD_SHA256]; /* of the elements' bytes: float32 or float64, little-endian */
     char file[HD_LABEL];    /* in the record's folder */
 } hd_weights;
 
@@ -50,7 +50,7 @@ typedef struct hd_record {
     double operations; /* floating-point operations in matrix products */
     size_t launches;   /* as hd_result's */
     double sgemm_rate; /* GFLOP/s of the products alone, measured in the same run; 0: not measured */
-    char experiment_sha256[HD_DIGEST], data_sha256[HD_DIGEST];
+    char experiment_sha256[HD_SHA256], data_sha256[HD_SHA256];
     json_t *provenance; /* an object with any keys, owned; the two hashes are added to it in the JSON */
 } hd_record;
 

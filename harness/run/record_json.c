@@ -145,7 +145,7 @@ static void get_weights(hd_record *record, const hd_node *root) {
     get_shown(record, &node, "first", weights->first);
     get_shown(record, &node, "last", weights->last);
     weights->l2 = hd_node_real(&node, "l2");
-    hd_node_digest(&node, "sha256", weights->sha256);
+    hd_node_sha256(&node, "sha256", weights->sha256);
     hd_node_copy(&node, "file", weights->file, sizeof weights->file);
     if (strchr(weights->file, '/') || !weights->file[0])
         hd_node_refuse(&node, "file", "is not the name of a file in the record's folder");
@@ -187,13 +187,13 @@ hd_status hd_weights_save(const hd_record *record, const char *directory, bool a
 /* Holds the array that was read against what the record says of it. */
 static hd_status check_array(const hd_weights *weights, const hd_array *array, bool as_float32,
                              const char *path, hd_error *error) {
-    char digest[HD_DIGEST];
+    char digest[HD_SHA256];
     if (array->count != weights->count)
         return hd_fail(error, HD_INVALID, "%s: has %zu weights, not the %zu of weights.count", path,
                        array->count, weights->count);
     if (array->is_float32 != as_float32)
         return hd_fail(error, HD_INVALID, "%s: is not %s", path, as_float32 ? "float32" : "float64");
-    hd_status status = hd_npy_digest(array->values, array->count, as_float32, digest, error);
+    hd_status status = hd_npy_sha256(array->values, array->count, as_float32, digest, error);
     if (status == HD_OK && strcmp(digest, weights->sha256) != 0)
         return hd_fail(error, HD_INVALID, "%s: has the SHA-256 %s, not the %s of weights.sha256", path,
                        digest, weights->sha256);

@@ -1,10 +1,11 @@
 #include "run/run.h"
 
-#include "base/json.h"
 #include "base/file.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "devices.h"
 #include "hyperopt.h"
 #include "run/provenance.h"
-#include "base/process.h"
 #include "run/record.h"
 
 #include <stdio.h>
@@ -60,8 +61,8 @@ static hd_status fill_record(const hd_job *job, hd_setup *setup, const hd_device
     record->launches = result->launches;
     record->sgemm_rate = rate;
     hd_status status = hd_record_set_weights(record, hd_setup_trained(setup, result->weights), error);
-    if (status == HD_OK) status = hd_machine_describe(device, record->provenance, error);
-    record->peak_bytes = hd_machine_peak_bytes();
+    if (status == HD_OK) status = hd_provenance_describe(device, record->provenance, error);
+    record->peak_bytes = hd_provenance_peak_bytes();
     return status;
 }
 
@@ -169,7 +170,7 @@ static hd_status find_records(void *context, hd_error *error) {
     hd_builder builder = {HD_OK, error};
     json_t *provenance = json_object();
     hd_status status = hd_run_device(job->experiment, job->device, &job->options, &device, error);
-    if (status == HD_OK) status = hd_machine_describe(device, provenance, error);
+    if (status == HD_OK) status = hd_provenance_describe(device, provenance, error);
     hd_build_text(&builder, provenance, "experiment_sha256", job->experiment->sha256);
     hd_build_text(&builder, provenance, "data_sha256", job->dataset->sha256);
     for (size_t k = 0; status == HD_OK && k < job->experiment->hyper_iterations; k++)

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static hd_status load(const char *folder, size_t count, hd_trial *trial, hd_error *error) {
+static hd_status load(const char *folder, size_t count, hd_variant_results *trial, hd_error *error) {
     char path[PATH_MAX];
     hd_status status = HD_OK;
     trial->records = calloc(count, sizeof *trial->records);
@@ -17,12 +17,12 @@ static hd_status load(const char *folder, size_t count, hd_trial *trial, hd_erro
     return status;
 }
 
-hd_status hd_trial_run(const hd_variant *variant, const hd_kink *kinks, size_t kink_count, hd_trial *trial,
-                       hd_error *error) {
+hd_status hd_variant_results_compute(const hd_variant *variant, const hd_kink *kinks, size_t kink_count,
+                                     hd_variant_results *trial, hd_error *error) {
     char folder[PATH_MAX] = "";
     hd_dataset dataset = {0};
-    *trial = (hd_trial){.count = 0};
-    hd_status status = hd_scratch_create(folder, error);
+    *trial = (hd_variant_results){.count = 0};
+    hd_status status = hd_temporary_folder_make(folder, error);
     if (status == HD_OK) status = hd_problem_data(&variant->experiment, &dataset, error);
     hd_job job = hd_variant_job(variant, &dataset);
     job.kinks = kinks;
@@ -30,22 +30,22 @@ hd_status hd_trial_run(const hd_variant *variant, const hd_kink *kinks, size_t k
     if (status == HD_OK) status = hd_run(&job, folder, error);
     if (status == HD_OK) status = load(folder, variant->experiment.hyper_iterations, trial, error);
     hd_dataset_free(&dataset);
-    hd_scratch_remove(folder);
+    hd_temporary_folder_remove(folder);
     return status;
 }
 
-void hd_trial_free(hd_trial *trial) {
+void hd_variant_results_free(hd_variant_results *trial) {
     for (size_t k = 0; k < trial->count; k++) hd_record_free(&trial->records[k]);
     free(trial->records);
-    *trial = (hd_trial){.count = 0};
+    *trial = (hd_variant_results){.count = 0};
 }
 
-hd_status hd_trial_hypergradients(const hd_variant *variant, const hd_kink *kinks, size_t kink_count,
-                                  size_t iteration, double *hypergradients, hd_error *error) {
-    hd_trial trial;
-    hd_status status = hd_trial_run(variant, kinks, kink_count, &trial, error);
+hd_status hd_variant_hypergradients(const hd_variant *variant, const hd_kink *kinks, size_t kink_count,
+                                    size_t iteration, double *hypergradients, hd_error *error) {
+    hd_variant_results trial;
+    hd_status status = hd_variant_results_compute(variant, kinks, kink_count, &trial, error);
     for (size_t j = 0; status == HD_OK && j < variant->experiment.hypers; j++)
         hypergradients[j] = trial.records[iteration].hyper[j].hypergradient;
-    hd_trial_free(&trial);
+    hd_variant_results_free(&trial);
     return status;
 }

@@ -10,13 +10,20 @@
 
 /* For SOON nights a reference is long enough with LEARNED, or is lent noise after YOUNG; a change is placed
  * within the newest SPAN, APART from their ends. */
-enum { WINDOWS = 3, SOON = 5, LEARNED = 25, YOUNG = 5, APART = 3, SPAN = HD_RANK_K + HD_RANK_M };
+enum {
+    WINDOWS = 3,
+    SOON = 5,
+    LEARNED = 25,
+    YOUNG = 5,
+    APART = 3,
+    SPAN = HD_MANN_WHITNEY_K + HD_MANN_WHITNEY_M
+};
 
-/* So many of the last nights are compared, at this level; below is hd_rank_sum_critical's. */
+/* So many of the last nights are compared, at this level; below is hd_mann_whitney_critical's. */
 typedef struct window {
     size_t nights;
     double level;
-    size_t below[HD_RANK_M + 1];
+    size_t below[HD_MANN_WHITNEY_M + 1];
 } window;
 
 /* The nights with a value, in order. */
@@ -55,9 +62,11 @@ static size_t against(const double *x, size_t k, const double *r, size_t m, doub
 
 /* What the window's nights, the last of n, are compared with, r[return value]: the level's first nights, or
  * noise lent to it while these are too few for a test. */
-static size_t reference(const series *s, size_t n, const window *w, double sign, double r[HD_RANK_M]) {
+static size_t reference(const series *s, size_t n, const window *w, double sign,
+                        double r[HD_MANN_WHITNEY_M]) {
     const double *level = s->value + s->start;
-    size_t before = n - s->start - w->nights, m = least(before, HD_RANK_M), lent = least(s->start, HD_RANK_M);
+    size_t before = n - s->start - w->nights, m = least(before, HD_MANN_WHITNEY_M),
+           lent = least(s->start, HD_MANN_WHITNEY_M);
     if (before < YOUNG || w->below[m]) {
         memcpy(r, level, m * sizeof *r);
         return m;
@@ -71,17 +80,17 @@ static size_t reference(const series *s, size_t n, const window *w, double sign,
 /* The p value of an increase (sign 1) or a decrease (-1) in the window's nights, the last of the first n; 1
  * where it is not significant or does not matter. */
 static double significance(const series *s, size_t n, const window *w, double sign) {
-    double r[HD_RANK_M];
+    double r[HD_MANN_WHITNEY_M];
     size_t k = w->nights, age = n - s->start;
     if (age <= k) return 1;
     const double *recent = s->value + n - k;
     size_t m = reference(s, n, w, sign, r);
     size_t u = against(recent, k, r, m, sign, w->below[m]);
     if (u >= w->below[m]) return 1;
-    double before = median(s->value + s->start, least(age - k, HD_RANK_M)), after = median(recent, k);
-    bool matters =
-        sign > 0 ? after >= before * (1 + HD_CHANGE_LEAST) : before >= after * (1 + HD_CHANGE_LEAST);
-    return matters ? 2 * hd_rank_sum_tail(k, m, u) : 1;
+    double before = median(s->value + s->start, least(age - k, HD_MANN_WHITNEY_M)), after = median(recent, k);
+    bool matters = sign > 0 ? after >= before * (1 + HD_LEVEL_CHANGE_LEAST)
+                            : before >= after * (1 + HD_LEVEL_CHANGE_LEAST);
+    return matters ? 2 * hd_mann_whitney_tail(k, m, u) : 1;
 }
 
 /* The median of x[n], and the sum of |x_i - median|. */
@@ -105,14 +114,15 @@ static size_t parting(const series *s, size_t n, double sign) {
 }
 
 /* The size of a change at place `at`, from what n nights tell. */
-static void measure(const series *s, size_t n, size_t at, hd_change *change) {
-    double ratio[HD_RANK_K * HD_RANK_M];
-    size_t below[HD_RANK_M + 1], k = least(n - at, HD_RANK_K), m = least(at - s->start, HD_RANK_M), pairs = 0;
+static void measure(const series *s, size_t n, size_t at, hd_level_change *change) {
+    double ratio[HD_MANN_WHITNEY_K * HD_MANN_WHITNEY_M];
+    size_t below[HD_MANN_WHITNEY_M + 1], k = least(n - at, HD_MANN_WHITNEY_K),
+                                         m = least(at - s->start, HD_MANN_WHITNEY_M), pairs = 0;
     const double *x = s->value + n - k, *r = s->value + s->start;
     for (size_t i = 0; i < k; i++)
         for (size_t j = 0; j < m; j++) ratio[pairs++] = x[i] / r[j];
     change->ratio = hd_median(ratio, pairs);
-    hd_rank_sum_critical(k, (1 - HD_CHANGE_CONFIDENCE) / 2, below);
+    hd_mann_whitney_critical(k, (1 - HD_LEVEL_CHANGE_CONFIDENCE) / 2, below);
     change->before = median(r, m);
     change->after = median(x, k);
     change->low = below[m] ? ratio[below[m] - 1] : 0;
@@ -121,20 +131,21 @@ static void measure(const series *s, size_t n, size_t at, hd_change *change) {
 
 /* The level ends before night `at`, and leaves its noise to those after it. */
 static void begin_level(series *s, size_t at) {
-    size_t m = least(at - s->start, HD_RANK_M);
+    size_t m = least(at - s->start, HD_MANN_WHITNEY_M);
     double middle = median(s->value + at - m, m);
     for (size_t i = at - m; i < at; i++) s->residual[i] = s->value[i] / middle;
     s->start = at;
 }
 
 /* Whether there is a change after the n-th night. */
-static bool find(series *s, size_t n, hd_change *change) {
+static bool find(series *s, size_t n, hd_level_change *change) {
     for (const window *w = s->windows; w < s->windows + WINDOWS; w++)
         for (int down = 0; down < 2; down++) {
             double sign = down ? -1 : 1, p = significance(s, n, w, sign);
             if (p >= 1) continue;
             size_t at = parting(s, n, sign);
-            *change = (hd_change){.at = s->night[at], .found = s->night[n - 1], .nights = w->nights, .p = p};
+            *change =
+                (hd_level_change){.at = s->night[at], .found = s->night[n - 1], .nights = w->nights, .p = p};
             measure(s, n, at, change);
             begin_level(s, at);
             return true;
@@ -142,8 +153,8 @@ static bool find(series *s, size_t n, hd_change *change) {
     return false;
 }
 
-hd_status hd_changes_find(const double *value, size_t count, hd_change **changes, size_t *change_count,
-                          hd_error *error) {
+hd_status hd_level_changes_find(const double *value, size_t count, hd_level_change **changes,
+                                size_t *change_count, hd_error *error) {
     series s = {.windows = {{.nights = SOON, .level = 1.42e-5},
                             {.nights = 10, .level = 1.8e-6},
                             {.nights = 20, .level = 4e-6}}};
@@ -154,13 +165,13 @@ hd_status hd_changes_find(const double *value, size_t count, hd_change **changes
     s.residual = malloc(count * sizeof *s.residual + 1);
     s.night = malloc(count * sizeof *s.night + 1);
     /* a level that ended has APART nights */
-    hd_change *found = malloc((count / APART + 1) * sizeof *found);
+    hd_level_change *found = malloc((count / APART + 1) * sizeof *found);
     if (!s.value || !s.residual || !s.night || !found) {
         status = hd_fail(error, HD_UNAVAILABLE, "no memory for a series of %zu nights", count);
         goto out;
     }
     for (window *w = s.windows; w < s.windows + WINDOWS; w++)
-        hd_rank_sum_critical(w->nights, w->level / 2, w->below);
+        hd_mann_whitney_critical(w->nights, w->level / 2, w->below);
     for (size_t night = 0; night < count; night++) {
         if (!is_cost(value[night])) continue;
         s.value[s.count] = value[night];
@@ -176,7 +187,8 @@ out:
     return status;
 }
 
-size_t hd_change_learning(const double *value, size_t count, const hd_change *changes, size_t change_count) {
+size_t hd_level_change_learning(const double *value, size_t count, const hd_level_change *changes,
+                                size_t change_count) {
     size_t start = change_count ? changes[change_count - 1].at : 0, before = 0, age = 0;
     for (size_t night = 0; night < start; night++) before += is_cost(value[night]);
     for (size_t night = start; night < count; night++) age += is_cost(value[night]);

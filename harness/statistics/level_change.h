@@ -3,7 +3,7 @@
  * The nights since the last change are one level. Each night, for k = 5, 10 and 20, its last k nights are
  * compared with its reference, the first 60 of those before them, by the exact Mann-Whitney test in both
  * directions (statistics/mann_whitney.h). A change is found where
- *     P(U <= u) <= level_k / 2   and   the medians differ by HD_CHANGE_LEAST or more.
+ *     P(U <= u) <= level_k / 2   and   the medians differ by HD_LEVEL_CHANGE_LEAST or more.
  * The levels are 1.42e-5, 1.8e-6 and 4e-6: together 2e-5 for a night of a cost. Three of a series vary (time,
  * its products alone, the process's memory), which makes 6e-5 for its night at most, 0.6 false alarms for 50
  * series in 200 nights, whatever the distribution of their noise, as long as the nights of a level are
@@ -50,32 +50,34 @@
 #include <stddef.h>
 
 /* The least relative change that matters: a factor of 1.02 up, or 1/1.02 down. */
-#define HD_CHANGE_LEAST 0.02
+#define HD_LEVEL_CHANGE_LEAST 0.02
 
 /* The share of the intervals [low, high] that hold what they are of. */
-#define HD_CHANGE_CONFIDENCE 0.95
+#define HD_LEVEL_CHANGE_CONFIDENCE 0.95
 
-typedef struct hd_change {
+typedef struct hd_level_change {
     size_t at;            /* the first night of the new level */
     size_t found;         /* the night after which it was found */
     size_t nights;        /* k: by so many nights */
     double p;             /* of the test that found it, two-sided; of many tests a night */
     double before, after; /* medians of the old level's first 60 nights, and of the new one's newest 20 */
     double ratio;         /* after over before, by Hodges and Lehmann: the median over all pairs of them */
-    double low, high; /* HD_CHANGE_CONFIDENCE interval of the ratio: the pairs' but for the most extreme on
+    double low,
+        high; /* HD_LEVEL_CHANGE_CONFIDENCE interval of the ratio: the pairs' but for the most extreme on
                          either side, as many as the test allows; 0 and infinity of too few nights */
-} hd_change;
+} hd_level_change;
 
 /* Finds the changes in value[count], one a night from the first to the last, in the order they were found.
  * Whatever is not a positive, finite number is a night without a value, and left out: NaN, and also 0, which
  * in a record says "not measured". Nights in the result are indices of value. *changes is the caller's to
  * free(), NULL where there are none. HD_UNAVAILABLE: no memory. */
-hd_status hd_changes_find(const double *value, size_t count, hd_change **changes, size_t *change_count,
-                          hd_error *error);
+hd_status hd_level_changes_find(const double *value, size_t count, hd_level_change **changes,
+                                size_t *change_count, hd_error *error);
 
 /* How many nights with a value the newest level still lacks until a change of it can be found by five nights:
  * it needs 30, or 10 where 25 came before it; 0: none. changes[change_count] are those found in value[count].
  * (By ten or twenty nights a change may be found earlier.) */
-size_t hd_change_learning(const double *value, size_t count, const hd_change *changes, size_t change_count);
+size_t hd_level_change_learning(const double *value, size_t count, const hd_level_change *changes,
+                                size_t change_count);
 
 #endif

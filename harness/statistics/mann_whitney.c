@@ -16,19 +16,20 @@ static double orders(size_t k, size_t m) {
     return n;
 }
 
-double hd_rank_sum_tail(size_t k, size_t m, size_t u) {
-    uint64_t c[HD_RANK_K * HD_RANK_M + 1] = {1}, sum = 0;
+double hd_mann_whitney_tail(size_t k, size_t m, size_t u) {
+    uint64_t c[HD_MANN_WHITNEY_K * HD_MANN_WHITNEY_M + 1] = {1}, sum = 0;
     for (size_t j = 1; j <= m; j++) one_more(c, u + 1, k, j);
     for (size_t i = 0; i <= u; i++) sum += c[i];
     return (double)sum / orders(k, m);
 }
 
-void hd_rank_sum_critical(size_t k, double level, size_t below[HD_RANK_M + 1]) {
-    uint64_t c[HD_RANK_K * HD_RANK_M / 2 + 1] = {1}; /* half of all U: their probability is 1/2 or more */
+void hd_mann_whitney_critical(size_t k, double level, size_t below[HD_MANN_WHITNEY_M + 1]) {
+    uint64_t c[HD_MANN_WHITNEY_K * HD_MANN_WHITNEY_M / 2 + 1] = {
+        1}; /* half of all U: their probability is 1/2 or more */
     below[0] = 0;
-    for (size_t m = 1; m <= HD_RANK_M; m++) {
+    for (size_t m = 1; m <= HD_MANN_WHITNEY_M; m++) {
         double sum = 0, most = level * orders(k, m);
-        one_more(c, k * HD_RANK_M / 2 + 1, k, m);
+        one_more(c, k * HD_MANN_WHITNEY_M / 2 + 1, k, m);
         below[m] = 0;
         while (sum + (double)c[below[m]] <= most) sum += (double)c[below[m]++];
     }

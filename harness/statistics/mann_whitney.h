@@ -12,14 +12,14 @@
 #include <stddef.h>
 
 /* The largest k and m: every c(u) is then below 2^64, and exact. */
-enum { HD_RANK_K = 20, HD_RANK_M = 60 };
+enum { HD_MANN_WHITNEY_K = 20, HD_MANN_WHITNEY_M = 60 };
 
-/* P(U <= u), 1 <= k <= HD_RANK_K, 1 <= m <= HD_RANK_M, u <= k m. */
-double hd_rank_sum_tail(size_t k, size_t m, size_t u);
+/* P(U <= u), 1 <= k <= HD_MANN_WHITNEY_K, 1 <= m <= HD_MANN_WHITNEY_M, u <= k m. */
+double hd_mann_whitney_tail(size_t k, size_t m, size_t u);
 
-/* below[m], for m = 1 .. HD_RANK_M: the number of values of U that are significant at `level` < 1/2, those
+/* below[m], for m = 1 .. HD_MANN_WHITNEY_M: the number of values of U that are significant at `level` < 1/2, those
  * with P(U <= u) <= level: U is significant where U < below[m]. 0: m numbers are too few for it. below[0] is
  * 0. */
-void hd_rank_sum_critical(size_t k, double level, size_t below[HD_RANK_M + 1]);
+void hd_mann_whitney_critical(size_t k, double level, size_t below[HD_MANN_WHITNEY_M + 1]);
 
 #endif

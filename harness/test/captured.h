@@ -97,15 +97,15 @@ static inline size_t captured_first(const captured *c) {
     return CAPTURED_TEXT + captured_text_length(c);
 }
 
-static inline hd_entry_head captured_head(const captured *c, size_t at) {
-    hd_entry_head head;
+static inline hd_frame_head captured_head(const captured *c, size_t at) {
+    hd_frame_head head;
     memcpy(&head, c->bytes + at, sizeof head);
     return head;
 }
 
 /* From one entry to the next. */
 static inline size_t captured_next(const captured *c, size_t at) {
-    hd_entry_head head = captured_head(c, at);
+    hd_frame_head head = captured_head(c, at);
     size_t each = head.float32 ? sizeof(float) : sizeof(double);
     return at + sizeof head + (head.full ? head.count * each : sizeof(hd_tensor_digest));
 }
@@ -117,8 +117,8 @@ static inline void captured_seal(captured *c) {
     const char *piece = c->bytes;
     uint64_t hash = 0;
     for (size_t i = 0; i < 3; piece += pieces[i++]) hash = XXH3_64bits_withSeed(piece, pieces[i], hash);
-    while (c->size - at >= sizeof(hd_entry_head)) {
-        hd_entry_head head = captured_head(c, at);
+    while (c->size - at >= sizeof(hd_frame_head)) {
+        hd_frame_head head = captured_head(c, at);
         size_t next = captured_next(c, at), body = at + sizeof head;
         if (head.place.tensor == HD_CAPTURE_END) {
             head.place.index = (uint32_t)hash;

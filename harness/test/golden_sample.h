@@ -44,11 +44,11 @@ static inline hd_golden sample_golden(void) {
     hd_error error;
     hd_golden golden = {0};
     hd_record reference = reference_record(), exact = sample_record();
-    cr_assert_eq(hd_golden_set_reference(&golden, &reference, &error), HD_OK);
-    cr_assert_eq(hd_golden_set_exact(&golden, &exact, &error), HD_OK);
+    cr_assert_eq(hd_golden_take_reference(&golden, &reference, &error), HD_OK);
+    cr_assert_eq(hd_golden_take_exact(&golden, &exact, &error), HD_OK);
     exact.mode = HD_REVERSE;
     exact.hyper[1].hypergradient = (double)-39.79415f;
-    cr_assert_eq(hd_golden_set_exact(&golden, &exact, &error), HD_OK);
+    cr_assert_eq(hd_golden_take_exact(&golden, &exact, &error), HD_OK);
     golden.tolerances = calloc(QUANTITIES, sizeof *golden.tolerances);
     golden.tolerance_count = QUANTITIES;
     for (size_t i = 0; i < QUANTITIES; i++) {
@@ -71,11 +71,11 @@ static inline hd_golden sample_golden(void) {
 }
 
 /* `count` goldens, of hyper-iterations 0, 1, ..., blessed at `date` with eta's hypergradient as given, the
- * caller's to hd_goldens_free. */
-static inline hd_goldens sample_goldens(size_t count, const char *date, double eta) {
+ * caller's to hd_golden_set_free. */
+static inline hd_golden_set sample_goldens(size_t count, const char *date, double eta) {
     hd_error error;
-    hd_goldens goldens;
-    cr_assert_eq(hd_goldens_make(&goldens, count, &error), HD_OK);
+    hd_golden_set goldens;
+    cr_assert_eq(hd_golden_set_make(&goldens, count, &error), HD_OK);
     for (size_t k = 0; k < count; k++) {
         hd_golden *golden = &goldens.steps[k];
         *golden = sample_golden();

@@ -12,8 +12,8 @@
 #ifndef HD_TEST_NIGHTS_H
 #define HD_TEST_NIGHTS_H
 
-#include "judge/compare.h"
 #include "history/run_entry.h"
+#include "judge/compare.h"
 #include "test/record_sample.h"
 
 #include <math.h>
@@ -54,7 +54,7 @@ static inline void nights_fill(size_t night, size_t series, size_t step, hd_reco
     double seconds = 0.1 * (double)(1 + series) * (1 + 0.02 * nights_noise(night, series, step));
     snprintf(record->experiment, sizeof record->experiment, "synthetic-%zu", series / 4);
     snprintf(record->device, sizeof record->device, "%s", cuda ? "cuda" : "cpu");
-    snprintf(record->experiment_sha256, HD_DIGEST, "%064zx", series / 4 + 1);
+    snprintf(record->experiment_sha256, HD_SHA256, "%064zx", series / 4 + 1);
     record->mode = series % 2 ? HD_REVERSE : HD_FORWARD;
     record->step = step;
     record->hyper[0].value = 0;
@@ -94,7 +94,7 @@ static inline void nights_judge(const hd_record *record, hd_verdict *verdict) {
     }
 }
 
-static inline void nights_add_record(hd_entry *entry, size_t night, size_t series, size_t step,
+static inline void nights_add_record(hd_run_entry *entry, size_t night, size_t series, size_t step,
                                      hd_record *record, nights_plan *plan) {
     hd_error error;
     hd_verdict verdict = {0};
@@ -103,8 +103,8 @@ static inline void nights_add_record(hd_entry *entry, size_t night, size_t serie
     nights_fill(night, series, step, &clean);
     nights_judge(&clean, &verdict);
     if (plan) plan(night, series, &clean, &verdict);
-    cr_assert_eq(hd_entry_add_record(entry, &clean, &error), HD_OK, "%s", error.message);
-    cr_assert_eq(hd_entry_add_verdict(entry, &verdict, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_run_entry_add_record(entry, &clean, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_run_entry_add_verdict(entry, &verdict, &error), HD_OK, "%s", error.message);
     entry->passed += verdict.count - verdict.failures;
     entry->failed += verdict.failures;
     entry->known += verdict.known;
@@ -112,9 +112,9 @@ static inline void nights_add_record(hd_entry *entry, size_t night, size_t serie
 }
 
 /* The entry of one night, to be appended; the caller's to free. */
-static inline hd_entry *nights_entry(const char *host, size_t night, size_t series, nights_plan *plan) {
+static inline hd_run_entry *nights_entry(const char *host, size_t night, size_t series, nights_plan *plan) {
     char *arguments[] = {(char[]){"hyperdrift"}, (char[]){"check"}};
-    hd_entry *entry = hd_entry_new(2, arguments);
+    hd_run_entry *entry = hd_run_entry_new(2, arguments);
     cr_assert_not_null(entry);
     hd_record record = sample_record();
     entry->started = nights_first + (time_t)night * NIGHTS_DAY;
@@ -134,9 +134,9 @@ static inline void nights_add(hd_history *history, const char *host, size_t firs
     for (size_t night = first; night < first + count; night++) {
         hd_error error;
         hd_kept kept;
-        hd_entry *entry = nights_entry(host, night, series, plan);
+        hd_run_entry *entry = nights_entry(host, night, series, plan);
         cr_assert_eq(hd_history_append(history, entry, &kept, &error), HD_OK, "%s", error.message);
-        hd_entry_free(entry);
+        hd_run_entry_free(entry);
     }
 }
 

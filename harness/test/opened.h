@@ -2,8 +2,8 @@
 #ifndef HD_TEST_OPENED_H
 #define HD_TEST_OPENED_H
 
-#include "test/nights.h"
 #include "history/sql.h"
+#include "test/nights.h"
 
 static hd_error error;
 

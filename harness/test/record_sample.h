@@ -3,8 +3,8 @@
 #ifndef HD_TEST_RECORD_SAMPLE_H
 #define HD_TEST_RECORD_SAMPLE_H
 
-#include "test/folder.h"
 #include "run/record.h"
+#include "test/folder.h"
 
 #include <locale.h>
 
@@ -31,8 +31,8 @@ static inline hd_record sample_record(void) {
     record.hyper[1].hypergradient = (double)-39.794144f;
     record.state_bytes = 336;
     record.seconds.total = 1.5;
-    memset(record.experiment_sha256, 'a', HD_DIGEST - 1);
-    memset(record.data_sha256, 'b', HD_DIGEST - 1);
+    memset(record.experiment_sha256, 'a', HD_SHA256 - 1);
+    memset(record.data_sha256, 'b', HD_SHA256 - 1);
     double weights[SAMPLE_WEIGHTS];
     for (size_t i = 0; i < SAMPLE_WEIGHTS; i++) weights[i] = (double)(0.1f * (float)(i + 1));
     cr_assert_eq(hd_record_set_weights(&record, weights, &error), HD_OK);

@@ -1,7 +1,9 @@
 /* Known answers: the generators' published vectors, NumPy 1.24's shuffles, and the weights that the trace of
  * 2017 prints. */
-#include "modes/hypergradient.h"
 #include "arithmetic/philox.h"
+#include "arithmetic/random.h"
+#include "modes/hypergradient.h"
+#include "training/initial_weights.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

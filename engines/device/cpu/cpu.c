@@ -1,6 +1,7 @@
 /* `cpu`: float32 in the one arithmetic. Products by BLIS in slices, or by its own loops where BLIS's kernels
  * fail the self-test; threads share independent outputs, so their number changes no bit. */
 #include "device/cpu/cpu.h"
+
 #include "arithmetic/arithmetic.h"
 #include "device/cpu/product.h"
 

@@ -50,6 +50,9 @@ static inline float *out_of(hd_real *array) {
 #define SHARE(count, grain)                                                                                  \
     hd_host_share(count, grain, (size_t)omp_get_thread_num(), (size_t)omp_get_num_threads())
 
+/* As hd_device_open, of the device "cpu". */
+hd_status hd_device_open_cpu(const hd_device_options *options, hd_device **opened, hd_error *error);
+
 /* The operations on batches, and multiply: see device.h. */
 hd_batch *hd_cpu_batch_create(hd_device *device, size_t rows, size_t inputs);
 void hd_cpu_batch_release(hd_device *device, hd_batch *batch);

@@ -7,8 +7,8 @@
 #ifndef HD_DEVICE_CPU_LOOPS_H
 #define HD_DEVICE_CPU_LOOPS_H
 
+#include "arithmetic/rounding_key.h"
 #include "device/device.h"
-#include "device/overlay/rounding.h"
 
 /* A product's operand as BLIS takes it: element (i, j) at [i * row + j * column]. */
 typedef struct hd_strided {

@@ -36,7 +36,9 @@ struct Series {
     long long a, b, c;
 };
 
-static bool alike(const Factor &x, const Factor &y) { return x.block == y.block && x.ld == y.ld && x.transposed == y.transposed; }
+static bool alike(const Factor &x, const Factor &y) {
+    return x.block == y.block && x.ld == y.ld && x.transposed == y.transposed;
+}
 
 /* Takes g in if it goes on where the series ends. Only within one allocation: what goes together must not hang on where the
  * allocations happen to lie, for one call for two products may have other bits than two. */
@@ -44,11 +46,13 @@ static bool extend(Series *series, const Gemm &g) {
     const Gemm &f = series->first;
     if (g.m != f.m || g.n != f.n || g.k != f.k || g.accumulate != f.accumulate) return false;
     if (!alike(g.a, f.a) || !alike(g.b, f.b) || !alike(g.c, f.c)) return false;
-    long long a = g.a.at - f.a.at, b = g.b.at - f.b.at, c = g.c.at - f.c.at, whole = (long long)(f.m - 1) * f.c.ld + f.n;
+    long long a = g.a.at - f.a.at, b = g.b.at - f.b.at, c = g.c.at - f.c.at,
+              whole = (long long)(f.m - 1) * f.c.ld + f.n;
     if (series->count == 1) {
         if (a < 0 || b < 0 || c < whole) return false; /* the results must not overlap */
         series->a = a, series->b = b, series->c = c;
-    } else if (a != series->count * series->a || b != series->count * series->b || c != series->count * series->c) {
+    } else if (a != series->count * series->a || b != series->count * series->b ||
+               c != series->count * series->c) {
         return false;
     }
     series->count++;
@@ -59,7 +63,8 @@ static bool extend(Series *series, const Gemm &g) {
 
 /* The environment variable, as "NAME=value", that would have cuBLAS compute otherwise than it is told; or NULL. */
 static const char *meddling_variable() {
-    static const char *const names[] = {"CUBLAS_EMULATE_", "CUBLAS_EMULATION_STRATEGY=", "NVIDIA_TF32_OVERRIDE="};
+    static const char *const names[] = {"CUBLAS_EMULATE_",
+                                        "CUBLAS_EMULATION_STRATEGY=", "NVIDIA_TF32_OVERRIDE="};
     for (char **variable = environ; variable && *variable; variable++)
         for (const char *name : names)
             if (!strncmp(*variable, name, strlen(name))) return *variable;
@@ -70,17 +75,17 @@ static const char *meddling_variable() {
 #include <cublas_v2.h>
 #include <dlfcn.h>
 
-#define HD_CUBLAS_FUNCTIONS(FUNCTION)                                                                                  \
-    FUNCTION(cublasCreate)                                                                                             \
-    FUNCTION(cublasDestroy)                                                                                            \
-    FUNCTION(cublasGetVersion)                                                                                         \
-    FUNCTION(cublasGetStatusString)                                                                                    \
-    FUNCTION(cublasSetStream)                                                                                          \
-    FUNCTION(cublasSetWorkspace)                                                                                       \
-    FUNCTION(cublasSetMathMode)                                                                                        \
-    FUNCTION(cublasSetAtomicsMode)                                                                                     \
-    FUNCTION(cublasSetPointerMode)                                                                                     \
-    FUNCTION(cublasSgemm)                                                                                              \
+#define HD_CUBLAS_FUNCTIONS(FUNCTION)                                                                        \
+    FUNCTION(cublasCreate)                                                                                   \
+    FUNCTION(cublasDestroy)                                                                                  \
+    FUNCTION(cublasGetVersion)                                                                               \
+    FUNCTION(cublasGetStatusString)                                                                          \
+    FUNCTION(cublasSetStream)                                                                                \
+    FUNCTION(cublasSetWorkspace)                                                                             \
+    FUNCTION(cublasSetMathMode)                                                                              \
+    FUNCTION(cublasSetAtomicsMode)                                                                           \
+    FUNCTION(cublasSetPointerMode)                                                                           \
+    FUNCTION(cublasSgemm)                                                                                    \
     FUNCTION(cublasSgemmStridedBatched)
 
 /* Its functions, found at run time. (Their names are macros: cublasCreate is cublasCreate_v2.) */
@@ -95,18 +100,21 @@ struct Cublas {
 static hd_status cublas_load(Cublas *cublas, hd_error *error) {
     static const char *const names[] = {"libcublas.so.13", "libcublas.so.12", "libcublas.so"};
     void *library = nullptr; /* stays loaded */
-    for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++)
+        library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         const char *why = dlerror();
-        return hd_fail(error, HD_UNAVAILABLE, "device cuda: arithmetic cublas: no libcublas.so.13, .12 or .so here: %s",
+        return hd_fail(error, HD_UNAVAILABLE,
+                       "device cuda: arithmetic cublas: no libcublas.so.13, .12 or .so here: %s",
                        why ? why : "not found");
     }
 #define NAME_(function) #function
 #define NAME(function)  NAME_(function)
-#define FIND(function)                                                                                                 \
-    cublas->function = reinterpret_cast<decltype(&::function)>(dlsym(library, NAME(function)));                        \
-    if (!cublas->function)                                                                                             \
-        return hd_fail(error, HD_UNAVAILABLE, "device cuda: arithmetic cublas: the libcublas here has no " NAME(function));
+#define FIND(function)                                                                                       \
+    cublas->function = reinterpret_cast<decltype(&::function)>(dlsym(library, NAME(function)));              \
+    if (!cublas->function)                                                                                   \
+        return hd_fail(error, HD_UNAVAILABLE,                                                                \
+                       "device cuda: arithmetic cublas: the libcublas here has no " NAME(function));
     HD_CUBLAS_FUNCTIONS(FIND)
 #undef FIND
 #undef NAME
@@ -120,13 +128,15 @@ static void cublas_close(Cublas *cublas) {
 }
 
 /* Before anything is captured. Setting the stream takes the workspace away: it comes after. */
-static hd_status cublas_open(Cublas *cublas, cudaStream_t stream, void *workspace, size_t bytes, bool tf32, hd_error *error) {
+static hd_status cublas_open(Cublas *cublas, cudaStream_t stream, void *workspace, size_t bytes, bool tf32,
+                             hd_error *error) {
     hd_status loaded = cublas_load(cublas, error);
     if (loaded != HD_OK) return loaded;
     const char *doing = "cublasCreate";
     cublasStatus_t status = cublas->cublasCreate(&cublas->handle);
-#define THEN(function, ...)                                                                                            \
-    if (status == CUBLAS_STATUS_SUCCESS) doing = #function, status = cublas->function(cublas->handle, __VA_ARGS__)
+#define THEN(function, ...)                                                                                  \
+    if (status == CUBLAS_STATUS_SUCCESS)                                                                     \
+    doing = #function, status = cublas->function(cublas->handle, __VA_ARGS__)
     THEN(cublasSetStream, stream);
     THEN(cublasSetWorkspace, workspace, bytes);
     THEN(cublasSetMathMode, tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_PEDANTIC_MATH);
@@ -144,13 +154,15 @@ static hd_status cublas_open(Cublas *cublas, cudaStream_t stream, void *workspac
 static cublasStatus_t cublas_carry_out(Cublas *cublas, const Series &series) {
     const Gemm &g = series.first;
     const float alpha = 1, beta = g.accumulate ? 1.0f : 0.0f;
-    cublasOperation_t op_a = g.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N, op_b = g.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasOperation_t op_a = g.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
+                      op_b = g.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     float *c = const_cast<float *>(g.c.at);
     if (series.count == 1)
-        return cublas->cublasSgemm(cublas->handle, op_b, op_a, g.n, g.m, g.k, &alpha, g.b.at, g.b.ld, g.a.at, g.a.ld, &beta, c,
-                                   g.c.ld);
-    return cublas->cublasSgemmStridedBatched(cublas->handle, op_b, op_a, g.n, g.m, g.k, &alpha, g.b.at, g.b.ld, series.b, g.a.at,
-                                             g.a.ld, series.a, &beta, c, g.c.ld, series.c, series.count);
+        return cublas->cublasSgemm(cublas->handle, op_b, op_a, g.n, g.m, g.k, &alpha, g.b.at, g.b.ld, g.a.at,
+                                   g.a.ld, &beta, c, g.c.ld);
+    return cublas->cublasSgemmStridedBatched(cublas->handle, op_b, op_a, g.n, g.m, g.k, &alpha, g.b.at,
+                                             g.b.ld, series.b, g.a.at, g.a.ld, series.a, &beta, c, g.c.ld,
+                                             series.c, series.count);
 }
 
 /* Products independent of each other, like ones together. Counts the calls. NULL, or what went wrong. */
@@ -173,10 +185,13 @@ struct Cublas {
     int version;
 };
 static hd_status cublas_open(Cublas *, cudaStream_t, void *, size_t, bool, hd_error *error) {
-    return hd_fail(error, HD_UNAVAILABLE, "device cuda: arithmetic cublas: this program was built without cublas_v2.h");
+    return hd_fail(error, HD_UNAVAILABLE,
+                   "device cuda: arithmetic cublas: this program was built without cublas_v2.h");
 }
 static void cublas_close(Cublas *) {}
-static const char *cublas_multiply(Cublas *, int, Gemm *, size_t *) { return "it was not built in"; }
+static const char *cublas_multiply(Cublas *, int, Gemm *, size_t *) {
+    return "it was not built in";
+}
 
 #endif
 #endif

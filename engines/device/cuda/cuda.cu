@@ -34,28 +34,34 @@ struct Allocation {
 struct Cuda {
     hd_device device; /* first: an hd_device * is a Cuda * */
     cudaStream_t stream;
-    bool device_math; /* exp and log are the CUDA library's */
+    bool device_math;         /* exp and log are the CUDA library's */
     const char *failed, *why; /* what was being done when something first failed, or NULL */
     int processors;
     Allocation *allocations;
     Latch *latch;
     unsigned long long told; /* operations that may latch, so far */
-    float *parts; /* of sums */
+    float *parts;            /* of sums */
     size_t part_count;
     float *workspace; /* of products whose slices are made in parallel, or cuBLAS's */
     size_t workspace_count;
-    cudaGraphExec_t kept[HD_SECTIONS];
-    double kept_operations[HD_SECTIONS];
-    size_t kept_launches[HD_SECTIONS];
+    cudaGraphExec_t kept[HD_DEVICE_SECTIONS];
+    double kept_operations[HD_DEVICE_SECTIONS];
+    size_t kept_launches[HD_DEVICE_SECTIONS];
     Cublas cublas;
 };
 
 enum { THREADS = 256, WORKSPACE = 4 << 20, CUBLAS_WORKSPACE = 8 << 20, PARTS = 1 << 16 };
 const size_t MAX_BLOCKS = 4096;
 
-Cuda *of(hd_device *device) { return reinterpret_cast<Cuda *>(device); }
-float *real(hd_real *array) { return reinterpret_cast<float *>(array); }
-const float *real(const hd_real *array) { return reinterpret_cast<const float *>(array); }
+Cuda *of(hd_device *device) {
+    return reinterpret_cast<Cuda *>(device);
+}
+float *real(hd_real *array) {
+    return reinterpret_cast<float *>(array);
+}
+const float *real(const hd_real *array) {
+    return reinterpret_cast<const float *>(array);
+}
 
 /* Keeps the first failure. */
 void fail(Cuda *cuda, const char *doing, const char *why) {
@@ -73,19 +79,20 @@ dim3 blocks_for(size_t count, size_t copies = 1) {
 }
 
 #ifndef HD_LAUNCH /* the tests' emulation of a GPU has its own */
-#define HD_LAUNCH(kernel, blocks, threads, stream, ...) kernel<<<(blocks), (threads), 0, (stream)>>>(__VA_ARGS__)
+#define HD_LAUNCH(kernel, blocks, threads, stream, ...)                                                      \
+    kernel<<<(blocks), (threads), 0, (stream)>>>(__VA_ARGS__)
 #endif
 
-#define LAUNCH(kernel, blocks, threads, ...)                                                                           \
-    do {                                                                                                               \
-        HD_LAUNCH(kernel, blocks, threads, cuda->stream, __VA_ARGS__);                                                 \
-        check(cuda, cudaGetLastError(), #kernel);                                                                      \
-        cuda->device.launches++;                                                                                       \
+#define LAUNCH(kernel, blocks, threads, ...)                                                                 \
+    do {                                                                                                     \
+        HD_LAUNCH(kernel, blocks, threads, cuda->stream, __VA_ARGS__);                                       \
+        check(cuda, cudaGetLastError(), #kernel);                                                            \
+        cuda->device.launches++;                                                                             \
     } while (0)
 
 /* --- memory --- */
 
-const unsigned long long NO_FAULT = ~0ull;
+const unsigned long long NOTHING_LATCHED = ~0ull;
 
 void clear_latch(Cuda *cuda) {
     check(cuda, cudaMemsetAsync(cuda->latch, 0xff, sizeof *cuda->latch, cuda->stream), "clearing the latch");
@@ -123,22 +130,28 @@ hd_real *allocate(hd_device *device, size_t count) {
     if (count > SIZE_MAX / sizeof(float)) return nullptr;
     return static_cast<hd_real *>(allocate_bytes(of(device), count * sizeof(float)));
 }
-void release(hd_device *device, hd_real *array) { release_bytes(of(device), array); }
+void release(hd_device *device, hd_real *array) {
+    release_bytes(of(device), array);
+}
 
 double *allocate_sums(hd_device *device, size_t count) {
     return static_cast<double *>(allocate_bytes(of(device), count * sizeof(double)));
 }
-void release_sums(hd_device *device, double *sums) { release_bytes(of(device), sums); }
+void release_sums(hd_device *device, double *sums) {
+    release_bytes(of(device), sums);
+}
 
 void settle(hd_device *device) {
     Cuda *cuda = of(device);
-    unsigned long long first = NO_FAULT;
-    check(cuda, cudaMemcpyAsync(&first, &cuda->latch->first, sizeof first, cudaMemcpyDeviceToHost, cuda->stream), "reading the latch");
+    unsigned long long first = NOTHING_LATCHED;
+    check(cuda,
+          cudaMemcpyAsync(&first, &cuda->latch->first, sizeof first, cudaMemcpyDeviceToHost, cuda->stream),
+          "reading the latch");
     check(cuda, cudaStreamSynchronize(cuda->stream), "waiting for the device");
     if (cuda->failed) {
         snprintf(device->note, sizeof device->note, "%s: %s", cuda->failed, cuda->why);
         hd_device_latch(device, HD_FAILED, hd_label{HD_WEIGHTS, 0});
-    } else if (first != NO_FAULT) {
+    } else if (first != NOTHING_LATCHED) {
         size_t step = device->step;
         device->step = step_of(first);
         hd_device_latch(device, HD_NOT_FINITE, label_of(first));
@@ -155,26 +168,31 @@ void zero_sums(hd_device *device, size_t count, double *sums) {
 void fetch_sums(hd_device *device, size_t count, const double *from, double *to) {
     Cuda *cuda = of(device);
     memset(to, 0, count * sizeof *to);
-    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *to, cudaMemcpyDeviceToHost, cuda->stream), "fetching sums");
+    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *to, cudaMemcpyDeviceToHost, cuda->stream),
+          "fetching sums");
     check(cuda, cudaStreamSynchronize(cuda->stream), "fetching sums");
 }
 
 void store_sums(hd_device *device, size_t count, const double *from, double *to) {
     Cuda *cuda = of(device);
-    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *to, cudaMemcpyHostToDevice, cuda->stream), "storing sums");
+    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *to, cudaMemcpyHostToDevice, cuda->stream),
+          "storing sums");
     check(cuda, cudaStreamSynchronize(cuda->stream), "storing sums"); /* `from` may go */
 }
 
 void upload(hd_device *device, size_t count, const float *from, hd_real *to) {
     Cuda *cuda = of(device);
-    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *from, cudaMemcpyHostToDevice, cuda->stream), "uploading");
+    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *from, cudaMemcpyHostToDevice, cuda->stream),
+          "uploading");
     check(cuda, cudaStreamSynchronize(cuda->stream), "uploading");
 }
 
 void download(hd_device *device, size_t count, const hd_real *from, double *to) {
     Cuda *cuda = of(device);
-    float *floats = reinterpret_cast<float *>(to) + count; /* the upper half of `to`: widened in place, ascending */
-    check(cuda, cudaMemcpyAsync(floats, from, count * sizeof *floats, cudaMemcpyDeviceToHost, cuda->stream), "downloading");
+    float *floats =
+        reinterpret_cast<float *>(to) + count; /* the upper half of `to`: widened in place, ascending */
+    check(cuda, cudaMemcpyAsync(floats, from, count * sizeof *floats, cudaMemcpyDeviceToHost, cuda->stream),
+          "downloading");
     check(cuda, cudaStreamSynchronize(cuda->stream), "downloading");
     for (size_t i = 0; i < count; i++) {
         float value;
@@ -186,7 +204,8 @@ void download(hd_device *device, size_t count, const hd_real *from, double *to) 
 const void *view(hd_device *device, size_t count, const hd_real *from, void *room) {
     Cuda *cuda = of(device);
     memset(room, 0, count * sizeof(float));
-    check(cuda, cudaMemcpyAsync(room, from, count * sizeof(float), cudaMemcpyDeviceToHost, cuda->stream), "downloading");
+    check(cuda, cudaMemcpyAsync(room, from, count * sizeof(float), cudaMemcpyDeviceToHost, cuda->stream),
+          "downloading");
     check(cuda, cudaStreamSynchronize(cuda->stream), "downloading");
     return room;
 }
@@ -202,7 +221,8 @@ void zero(hd_device *device, size_t count, hd_real *to) {
 
 void copy(hd_device *device, size_t count, const hd_real *from, hd_real *to) {
     Cuda *cuda = of(device);
-    check(cuda, cudaMemcpyAsync(to, from, count * sizeof(float), cudaMemcpyDeviceToDevice, cuda->stream), "copying");
+    check(cuda, cudaMemcpyAsync(to, from, count * sizeof(float), cudaMemcpyDeviceToDevice, cuda->stream),
+          "copying");
 }
 
 void draw(hd_device *device, const hd_xavier *layer, hd_real *to) {
@@ -213,11 +233,14 @@ void draw(hd_device *device, const hd_xavier *layer, hd_real *to) {
 const void *place(hd_device *device, const void *bytes, size_t count) {
     Cuda *cuda = of(device);
     void *at = allocate_bytes(cuda, count);
-    if (at) check(cuda, cudaMemcpyAsync(at, bytes, count, cudaMemcpyHostToDevice, cuda->stream), "placing data");
+    if (at)
+        check(cuda, cudaMemcpyAsync(at, bytes, count, cudaMemcpyHostToDevice, cuda->stream), "placing data");
     if (at) check(cuda, cudaStreamSynchronize(cuda->stream), "placing data");
     return at;
 }
-void unplace(hd_device *device, const void *placed) { release_bytes(of(device), placed); }
+void unplace(hd_device *device, const void *placed) {
+    release_bytes(of(device), placed);
+}
 
 /* --- batches --- */
 
@@ -239,11 +262,12 @@ hd_batch *batch_create(hd_device *device, size_t rows, size_t inputs) {
     return nullptr;
 }
 
-void batch_load(hd_device *device, hd_batch *batch, const hd_examples *examples, const uint32_t *index, size_t first, size_t rows) {
+void batch_load(hd_device *device, hd_batch *batch, const hd_examples *examples, const uint32_t *index,
+                size_t first, size_t rows) {
     Cuda *cuda = of(device);
     batch->rows = rows;
-    LAUNCH(gather_kernel, blocks_for(rows * batch->inputs), THREADS, examples->pixels, examples->labels, index, first, rows,
-           batch->inputs, batch->x, batch->labels);
+    LAUNCH(gather_kernel, blocks_for(rows * batch->inputs), THREADS, examples->pixels, examples->labels,
+           index, first, rows, batch->inputs, batch->x, batch->labels);
 }
 
 void batch_download(hd_device *device, const hd_batch *batch, double *to) {
@@ -258,11 +282,14 @@ Operand operand(hd_matrix matrix) {
     return matrix.transposed ? Operand{at, 1, ld} : Operand{at, ld, 1};
 }
 
-int pieces(int length, int size) { return (length + size - 1) / size; }
+int pieces(int length, int size) {
+    return (length + size - 1) / size;
+}
 
 Task task_for(const hd_product *p) {
     Task task = {};
-    task.c = real(p->c), task.ldc = (int)p->ldc, task.m = (int)p->m, task.n = (int)p->n, task.accumulate = p->accumulate;
+    task.c = real(p->c), task.ldc = (int)p->ldc, task.m = (int)p->m, task.n = (int)p->n,
+    task.accumulate = p->accumulate;
     for (size_t t = 0; t < p->terms; t++) {
         task.a[t] = operand(p->term[t].a), task.b[t] = operand(p->term[t].b), task.k[t] = (int)p->term[t].k;
         task.slices += pieces(task.k[t], HD_PRODUCT_SLICE);
@@ -277,11 +304,14 @@ void cut(Cuda *cuda, Tasks *tasks) {
     int blocks = 0;
     for (int t = 0; t < tasks->count; t++) {
         const Task &task = tasks->task[t];
-        if (task.m > small && task.n > small) blocks += pieces(task.m, large) * pieces(task.n, large) * task.slices;
+        if (task.m > small && task.n > small)
+            blocks += pieces(task.m, large) * pieces(task.n, large) * task.slices;
     }
     for (int t = 0; t < tasks->count; t++) {
         Task &task = tasks->task[t];
-        task.cut = task.m == 1 ? ROW : task.m > small && task.n > small && blocks >= 2 * cuda->processors ? LARGE : SMALL;
+        task.cut = task.m == 1                                                          ? ROW
+                   : task.m > small && task.n > small && blocks >= 2 * cuda->processors ? LARGE
+                                                                                        : SMALL;
     }
 }
 
@@ -321,7 +351,9 @@ void multiply_some(Cuda *cuda, Tasks *tasks) {
 }
 
 /* The sum of a product's inner dimensions. */
-size_t inner(const hd_product *p) { return p->term[0].k + (p->terms == 2 ? p->term[1].k : 0); }
+size_t inner(const hd_product *p) {
+    return p->term[0].k + (p->terms == 2 ? p->term[1].k : 0);
+}
 
 void count_operations(hd_device *device, const hd_product *p) {
     device->operations += 2.0 * (double)p->m * (double)p->n * (double)inner(p);
@@ -350,7 +382,8 @@ const void *block_of(const Cuda *cuda, const void *at) {
 
 Factor factor(const Cuda *cuda, hd_matrix matrix) {
     const float *at = matrix.batch ? matrix.batch->x : real(matrix.at);
-    return Factor{at, block_of(cuda, at), (int)(matrix.batch ? matrix.batch->inputs : matrix.ld), matrix.transposed};
+    return Factor{at, block_of(cuda, at), (int)(matrix.batch ? matrix.batch->inputs : matrix.ld),
+                  matrix.transposed};
 }
 
 /* Up to MAX_GEMMS products: the first terms of all of them, which are independent of each other, then the second ones. */
@@ -364,8 +397,14 @@ void multiply_some_by_cublas(Cuda *cuda, size_t count, const hd_product *product
             if (t >= p->terms || p->term[t].k == 0) continue;
             bool accumulate = p->accumulate || (t == 1 && p->term[0].k > 0);
             Factor c = factor(cuda, hd_matrix{p->c, p->ldc, false, nullptr});
-            gemms[found++] = Gemm{(int)p->m, (int)p->n, (int)p->term[t].k, factor(cuda, p->term[t].a),
-                                  factor(cuda, p->term[t].b), c, accumulate, false};
+            gemms[found++] = Gemm{(int)p->m,
+                                  (int)p->n,
+                                  (int)p->term[t].k,
+                                  factor(cuda, p->term[t].a),
+                                  factor(cuda, p->term[t].b),
+                                  c,
+                                  accumulate,
+                                  false};
         }
         const char *why = cublas_multiply(&cuda->cublas, found, gemms, &cuda->device.launches);
         if (why) fail(cuda, "a product by cuBLAS", why);
@@ -377,50 +416,61 @@ void multiply_by_cublas(hd_device *device, size_t count, const hd_product *produ
     for (const hd_product *p = products; p < products + count; p++) {
         count_operations(device, p);
         if (inner(p) == 0 && !p->accumulate)
-            check(cuda, cudaMemset2DAsync(p->c, p->ldc * sizeof(float), 0, p->n * sizeof(float), p->m, cuda->stream), "zeroing");
+            check(cuda,
+                  cudaMemset2DAsync(p->c, p->ldc * sizeof(float), 0, p->n * sizeof(float), p->m,
+                                    cuda->stream),
+                  "zeroing");
     }
     for (size_t from = 0; from < count; from += MAX_GEMMS)
-        multiply_some_by_cublas(cuda, count - from < MAX_GEMMS ? count - from : (size_t)MAX_GEMMS, products + from);
+        multiply_some_by_cublas(cuda, count - from < MAX_GEMMS ? count - from : (size_t)MAX_GEMMS,
+                                products + from);
 }
 
 /* --- the network's element formulas --- */
 
-unsigned long long what(hd_device *device, hd_label label) { return packed(of(device)->told++, label, device->step); }
-
-void activate(hd_device *device, size_t rows, size_t columns, hd_real *z, const hd_real *b, bool relu, hd_label label) {
-    Cuda *cuda = of(device);
-    LAUNCH(activate_kernel, blocks_for(rows * columns), THREADS, rows * columns, columns, real(z), real(b), relu, cuda->latch,
-           what(device, label));
+unsigned long long what(hd_device *device, hd_label label) {
+    return packed(of(device)->told++, label, device->step);
 }
 
-void activate_tangent(hd_device *device, size_t count, size_t rows, size_t columns, const hd_real *a, bool relu, hd_real *z_dot,
-                      size_t z_stride, const hd_real *b_dot, size_t b_stride, hd_label label) {
+void activate(hd_device *device, size_t rows, size_t columns, hd_real *z, const hd_real *b, bool relu,
+              hd_label label) {
     Cuda *cuda = of(device);
-    LAUNCH(activate_tangent_kernel, blocks_for(rows * columns, count), THREADS, rows * columns, columns, real(a), relu, real(z_dot),
-           z_stride, real(b_dot), b_stride, cuda->latch, what(device, label));
+    LAUNCH(activate_kernel, blocks_for(rows * columns), THREADS, rows * columns, columns, real(z), real(b),
+           relu, cuda->latch, what(device, label));
 }
 
-void gate(hd_device *device, size_t count, size_t rows, size_t columns, const hd_real *a, hd_real *d, size_t d_stride) {
+void activate_tangent(hd_device *device, size_t count, size_t rows, size_t columns, const hd_real *a,
+                      bool relu, hd_real *z_dot, size_t z_stride, const hd_real *b_dot, size_t b_stride,
+                      hd_label label) {
     Cuda *cuda = of(device);
-    LAUNCH(gate_kernel, blocks_for(rows * columns, count), THREADS, rows * columns, real(a), real(d), d_stride);
+    LAUNCH(activate_tangent_kernel, blocks_for(rows * columns, count), THREADS, rows * columns, columns,
+           real(a), relu, real(z_dot), z_stride, real(b_dot), b_stride, cuda->latch, what(device, label));
 }
 
-void softmax(hd_device *device, const hd_batch *batch, size_t classes, double divisor, const hd_real *logits, hd_real *p,
-             hd_real *delta, hd_real *error) {
+void gate(hd_device *device, size_t count, size_t rows, size_t columns, const hd_real *a, hd_real *d,
+          size_t d_stride) {
     Cuda *cuda = of(device);
-    LAUNCH((cuda->device_math ? softmax_kernel<DeviceMath> : softmax_kernel<SharedMath>), blocks_for(batch->rows), THREADS,
-           batch->rows, classes, (float)divisor, batch->labels, real(logits), real(p), real(delta), real(error), cuda->latch,
-           what(device, hd_label{HD_ERROR, 0}));
+    LAUNCH(gate_kernel, blocks_for(rows * columns, count), THREADS, rows * columns, real(a), real(d),
+           d_stride);
 }
 
-void softmax_tangent(hd_device *device, const hd_batch *batch, size_t count, size_t classes, double divisor, const hd_real *p,
-                     hd_real *z_dot, size_t stride) {
+void softmax(hd_device *device, const hd_batch *batch, size_t classes, double divisor, const hd_real *logits,
+             hd_real *p, hd_real *delta, hd_real *error) {
     Cuda *cuda = of(device);
-    LAUNCH(softmax_tangent_kernel, blocks_for(batch->rows, count), THREADS, batch->rows, classes, (float)divisor, batch->labels,
-           real(p), real(z_dot), stride);
+    LAUNCH((cuda->device_math ? softmax_kernel<DeviceMath> : softmax_kernel<SharedMath>),
+           blocks_for(batch->rows), THREADS, batch->rows, classes, (float)divisor, batch->labels,
+           real(logits), real(p), real(delta), real(error), cuda->latch, what(device, hd_label{HD_ERROR, 0}));
 }
 
-void count_correct(hd_device *device, const hd_batch *batch, size_t classes, const hd_real *logits, double *sum) {
+void softmax_tangent(hd_device *device, const hd_batch *batch, size_t count, size_t classes, double divisor,
+                     const hd_real *p, hd_real *z_dot, size_t stride) {
+    Cuda *cuda = of(device);
+    LAUNCH(softmax_tangent_kernel, blocks_for(batch->rows, count), THREADS, batch->rows, classes,
+           (float)divisor, batch->labels, real(p), real(z_dot), stride);
+}
+
+void count_correct(hd_device *device, const hd_batch *batch, size_t classes, const hd_real *logits,
+                   double *sum) {
     Cuda *cuda = of(device);
     LAUNCH(count_correct_kernel, 1, 1024, batch->rows, classes, batch->labels, real(logits), sum);
 }
@@ -436,8 +486,10 @@ size_t all_slices(const hd_stretches &stretches) {
     return slices;
 }
 
-void add_parts(Cuda *cuda, const hd_stretches &stretches, size_t first, unsigned slices, size_t sums, double *sum) {
-    LAUNCH(add_parts_kernel, 1, (unsigned)(stretches.count * sums), stretches, first, (size_t)slices, sums, cuda->parts, sum);
+void add_parts(Cuda *cuda, const hd_stretches &stretches, size_t first, unsigned slices, size_t sums,
+               double *sum) {
+    LAUNCH(add_parts_kernel, 1, (unsigned)(stretches.count * sums), stretches, first, (size_t)slices, sums,
+           cuda->parts, sum);
 }
 
 void dot(hd_device *device, size_t n, const hd_real *x, const hd_real *y, double *sum) {
@@ -452,44 +504,48 @@ void dot(hd_device *device, size_t n, const hd_real *x, const hd_real *y, double
 
 /* --- momentum --- */
 
-size_t length(const hd_stretches *stretches) { return stretches->start[stretches->count]; }
-
-void momentum_step(hd_device *device, const hd_stretches *stretches, const hd_real *w, const hd_real *m, const hd_real *g,
-                   hd_real *w_next, hd_real *m_next, hd_label label) {
-    Cuda *cuda = of(device);
-    size_t n = length(stretches);
-    LAUNCH(momentum_step_kernel, blocks_for(n), THREADS, n, *stretches, real(w), real(m), real(g), real(w_next), real(m_next),
-           cuda->latch, what(device, label));
+size_t length(const hd_stretches *stretches) {
+    return stretches->start[stretches->count];
 }
 
-void momentum_tangent(hd_device *device, const hd_stretches *stretches, size_t count, size_t stride, const hd_source *source,
-                      const hd_real *w, const hd_real *m, const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m,
-                      hd_label label) {
+void momentum_step(hd_device *device, const hd_stretches *stretches, const hd_real *w, const hd_real *m,
+                   const hd_real *g, hd_real *w_next, hd_real *m_next, hd_label label) {
+    Cuda *cuda = of(device);
+    size_t n = length(stretches);
+    LAUNCH(momentum_step_kernel, blocks_for(n), THREADS, n, *stretches, real(w), real(m), real(g),
+           real(w_next), real(m_next), cuda->latch, what(device, label));
+}
+
+void momentum_tangent(hd_device *device, const hd_stretches *stretches, size_t count, size_t stride,
+                      const hd_source *source, const hd_real *w, const hd_real *m, const hd_real *m_next,
+                      const hd_real *h, hd_real *z_w, hd_real *z_m, hd_label label) {
     Cuda *cuda = of(device);
     size_t n = length(stretches);
     Sources sources = {};
-    for (size_t j = 0; j < count * stretches->count && j < sizeof sources.of; j++) sources.of[j] = (unsigned char)source[j];
-    LAUNCH(momentum_tangent_kernel, blocks_for(n, count), THREADS, n, *stretches, stride, sources, real(w), real(m), real(m_next),
-           real(h), real(z_w), real(z_m), cuda->latch, what(device, label));
+    for (size_t j = 0; j < count * stretches->count && j < sizeof sources.of; j++)
+        sources.of[j] = (unsigned char)source[j];
+    LAUNCH(momentum_tangent_kernel, blocks_for(n, count), THREADS, n, *stretches, stride, sources, real(w),
+           real(m), real(m_next), real(h), real(z_w), real(z_m), cuda->latch, what(device, label));
 }
 
-void momentum_adjoint(hd_device *device, const hd_stretches *stretches, const hd_real *w, const hd_real *m, const hd_real *m_next,
-                      const hd_real *p_w, const hd_real *p_m, hd_real *q, double *sums) {
+void momentum_adjoint(hd_device *device, const hd_stretches *stretches, const hd_real *w, const hd_real *m,
+                      const hd_real *m_next, const hd_real *p_w, const hd_real *p_m, hd_real *q,
+                      double *sums) {
     Cuda *cuda = of(device);
     for (size_t first = 0, all = all_slices(*stretches); first < all; first += SLICES_AT_ONCE) {
         unsigned slices = (unsigned)(all - first < SLICES_AT_ONCE ? all - first : (size_t)SLICES_AT_ONCE);
-        LAUNCH(momentum_adjoint_kernel, slices, SUM_THREADS, *stretches, first, real(w), real(m), real(m_next), real(p_w),
-               real(p_m), real(q), cuda->parts);
+        LAUNCH(momentum_adjoint_kernel, slices, SUM_THREADS, *stretches, first, real(w), real(m),
+               real(m_next), real(p_w), real(p_m), real(q), cuda->parts);
         add_parts(cuda, *stretches, first, slices, 4, sums);
     }
 }
 
-void momentum_pull_back(hd_device *device, const hd_stretches *stretches, const hd_real *q, const hd_real *h, hd_real *p_w,
-                        hd_real *p_m, hd_label label) {
+void momentum_pull_back(hd_device *device, const hd_stretches *stretches, const hd_real *q, const hd_real *h,
+                        hd_real *p_w, hd_real *p_m, hd_label label) {
     Cuda *cuda = of(device);
     size_t n = length(stretches);
-    LAUNCH(momentum_pull_back_kernel, blocks_for(n), THREADS, n, *stretches, real(q), real(h), real(p_w), real(p_m), cuda->latch,
-           what(device, label));
+    LAUNCH(momentum_pull_back_kernel, blocks_for(n), THREADS, n, *stretches, real(q), real(h), real(p_w),
+           real(p_m), cuda->latch, what(device, label));
 }
 
 /* --- sections --- */
@@ -500,7 +556,9 @@ void section(hd_device *device, size_t id, void (*body)(void *context), void *co
         cudaGraph_t graph = nullptr;
         double operations = device->operations;
         size_t launches = device->launches;
-        if (!check(cuda, cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal), "capturing a section")) return;
+        if (!check(cuda, cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal),
+                   "capturing a section"))
+            return;
         body(context);
         check(cuda, cudaStreamEndCapture(cuda->stream, &graph), "capturing a section");
         cuda->kept_operations[id] = device->operations - operations;
@@ -617,18 +675,21 @@ void describe(Cuda *cuda, const cudaDeviceProp &properties) {
     cause = cudaRuntimeGetVersion(&version);
     add_version(device, "cuda_runtime", cause, version);
     int cublas = cuda->cublas.version;
-    if (cublas) hd_device_add_fact(device, "cublas", "%d.%d.%d", cublas / 10000, cublas / 100 % 100, cublas % 100);
+    if (cublas)
+        hd_device_add_fact(device, "cublas", "%d.%d.%d", cublas / 10000, cublas / 100 % 100, cublas % 100);
 }
 
 } // namespace
 
-extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_device **opened, hd_error *error) {
+extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_device **opened,
+                                         hd_error *error) {
     *opened = nullptr;
     const char *arithmetic = options && options->arithmetic ? options->arithmetic : "exact";
     bool by_cublas = strcmp(arithmetic, "exact") != 0, tf32 = !strcmp(arithmetic, "cublas-tf32");
     const char *variable = by_cublas ? meddling_variable() : nullptr;
     if (variable)
-        return hd_fail(error, HD_INVALID, "device cuda: arithmetic %s: %.*s is set, which would change it unseen: unset it",
+        return hd_fail(error, HD_INVALID,
+                       "device cuda: arithmetic %s: %.*s is set, which would change it unseen: unset it",
                        arithmetic, (int)strcspn(variable, "="), variable);
     int count = 0;
     cudaError_t cause = cudaGetDeviceCount(&count);
@@ -652,7 +713,8 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_de
     snprintf(cuda->device.loops, sizeof cuda->device.loops, "sm_%d%d", properties.major, properties.minor);
     hd_status status = equip(cuda, by_cublas, error);
     if (status == HD_OK && by_cublas)
-        status = cublas_open(&cuda->cublas, cuda->stream, cuda->workspace, cuda->workspace_count * sizeof(float), tf32, error);
+        status = cublas_open(&cuda->cublas, cuda->stream, cuda->workspace,
+                             cuda->workspace_count * sizeof(float), tf32, error);
     if (status != HD_OK) {
         destroy(&cuda->device);
         return status;
@@ -662,4 +724,6 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_de
     return HD_OK;
 }
 
-extern "C" const char *hd_device_cuda_build(void) { return HD_CUDA_BUILD; }
+extern "C" const char *hd_device_cuda_build(void) {
+    return HD_CUDA_BUILD;
+}

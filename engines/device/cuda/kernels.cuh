@@ -4,8 +4,8 @@
 #define HD_CUDA_KERNELS_CUH
 
 #include "arithmetic/arithmetic.h"
-#include "device/device.h"
 #include "arithmetic/philox.h"
+#include "device/device.h"
 
 /* The first fault on the device, or all ones: the least of what was latched. */
 struct Latch {
@@ -15,21 +15,27 @@ struct Latch {
 /* The operation's number, then step (20 bits), tensor (5) and index (11): the least is the first, and of one operation the one
  * with the lowest index, whichever thread comes first. */
 static unsigned long long packed(unsigned long long number, hd_label label, size_t step) {
-    return number << 36 | (unsigned long long)step << 16 | (unsigned long long)label.tensor << 11 | (unsigned long long)label.index;
+    return number << 36 | (unsigned long long)step << 16 | (unsigned long long)label.tensor << 11 |
+           (unsigned long long)label.index;
 }
 static hd_label label_of(unsigned long long packed) {
     hd_label label = {(hd_tensor)(packed >> 11 & 31), (size_t)(packed & 2047)};
     return label;
 }
-static size_t step_of(unsigned long long packed) { return (size_t)(packed >> 16 & 0xfffff); }
+static size_t step_of(unsigned long long packed) {
+    return (size_t)(packed >> 16 & 0xfffff);
+}
 
-__device__ __forceinline__ bool not_finite(float x) { return (__float_as_uint(x) & 0x7fffffffu) >= 0x7f800000u; }
+__device__ __forceinline__ bool not_finite(float x) {
+    return (__float_as_uint(x) & 0x7fffffffu) >= 0x7f800000u;
+}
 __device__ __forceinline__ void latch_if(bool bad, Latch *latch, unsigned long long what) {
     if (bad) atomicMin(&latch->first, what);
 }
 
-#define EACH_ELEMENT(i, n)                                                                                             \
-    for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < (n); i += (size_t)gridDim.x * blockDim.x)
+#define EACH_ELEMENT(i, n)                                                                                   \
+    for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < (n);                                  \
+         i += (size_t)gridDim.x * blockDim.x)
 
 static __global__ void draw_kernel(const __grid_constant__ hd_xavier layer, float *to) {
     EACH_ELEMENT(group, (layer.count + 3) / 4) {
@@ -39,8 +45,8 @@ static __global__ void draw_kernel(const __grid_constant__ hd_xavier layer, floa
     }
 }
 
-static __global__ void gather_kernel(const uint8_t *pixels, const uint8_t *labels, const uint32_t *index, size_t first, size_t rows,
-                                     size_t inputs, float *x, uint8_t *to_labels) {
+static __global__ void gather_kernel(const uint8_t *pixels, const uint8_t *labels, const uint32_t *index,
+                                     size_t first, size_t rows, size_t inputs, float *x, uint8_t *to_labels) {
     EACH_ELEMENT(e, rows * inputs) {
         size_t r = e / inputs, example = index ? index[r] : first + r;
         x[e] = (float)pixels[example * inputs + e % inputs] * HD_PIXEL;
@@ -48,8 +54,8 @@ static __global__ void gather_kernel(const uint8_t *pixels, const uint8_t *label
     }
 }
 
-static __global__ void activate_kernel(size_t count, size_t columns, float *z, const float *b, bool relu, Latch *latch,
-                                       unsigned long long what) {
+static __global__ void activate_kernel(size_t count, size_t columns, float *z, const float *b, bool relu,
+                                       Latch *latch, unsigned long long what) {
     EACH_ELEMENT(i, count) {
         float sum = z[i] + b[i % columns];
         latch_if(not_finite(sum), latch, what);
@@ -58,8 +64,9 @@ static __global__ void activate_kernel(size_t count, size_t columns, float *z, c
 }
 
 /* blockIdx.y is the tangent, here and below. */
-static __global__ void activate_tangent_kernel(size_t count, size_t columns, const float *a, bool relu, float *z_dot, size_t z_stride,
-                                               const float *b_dot, size_t b_stride, Latch *latch, unsigned long long what) {
+static __global__ void activate_tangent_kernel(size_t count, size_t columns, const float *a, bool relu,
+                                               float *z_dot, size_t z_stride, const float *b_dot,
+                                               size_t b_stride, Latch *latch, unsigned long long what) {
     float *z = z_dot + blockIdx.y * z_stride;
     const float *b = b_dot + blockIdx.y * b_stride;
     EACH_ELEMENT(i, count) {
@@ -84,8 +91,9 @@ struct DeviceMath {
 };
 
 template <class Math>
-static __global__ void softmax_kernel(size_t rows, size_t classes, float divisor, const uint8_t *labels, const float *logits,
-                                      float *p, float *delta, float *error, Latch *latch, unsigned long long what) {
+static __global__ void softmax_kernel(size_t rows, size_t classes, float divisor, const uint8_t *labels,
+                                      const float *logits, float *p, float *delta, float *error, Latch *latch,
+                                      unsigned long long what) {
     EACH_ELEMENT(r, rows) {
         const float *z = logits + r * classes;
         float *q = p + r * classes, *d = delta + r * classes, greatest = z[0], sum = 0;
@@ -106,19 +114,22 @@ static __global__ void softmax_kernel(size_t rows, size_t classes, float divisor
     }
 }
 
-static __global__ void softmax_tangent_kernel(size_t rows, size_t classes, float divisor, const uint8_t *labels, const float *p,
-                                              float *z_dot, size_t stride) {
+static __global__ void softmax_tangent_kernel(size_t rows, size_t classes, float divisor,
+                                              const uint8_t *labels, const float *p, float *z_dot,
+                                              size_t stride) {
     EACH_ELEMENT(r, rows) {
         const float *q = p + r * classes;
         float *z = z_dot + blockIdx.y * stride + r * classes, mean = 0;
         bool passes = hd_clip_passes(q[labels[r]]);
         for (size_t c = 0; c < classes; c++) mean = fmaf(q[c], z[c], mean);
-        for (size_t c = 0; c < classes; c++) z[c] = passes ? hd_softmax_delta_dot(q[c], z[c], mean, divisor) : 0.0f;
+        for (size_t c = 0; c < classes; c++)
+            z[c] = passes ? hd_softmax_delta_dot(q[c], z[c], mean, divisor) : 0.0f;
     }
 }
 
 /* One block: counts are integers, so their order does not matter. */
-static __global__ void count_correct_kernel(size_t rows, size_t classes, const uint8_t *labels, const float *logits, double *sum) {
+static __global__ void count_correct_kernel(size_t rows, size_t classes, const uint8_t *labels,
+                                            const float *logits, double *sum) {
     __shared__ unsigned correct;
     if (threadIdx.x == 0) correct = 0;
     __syncthreads();
@@ -137,8 +148,12 @@ static __global__ void count_correct_kernel(size_t rows, size_t classes, const u
 
 /* --- sums: a block makes a slice of 4096 terms --- */
 
-HD_INLINE size_t sum_slices(size_t n) { return (n + HD_SUM_SLICE - 1) / HD_SUM_SLICE; }
-HD_INLINE size_t length_of(const hd_stretches &stretches, size_t s) { return stretches.start[s + 1] - stretches.start[s]; }
+HD_INLINE size_t sum_slices(size_t n) {
+    return (n + HD_SUM_SLICE - 1) / HD_SUM_SLICE;
+}
+HD_INLINE size_t length_of(const hd_stretches &stretches, size_t s) {
+    return stretches.start[s + 1] - stretches.start[s];
+}
 
 /* Slices of all stretches are numbered through: number `slice` is elements from .. to - 1, in this stretch. */
 struct Slice {
@@ -154,9 +169,7 @@ __device__ __forceinline__ Slice slice_at(const hd_stretches &stretches, size_t 
 /* Terms x y of SUMS sums on their way through shared memory: all threads of a block fetch them, then 16 threads a sum add them
  * to their chains. (The rows' padding puts the two sums of a warp into different banks.) */
 enum { STAGE = 1024, SUM_THREADS = 256 };
-template <int SUMS> struct Terms {
-    float x[SUMS][STAGE + HD_SUM_LANES], y[SUMS][STAGE + HD_SUM_LANES];
-};
+template <int SUMS> struct Terms { float x[SUMS][STAGE + HD_SUM_LANES], y[SUMS][STAGE + HD_SUM_LANES]; };
 
 /* Does fetch(i) for i < count, a thread's share without a branch between where a stage is full: its loads are then all under way
  * together. */
@@ -172,7 +185,8 @@ template <class Fetch> __device__ __forceinline__ void for_stage(int count, Fetc
 template <int SUMS> __device__ __forceinline__ float chain(const Terms<SUMS> &terms, int count, float lane) {
     int sum = threadIdx.x / HD_SUM_LANES;
     if (sum < SUMS)
-        for (int i = threadIdx.x % HD_SUM_LANES; i < count; i += HD_SUM_LANES) lane = fmaf(terms.x[sum][i], terms.y[sum][i], lane);
+        for (int i = threadIdx.x % HD_SUM_LANES; i < count; i += HD_SUM_LANES)
+            lane = fmaf(terms.x[sum][i], terms.y[sum][i], lane);
     return lane;
 }
 
@@ -187,8 +201,8 @@ template <int SUMS> __device__ __forceinline__ void fold(float lane, float *part
 }
 
 /* y null: ones. blockIdx.x is the slice, counted from `first`, here and below. */
-static __global__ void dot_kernel(const __grid_constant__ hd_stretches stretches, size_t first, const float *__restrict__ x,
-                                  const float *__restrict__ y, float *parts) {
+static __global__ void dot_kernel(const __grid_constant__ hd_stretches stretches, size_t first,
+                                  const float *__restrict__ x, const float *__restrict__ y, float *parts) {
     __shared__ Terms<1> terms;
     const Slice slice = slice_at(stretches, first + blockIdx.x);
     float lane = 0;
@@ -204,8 +218,8 @@ static __global__ void dot_kernel(const __grid_constant__ hd_stretches stretches
 
 /* Adds the parts [slices][sums] of slices first .. first + slices - 1 to sum[stretches][sums], each in order, in float64: a thread
  * a sum. */
-static __global__ void add_parts_kernel(const __grid_constant__ hd_stretches stretches, size_t first, size_t slices, size_t sums,
-                                        const float *parts, double *sum) {
+static __global__ void add_parts_kernel(const __grid_constant__ hd_stretches stretches, size_t first,
+                                        size_t slices, size_t sums, const float *parts, double *sum) {
     size_t stretch = threadIdx.x / sums, own = 0;
     if (stretch >= stretches.count) return;
     for (size_t s = 0; s < stretch; s++) own += sum_slices(length_of(stretches, s));
@@ -224,11 +238,13 @@ __device__ __forceinline__ size_t stretch_of(const hd_stretches &stretches, size
     return s;
 }
 
-static __global__ void momentum_step_kernel(size_t n, const __grid_constant__ hd_stretches stretches, const float *w,
-                                            const float *m, const float *g, float *w_next, float *m_next, Latch *latch, unsigned long long what) {
+static __global__ void momentum_step_kernel(size_t n, const __grid_constant__ hd_stretches stretches,
+                                            const float *w, const float *m, const float *g, float *w_next,
+                                            float *m_next, Latch *latch, unsigned long long what) {
     EACH_ELEMENT(i, n) {
         const hd_coefficients &k = stretches.coefficients[stretch_of(stretches, i)];
-        float m1 = hd_momentum_m((float)k.mu, m[i], hd_regularized(g[i], w[i], (float)k.rho_l1, (float)k.rho_l2));
+        float m1 =
+            hd_momentum_m((float)k.mu, m[i], hd_regularized(g[i], w[i], (float)k.rho_l1, (float)k.rho_l2));
         float w1 = hd_momentum_w((float)k.eta, m1, w[i]);
         m_next[i] = m1;
         w_next[i] = w1;
@@ -240,9 +256,10 @@ struct Sources { /* [tangents][stretches] */
     unsigned char of[HD_MAX_HYPERS * HD_MAX_STRETCHES];
 };
 
-static __global__ void momentum_tangent_kernel(size_t n, const __grid_constant__ hd_stretches stretches, size_t stride,
-                                               const __grid_constant__ Sources sources, const float *w, const float *m,
-                                               const float *m_next, const float *h, float *z_w, float *z_m, Latch *latch,
+static __global__ void momentum_tangent_kernel(size_t n, const __grid_constant__ hd_stretches stretches,
+                                               size_t stride, const __grid_constant__ Sources sources,
+                                               const float *w, const float *m, const float *m_next,
+                                               const float *h, float *z_w, float *z_m, Latch *latch,
                                                unsigned long long what) {
     EACH_ELEMENT(i, n) {
         const size_t stretch = stretch_of(stretches, i), at = blockIdx.y * stride + i;
@@ -262,8 +279,9 @@ static __global__ void momentum_tangent_kernel(size_t n, const __grid_constant__
 
 static __global__ void momentum_adjoint_kernel(const __grid_constant__ hd_stretches stretches, size_t first,
                                                const float *__restrict__ w, const float *__restrict__ m,
-                                               const float *__restrict__ m_next, const float *__restrict__ p_w,
-                                               const float *__restrict__ p_m, float *__restrict__ q, float *parts) {
+                                               const float *__restrict__ m_next,
+                                               const float *__restrict__ p_w, const float *__restrict__ p_m,
+                                               float *__restrict__ q, float *parts) {
     __shared__ Terms<4> terms;
     const Slice slice = slice_at(stretches, first + blockIdx.x);
     const float eta = (float)stretches.coefficients[slice.stretch].eta;
@@ -285,8 +303,9 @@ static __global__ void momentum_adjoint_kernel(const __grid_constant__ hd_stretc
     fold<4>(lane, parts + 4 * (size_t)blockIdx.x);
 }
 
-static __global__ void momentum_pull_back_kernel(size_t n, const __grid_constant__ hd_stretches stretches, const float *q,
-                                                 const float *h, float *p_w, float *p_m, Latch *latch, unsigned long long what) {
+static __global__ void momentum_pull_back_kernel(size_t n, const __grid_constant__ hd_stretches stretches,
+                                                 const float *q, const float *h, float *p_w, float *p_m,
+                                                 Latch *latch, unsigned long long what) {
     EACH_ELEMENT(i, n) {
         const hd_coefficients &k = stretches.coefficients[stretch_of(stretches, i)];
         float w = p_w[i] + hd_regularized_hvp(h[i], q[i], (float)k.rho_l2), m = (float)k.mu * q[i];

@@ -56,9 +56,10 @@ typedef Tile<64, 8, 4> LargeTile;
 template <int SIDE> struct Carrier {
     static constexpr int EACH = SIDE * DEPTH / PRODUCT_THREADS;
     const float *at;
-    int side, depth, side_step, depth_step; /* number i: (side + i side_step, depth + i depth_step) of the chunk */
-    int step, next;                         /* from one number to the next, from one chunk to the next */
-    int side_count;                         /* how far the operand reaches */
+    int side, depth, side_step,
+        depth_step; /* number i: (side + i side_step, depth + i depth_step) of the chunk */
+    int step, next; /* from one number to the next, from one chunk to the next */
+    int side_count; /* how far the operand reaches */
     float held[EACH];
 
     __device__ __forceinline__ Carrier(const float *from, int side_stride, int depth_stride, int reach) {
@@ -97,7 +98,8 @@ template <int SIDE> struct Carrier {
 
 /* The chains go on through `depth` of a chunk. */
 template <class T>
-__device__ __forceinline__ void go_on(const typename T::Chunk &chunk, int depth, float (&sum)[T::HIGH][T::WIDE]) {
+__device__ __forceinline__ void go_on(const typename T::Chunk &chunk, int depth,
+                                      float (&sum)[T::HIGH][T::WIDE]) {
     const int top = threadIdx.x / T::ACROSS * T::HIGH, left = threadIdx.x % T::ACROSS * T::WIDE;
 #pragma unroll
     for (int d = 0; d < depth; d++) {
@@ -127,13 +129,16 @@ __device__ __forceinline__ Part part_of(const Task &task, int s) {
     return Part{term, from, to, task.c, task.ldc, task.accumulate || s > 0};
 }
 
-template <class T> __device__ __forceinline__ void make_tile(const Task &task, int tile, int first, int last, T &shared) {
+template <class T>
+__device__ __forceinline__ void make_tile(const Task &task, int tile, int first, int last, T &shared) {
     const int row = tile / task.columns * T::SIDE, column = tile % task.columns * T::SIDE;
     for (int s = first; s < last; s++) {
         const Part part = part_of(task, s);
         const Operand &x = task.a[part.term], &y = task.b[part.term];
-        Carrier<T::SIDE> a(x.at + (size_t)row * x.row + (size_t)part.from * x.column, x.row, x.column, task.m - row);
-        Carrier<T::SIDE> b(y.at + (size_t)part.from * y.row + (size_t)column * y.column, y.column, y.row, task.n - column);
+        Carrier<T::SIDE> a(x.at + (size_t)row * x.row + (size_t)part.from * x.column, x.row, x.column,
+                           task.m - row);
+        Carrier<T::SIDE> b(y.at + (size_t)part.from * y.row + (size_t)column * y.column, y.column, y.row,
+                           task.n - column);
         float sum[T::HIGH][T::WIDE];
 #pragma unroll
         for (int i = 0; i < T::HIGH; i++)
@@ -145,12 +150,15 @@ template <class T> __device__ __forceinline__ void make_tile(const Task &task, i
         for (int k = part.from, now = 0; k < part.to; k += DEPTH, now ^= 1) {
             const int depth = part.to - k;
             if (depth > DEPTH) a.fetch(depth - DEPTH), b.fetch(depth - DEPTH);
-            if (depth >= DEPTH) go_on<T>(shared.chunk[now], DEPTH, sum);
-            else go_on<T>(shared.chunk[now], depth, sum);
+            if (depth >= DEPTH)
+                go_on<T>(shared.chunk[now], DEPTH, sum);
+            else
+                go_on<T>(shared.chunk[now], depth, sum);
             if (depth > DEPTH) a.put(shared.chunk[now ^ 1].a), b.put(shared.chunk[now ^ 1].b);
             __syncthreads();
         }
-        const int top = row + threadIdx.x / T::ACROSS * T::HIGH, left = column + threadIdx.x % T::ACROSS * T::WIDE;
+        const int top = row + threadIdx.x / T::ACROSS * T::HIGH,
+                  left = column + threadIdx.x % T::ACROSS * T::WIDE;
 #pragma unroll
         for (int i = 0; i < T::HIGH; i++)
 #pragma unroll
@@ -169,10 +177,12 @@ __device__ __forceinline__ void make_row(const Task &task, int tile, int first, 
     for (int s = first; s < last; s++) {
         const Part part = part_of(task, s);
         const Operand &x = task.a[part.term], &y = task.b[part.term];
-        const float *a = x.at + (size_t)part.from * x.column, *b = y.at + (size_t)part.from * y.row + (size_t)j * y.column;
+        const float *a = x.at + (size_t)part.from * x.column,
+                    *b = y.at + (size_t)part.from * y.row + (size_t)j * y.column;
         float sum = 0.0f;
 #pragma unroll 16
-        for (int l = 0; l < part.to - part.from; l++) sum = fmaf(a[(size_t)l * x.column], b[(size_t)l * y.row], sum);
+        for (int l = 0; l < part.to - part.from; l++)
+            sum = fmaf(a[(size_t)l * x.column], b[(size_t)l * y.row], sum);
         part.c[j] = part.add ? sum + part.c[j] : sum;
     }
 }
@@ -184,7 +194,8 @@ __device__ __forceinline__ const Task &task_of(const Tasks &tasks, int tile) {
 }
 
 /* blockIdx.x is the tile; it makes all slices, or where they are made in parallel the one that blockIdx.y is. */
-static __global__ void __launch_bounds__(PRODUCT_THREADS) multiply_kernel(const __grid_constant__ Tasks tasks) {
+static __global__ void __launch_bounds__(PRODUCT_THREADS)
+    multiply_kernel(const __grid_constant__ Tasks tasks) {
     __shared__ union {
         SmallTile small;
         LargeTile large;
@@ -193,9 +204,12 @@ static __global__ void __launch_bounds__(PRODUCT_THREADS) multiply_kernel(const 
     const int tile = blockIdx.x - task.first_tile, y = blockIdx.y;
     if (y >= (task.partial ? task.slices : 1)) return;
     const int first = task.partial ? y : 0, last = task.partial ? y + 1 : task.slices;
-    if (task.cut == ROW) make_row(task, tile, first, last);
-    else if (task.cut == SMALL) make_tile(task, tile, first, last, shared.small);
-    else make_tile(task, tile, first, last, shared.large);
+    if (task.cut == ROW)
+        make_row(task, tile, first, last);
+    else if (task.cut == SMALL)
+        make_tile(task, tile, first, last, shared.small);
+    else
+        make_tile(task, tile, first, last, shared.large);
 }
 
 /* Adds the slices made in parallel, in order: blockIdx.y is the task. */
@@ -203,7 +217,8 @@ static __global__ void add_slices_kernel(const __grid_constant__ Tasks tasks) {
     const Task &task = tasks.task[blockIdx.y];
     if (!task.partial) return;
     size_t count = (size_t)task.m * task.n;
-    for (size_t e = blockIdx.x * (size_t)blockDim.x + threadIdx.x; e < count; e += (size_t)gridDim.x * blockDim.x) {
+    for (size_t e = blockIdx.x * (size_t)blockDim.x + threadIdx.x; e < count;
+         e += (size_t)gridDim.x * blockDim.x) {
         float *at = task.c + e / task.n * task.ldc + e % task.n;
         bool first = !task.accumulate;
         float c = first ? 0.0f : *at;

@@ -1,4 +1,5 @@
 #include "device/host/host.h"
+
 #include "arithmetic/philox.h"
 
 #include <omp.h>

@@ -59,8 +59,4 @@ static inline size_t hd_batch_example(const uint32_t *index, size_t first, size_
     return index ? index[r] : first + r;
 }
 
-hd_status hd_device_open_cpu(const hd_device_options *options, hd_device **opened, hd_error *error);
-hd_status hd_device_open_reference(const hd_device_options *options, hd_device **opened, hd_error *error);
-hd_status hd_device_open_extended(const hd_device_options *options, hd_device **opened, hd_error *error);
-
 #endif

@@ -15,19 +15,6 @@
 
 #include "device/device.h"
 
-/* Which random numbers an array is rounded with. */
-typedef struct hd_rounding_key {
-    uint32_t first, second;
-} hd_rounding_key;
-
-/* 32 random bits for an element. */
-static inline uint32_t hd_rounding_draw(hd_rounding_key key, uint32_t element) {
-    uint32_t x = (element ^ key.first) * 0x9e3779b1u;
-    x = ((x ^ x >> 15) + key.second) * 0x2c1b3c6du;
-    x = (x ^ x >> 12) * 0x297a2d39u;
-    return x ^ x >> 15;
-}
-
 /* Lays the overlay over a float32 device on the host ("cpu"), which is from then on of the arithmetic
  * "random-rounding". What it does depends on the seed, on how many arrays were rounded since and on the
  * element, not on threads: a run repeats to the bit. HD_INVALID for another device; HD_UNAVAILABLE: no

@@ -9,6 +9,7 @@ typedef long double real;
 static void real_product(size_t m, size_t n, size_t k, const real *a, size_t a_row, size_t a_column,
                          const real *b, size_t b_row, size_t b_column, bool accumulate, real *c, size_t ldc);
 #include "device/reference/plain.h"
+#include "device/reference/reference.h"
 
 #include <float.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
 #define HD_DEVICE_REFERENCE_PLAIN_H
 
 #include "arithmetic/arithmetic.h"
-#include "device/host/host.h"
 #include "device/cpu/product.h"
+#include "device/host/host.h"
 
 #include <math.h>
 #include <omp.h>

@@ -3,6 +3,7 @@ typedef double real;
 #define real_exp     exp
 #define real_log     log
 #define real_product hd_product_double
+#include "device/reference/reference.h"
 #include "device/reference/plain.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* What is not finite is latched by every device where it turns up, and told in words. */
+#include "modes/engine.h"
 #include "test/conformance.h"
 
 static const hd_coefficients point = {.rho_l1 = 0.03125, .rho_l2 = 0.0625, .eta = 0.125, .mu = 0.75};
@@ -9,11 +10,11 @@ static const hd_problem named = {.layers = 2, .dims = dims, .steps = 9, .hyper =
 /* Takes the fault away: it must be in this tensor, at this step. */
 static void expect_fault(hd_device *device, const char *tensor, const char *step) {
     hd_error error = {.message = ""};
-    cr_expect(hd_device_fault(device, &named, &error) == HD_DIFFERENT, "%s: %s", device->name, tensor);
+    cr_expect(hd_latched_error(device, &named, &error) == HD_DIFFERENT, "%s: %s", device->name, tensor);
     cr_expect(strstr(error.message, tensor) && strstr(error.message, step) &&
                   strstr(error.message, device->name),
               "%s: '%s' names not '%s' or not '%s'", device->name, error.message, tensor, step);
-    cr_expect(hd_device_fault(device, &named, &error) == HD_OK, "a fault is told once");
+    cr_expect(hd_latched_error(device, &named, &error) == HD_OK, "a fault is told once");
 }
 
 static array spoilt(hd_device *device, size_t count, size_t at, float value) {

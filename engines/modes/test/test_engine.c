@@ -338,7 +338,7 @@ static void expect_different(hd_device *device, const small_problem *p, const ch
         cr_expect(attempt(device, p, mode, NULL, &error) == HD_DIFFERENT, "%s", device->name);
         cr_expect(strstr(error.message, tensor) && strstr(error.message, step),
                   "'%s' does not say '%s' and '%s'", error.message, tensor, step);
-        cr_expect(device->fault.kind == HD_NO_FAULT);
+        cr_expect(device->latch.kind == HD_NOTHING_LATCHED);
     }
 }
 

@@ -44,8 +44,12 @@ inline cublasStatus_t cublasCreate(cublasHandle_t *handle) {
     *handle = new cublasContext();
     return CUBLAS_STATUS_SUCCESS;
 }
-inline cublasStatus_t cublasDestroy(cublasHandle_t handle) { return delete handle, CUBLAS_STATUS_SUCCESS; }
-inline cublasStatus_t cublasGetVersion(cublasHandle_t, int *version) { return *version = 120304, CUBLAS_STATUS_SUCCESS; }
+inline cublasStatus_t cublasDestroy(cublasHandle_t handle) {
+    return delete handle, CUBLAS_STATUS_SUCCESS;
+}
+inline cublasStatus_t cublasGetVersion(cublasHandle_t, int *version) {
+    return *version = 120304, CUBLAS_STATUS_SUCCESS;
+}
 inline cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
     handle->stream = stream;
     handle->workspace = nullptr; /* as the library does */
@@ -79,8 +83,8 @@ inline float tf32(float x) {
 }
 
 /* Column-major, k descending, every product rounded before it is added. */
-inline void gemm(bool rounded, bool a_t, bool b_t, int m, int n, int k, const float *a, int lda, const float *b, int ldb,
-                 float beta, float *c, int ldc) {
+inline void gemm(bool rounded, bool a_t, bool b_t, int m, int n, int k, const float *a, int lda,
+                 const float *b, int ldb, float beta, float *c, int ldc) {
     for (int j = 0; j < n; j++)
         for (int i = 0; i < m; i++) {
             float sum = 0, *at = c + (size_t)j * ldc + i;
@@ -95,27 +99,32 @@ inline void gemm(bool rounded, bool a_t, bool b_t, int m, int n, int k, const fl
 
 } // namespace emulated
 
-inline cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n,
-                                                int k, const float *alpha, const float *a, int lda, long long stride_a,
-                                                const float *b, int ldb, long long stride_b, const float *beta, float *c, int ldc,
+inline cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t op_a,
+                                                cublasOperation_t op_b, int m, int n, int k,
+                                                const float *alpha, const float *a, int lda,
+                                                long long stride_a, const float *b, int ldb,
+                                                long long stride_b, const float *beta, float *c, int ldc,
                                                 long long stride_c, int count) {
     if (emulated::cublas_is("failing")) return CUBLAS_STATUS_EXECUTION_FAILED;
     if (!handle->stream || !handle->workspace) return CUBLAS_STATUS_NOT_INITIALIZED;
     if (m < 1 || n < 1 || k < 1 || lda < (op_a ? k : m) || ldb < (op_b ? n : k) || ldc < m || *alpha != 1)
         return CUBLAS_STATUS_INVALID_VALUE;
-    if (count > 1 && stride_c < (long long)(n - 1) * ldc + m) return CUBLAS_STATUS_INVALID_VALUE; /* the results overlap */
+    if (count > 1 && stride_c < (long long)(n - 1) * ldc + m)
+        return CUBLAS_STATUS_INVALID_VALUE; /* the results overlap */
     bool rounded = handle->math == CUBLAS_TF32_TENSOR_OP_MATH;
     float kept = *beta;
     emulated::tell([=] {
         for (int i = 0; i < count; i++)
-            emulated::gemm(rounded, op_a, op_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, kept, c + i * stride_c, ldc);
+            emulated::gemm(rounded, op_a, op_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, kept,
+                           c + i * stride_c, ldc);
     });
     return CUBLAS_STATUS_SUCCESS;
 }
-inline cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k,
-                                  const float *alpha, const float *a, int lda, const float *b, int ldb, const float *beta, float *c,
-                                  int ldc) {
-    return cublasSgemmStridedBatched(handle, op_a, op_b, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, ldc, 0, 1);
+inline cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b,
+                                  int m, int n, int k, const float *alpha, const float *a, int lda,
+                                  const float *b, int ldb, const float *beta, float *c, int ldc) {
+    return cublasSgemmStridedBatched(handle, op_a, op_b, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, ldc,
+                                     0, 1);
 }
 
 namespace emulated {
@@ -124,11 +133,19 @@ struct Function {
     const char *name;
     void *at;
 };
-#define FOUND(function) {#function, reinterpret_cast<void *>(&::function)}
-inline const Function cublas_functions[] = {FOUND(cublasCreate),         FOUND(cublasDestroy),        FOUND(cublasGetVersion),
-                                            FOUND(cublasGetStatusString), FOUND(cublasSetStream),      FOUND(cublasSetWorkspace),
-                                            FOUND(cublasSetMathMode),    FOUND(cublasSetAtomicsMode), FOUND(cublasSetPointerMode),
-                                            FOUND(cublasSgemm),          FOUND(cublasSgemmStridedBatched)};
+#define FOUND(function)                                                                                      \
+    { #function, reinterpret_cast < void *>(&::function) }
+inline const Function cublas_functions[] = {FOUND(cublasCreate),
+                                            FOUND(cublasDestroy),
+                                            FOUND(cublasGetVersion),
+                                            FOUND(cublasGetStatusString),
+                                            FOUND(cublasSetStream),
+                                            FOUND(cublasSetWorkspace),
+                                            FOUND(cublasSetMathMode),
+                                            FOUND(cublasSetAtomicsMode),
+                                            FOUND(cublasSetPointerMode),
+                                            FOUND(cublasSgemm),
+                                            FOUND(cublasSgemmStridedBatched)};
 #undef FOUND
 
 } // namespace emulated

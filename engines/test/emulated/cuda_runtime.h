@@ -15,7 +15,7 @@
 #define __global__
 #define __device__
 #define __host__
-#define __shared__ static
+#define __shared__      static
 #define __forceinline__ inline
 #define __grid_constant__
 #define __launch_bounds__(...)
@@ -101,8 +101,10 @@ inline Closures *capturing;
 
 /* Now, or when the graph being captured is launched. */
 inline void tell(std::function<void()> what) {
-    if (capturing) capturing->push_back(what);
-    else what();
+    if (capturing)
+        capturing->push_back(what);
+    else
+        what();
 }
 
 template <class Kernel, class... Arguments>
@@ -119,19 +121,25 @@ void launch(Kernel kernel, dim3 blocks, unsigned threads, Arguments... arguments
 
 #define HD_LAUNCH(kernel, blocks, threads, stream, ...) emulated::launch(kernel, blocks, threads, __VA_ARGS__)
 
-inline void __syncthreads() { emulated::barrier(); }
+inline void __syncthreads() {
+    emulated::barrier();
+}
 inline unsigned __float_as_uint(float x) {
     unsigned bits;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
-inline int min(int a, int b) { return a < b ? a : b; }
+inline int min(int a, int b) {
+    return a < b ? a : b;
+}
 inline unsigned long long atomicMin(unsigned long long *at, unsigned long long value) {
     unsigned long long old = *at;
     if (value < old) *at = value;
     return old;
 }
-inline unsigned atomicAdd(unsigned *at, unsigned value) { return (*at += value) - value; }
+inline unsigned atomicAdd(unsigned *at, unsigned value) {
+    return (*at += value) - value;
+}
 /* Every thread of the block must call it. */
 inline float __shfl_down_sync(unsigned, float value, unsigned down, unsigned width) {
     static float values[emulated::MOST];
@@ -155,25 +163,38 @@ struct cudaDeviceProp {
     int multiProcessorCount, major, minor;
 };
 
-inline const char *cudaGetErrorString(cudaError_t error) { return error ? "out of memory" : "no error"; }
-inline cudaError_t cudaGetLastError() { return cudaSuccess; }
-inline cudaError_t cudaGetDeviceCount(int *count) { return *count = 1, cudaSuccess; }
+inline const char *cudaGetErrorString(cudaError_t error) {
+    return error ? "out of memory" : "no error";
+}
+inline cudaError_t cudaGetLastError() {
+    return cudaSuccess;
+}
+inline cudaError_t cudaGetDeviceCount(int *count) {
+    return *count = 1, cudaSuccess;
+}
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
     /* few multiprocessors, so that both ways of multiplying are taken by small products */
     *properties = {"emulated", (size_t)1 << 30, 4, 0, 0};
     return cudaSuccess;
 }
-inline cudaError_t cudaDriverGetVersion(int *version) { return *version = 13000, cudaSuccess; }
-inline cudaError_t cudaRuntimeGetVersion(int *version) { return *version = 13000, cudaSuccess; }
+inline cudaError_t cudaDriverGetVersion(int *version) {
+    return *version = 13000, cudaSuccess;
+}
+inline cudaError_t cudaRuntimeGetVersion(int *version) {
+    return *version = 13000, cudaSuccess;
+}
 inline cudaError_t cudaMalloc(void **at, size_t bytes) {
     return (*at = bytes > SIZE_MAX / 4 ? nullptr : malloc(bytes)) ? cudaSuccess : cudaErrorMemoryAllocation;
 }
-inline cudaError_t cudaFree(void *at) { return free(at), cudaSuccess; }
+inline cudaError_t cudaFree(void *at) {
+    return free(at), cudaSuccess;
+}
 inline cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t) {
     emulated::tell([=] { memset(at, value, bytes); });
     return cudaSuccess;
 }
-inline cudaError_t cudaMemset2DAsync(void *at, size_t pitch, int value, size_t width, size_t rows, cudaStream_t) {
+inline cudaError_t cudaMemset2DAsync(void *at, size_t pitch, int value, size_t width, size_t rows,
+                                     cudaStream_t) {
     emulated::tell([=] {
         for (size_t r = 0; r < rows; r++) memset(static_cast<char *>(at) + r * pitch, value, width);
     });
@@ -183,9 +204,15 @@ inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cud
     emulated::tell([=] { memcpy(to, from, bytes); });
     return cudaSuccess;
 }
-inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) { return *stream = 1, cudaSuccess; }
-inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+    return *stream = 1, cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t) {
+    return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+    return cudaSuccess;
+}
 inline cudaError_t cudaStreamBeginCapture(cudaStream_t, int) {
     emulated::capturing = new emulated::Closures;
     return cudaSuccess;
@@ -199,8 +226,12 @@ inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t *made, cudaGraph_t graph
     *made = new emulated::Closures(*graph);
     return cudaSuccess;
 }
-inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return delete graph, cudaSuccess; }
-inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) { return delete graph, cudaSuccess; }
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    return delete graph, cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+    return delete graph, cudaSuccess;
+}
 inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
     for (const std::function<void()> &closure : *graph) closure();
     return cudaSuccess;

@@ -10,7 +10,9 @@ inline void *dlopen(const char *name, int) {
     static char library;
     return strcmp(name, "libcublas.so.12") || emulated::cublas_is("absent") ? nullptr : &library;
 }
-inline const char *dlerror() { return "absent"; }
+inline const char *dlerror() {
+    return "absent";
+}
 inline void *dlsym(void *, const char *name) {
     for (const emulated::Function &function : emulated::cublas_functions)
         if (!strcmp(name, function.name)) return function.at;

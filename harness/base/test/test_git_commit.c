@@ -1,6 +1,5 @@
 /* The git tree that a data root lies in. */
 #include "base/git_commit.h"
-
 #include "test/folder.h"
 
 #include <sys/stat.h>
@@ -36,7 +35,7 @@ TestSuite(tree, .init = make_tree, .fini = folder_remove);
 
 static hd_status ask(const char *program) {
     char *root = folder_path("root");
-    hd_status status = hd_tree_commit(root, program, commit, sizeof commit, &error);
+    hd_status status = hd_git_commit_find(root, program, commit, sizeof commit, &error);
     free(root);
     return status;
 }
@@ -81,7 +80,7 @@ Test(tree, does_not_mind_what_git_ignores_or_whose_hook_it_runs_in) {
 
 static hd_status ask_for(const char *name) {
     char *root = folder_path("root"), *path = folder_path(name);
-    hd_status status = hd_tree_expect(root, path, &error);
+    hd_status status = hd_git_commit_expect(root, path, &error);
     free(root);
     free(path);
     return status;
@@ -121,5 +120,5 @@ Test(tree, that_git_cannot_tell_of_is_no_clean_one) {
     expect_refusal(HD_UNAVAILABLE, "git status");
     setenv("PATH", "/nowhere", 1);
     expect_refusal(HD_UNAVAILABLE, "git: cannot be started");
-    cr_expect_eq(hd_tree_commit("/nowhere/at/all", "528f1c0", commit, sizeof commit, &error), HD_INVALID);
+    cr_expect_eq(hd_git_commit_find("/nowhere/at/all", "528f1c0", commit, sizeof commit, &error), HD_INVALID);
 }

@@ -1,5 +1,5 @@
-#include "test/folder.h"
 #include "base/npy.h"
+#include "test/folder.h"
 
 #include <float.h>
 #include <math.h>
@@ -241,16 +241,16 @@ Test(npy, digest_is_that_of_the_stored_elements) {
     enum { COUNT = 5000 };
     static double values[COUNT];
     static unsigned char stored[COUNT * 8];
-    char expected[HD_DIGEST], got[HD_DIGEST];
+    char expected[HD_SHA256], got[HD_SHA256];
     hd_error error;
     for (size_t i = 0; i < COUNT; i++) {
         values[i] = i % 2 ? -0.5 : 1;
         memcpy(stored + 8 * i, two_doubles + 8 * (i % 2), 8);
     }
-    cr_assert_eq(hd_digest_block(stored, sizeof stored, expected, &error), HD_OK);
-    cr_assert_eq(hd_npy_digest(values, COUNT, false, got, &error), HD_OK);
+    cr_assert_eq(hd_sha256_block(stored, sizeof stored, expected, &error), HD_OK);
+    cr_assert_eq(hd_npy_sha256(values, COUNT, false, got, &error), HD_OK);
     cr_expect_str_eq(got, expected);
-    cr_assert_eq(hd_digest_block("\0\0\x80\x3f\0\0\0\xbf", 8, expected, &error), HD_OK);
-    cr_assert_eq(hd_npy_digest(values, 2, true, got, &error), HD_OK);
+    cr_assert_eq(hd_sha256_block("\0\0\x80\x3f\0\0\0\xbf", 8, expected, &error), HD_OK);
+    cr_assert_eq(hd_npy_sha256(values, 2, true, got, &error), HD_OK);
     cr_expect_str_eq(got, expected);
 }

@@ -1,6 +1,6 @@
 /* hyperdrift calibrate, and bless with what it measures. */
-#include "test/blessing.h"
 #include "golden/calibration.h"
+#include "test/blessing.h"
 
 TestSuite(command_calibrate, .init = folder_make, .fini = folder_remove);
 
@@ -50,14 +50,15 @@ static void count(void *context, size_t seed, const hd_verdict *verdict) {
 Test(command_calibrate, verifies_by_the_tolerances_given) {
     blessing_root();
     setenv("OMP_WAIT_POLICY", "passive", 0);
-    hd_options options = {.replicas = 2, .quiet = true};
-    hd_subject subject;
+    hd_request request = {0};
+    hd_loaded_experiment loaded;
     hd_calibration calibration;
     hd_verification verification;
     counted seen = {0, 0};
     hd_error error;
-    cr_assert_eq(hd_subject_open("blobs-logistic", &options, &subject, &error), HD_OK, "%s", error.message);
-    cr_assert_eq(hd_calibration_run(&calibration, &options, &subject, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_loaded_experiment_open("blobs-logistic", &request, &loaded, &error), HD_OK, "%s",
+                 error.message);
+    cr_assert_eq(hd_calibration_run(&calibration, 2, &request, &loaded, &error), HD_OK, "%s", error.message);
     hd_golden *golden = &calibration.goldens.steps[0];
     for (size_t i = 0; i < golden->tolerance_count; i++) golden->tolerances[i].tolerance = 0;
     cr_assert_eq(hd_calibration_verify(&calibration, 2, count, &seen, &verification, &error), HD_OK, "%s",
@@ -66,7 +67,7 @@ Test(command_calibrate, verifies_by_the_tolerances_given) {
     cr_expect_eq(seen.least_seed, 3, "seeds 0 to 2 were calibrated on");
     cr_expect_not(hd_verification_holds(&verification));
     hd_calibration_end(&calibration);
-    hd_subject_close(&subject);
+    hd_loaded_experiment_close(&loaded);
 }
 
 Test(command_calibrate, holds_up_to_the_stated_rate_of_alarms) {

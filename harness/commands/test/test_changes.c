@@ -1,7 +1,7 @@
 /* hyperdrift history changes, as a user meets it: after real checks, with faults planted in some. */
+#include "history/trend.h"
 #include "test/nights.h"
 #include "test/program.h"
-#include "history/trend.h"
 
 static const char *path;
 
@@ -148,7 +148,7 @@ Test(command_changes, give_a_ratio_and_its_interval) {
     cr_assert_eq(hd_trend_load(&history, &trend, &error), HD_OK, "%s", error.message);
     hd_history_close(&history);
     cr_assert_eq(trend.series[0].change_count[HD_COST_TIME], 1);
-    const hd_change *change = &trend.series[0].changes[HD_COST_TIME][0];
+    const hd_level_change *change = &trend.series[0].changes[HD_COST_TIME][0];
     hyperdrift("history", "changes", path, "--json");
     cr_expect_eq(program.status, 1, "%s", program.err);
     json_t *json = program_json();

@@ -1,6 +1,6 @@
 /* A history under kill -9: whatever the moment, the file is whole, and what was said to be kept is there. */
-#include "test/nights.h"
 #include "history/sql.h"
+#include "test/nights.h"
 
 #include <signal.h>
 #include <sys/random.h>
@@ -16,11 +16,11 @@ static void append_for_ever(size_t round, int tell) {
     hd_history history;
     if (hd_history_open(sample_path("h"), HD_HISTORY_WRITE, &history, &error) != HD_OK) _exit(1);
     for (size_t night = 0;; night++) {
-        hd_entry *entry = nights_entry("alpha", 1000 * round + night, 3, NULL);
+        hd_run_entry *entry = nights_entry("alpha", 1000 * round + night, 3, NULL);
         hd_kept kept;
         if (hd_history_append(&history, entry, &kept, &error) != HD_OK) _exit(1);
         if (write(tell, entry->uid, HD_RUN_UID) != HD_RUN_UID) _exit(1);
-        hd_entry_free(entry);
+        hd_run_entry_free(entry);
     }
 }
 

@@ -1,8 +1,8 @@
 /* hyperdrift history: what a user gets of what was kept. */
 #include "history/schema.h"
+#include "history/sql.h"
 #include "test/nights.h"
 #include "test/program.h"
-#include "history/sql.h"
 
 #include <sys/resource.h>
 

@@ -27,12 +27,12 @@ Test(options, are_both_modes_on_the_cpu_unless_told_otherwise) {
     cr_expect_eq(o.command, HD_COMMAND_RUN);
     cr_assert_eq(o.word_count, 1);
     cr_expect_str_eq(o.words[0], "one");
-    cr_expect(o.mode[HD_FORWARD] && o.mode[HD_REVERSE]);
-    cr_expect_str_eq(o.devices[0], "cpu");
-    cr_expect_null(o.devices[1]);
-    cr_expect(!o.all_devices && !o.required && !o.json && !o.quiet && !o.verbose);
-    cr_expect(!o.out && !o.junit && !o.reason && !o.sets);
-    cr_expect_eq(o.device.threads, 0);
+    cr_expect(o.request.mode[HD_FORWARD] && o.request.mode[HD_REVERSE]);
+    cr_expect_str_eq(o.request.devices[0], "cpu");
+    cr_expect_null(o.request.devices[1]);
+    cr_expect(!o.request.all_devices && !o.request.required && !o.json && !o.quiet && !o.verbose);
+    cr_expect(!o.request.out && !o.junit && !o.reason && !o.request.sets);
+    cr_expect_eq(o.request.device.threads, 0);
     cr_expect_eq(o.tolerance, 0);
     hd_options_free(&o);
 }
@@ -62,49 +62,49 @@ Test(options, may_stand_anywhere) {
     cr_expect_str_eq(o.words[0], "one");
     cr_expect_str_eq(o.words[1], "two");
     cr_expect(o.json && o.quiet);
-    cr_expect_eq(o.device.threads, 3);
+    cr_expect_eq(o.request.device.threads, 3);
     hd_options_free(&o);
 }
 
 Test(options, keep_settings_in_order) {
     hd_options o = parse("run one --set a.b=1 --set a.b=2 --set=c.d=");
-    cr_assert_eq(o.set_count, 3);
-    cr_expect_str_eq(o.sets[0], "a.b=1");
-    cr_expect_str_eq(o.sets[1], "a.b=2");
-    cr_expect_str_eq(o.sets[2], "c.d=");
+    cr_assert_eq(o.request.set_count, 3);
+    cr_expect_str_eq(o.request.sets[0], "a.b=1");
+    cr_expect_str_eq(o.request.sets[1], "a.b=2");
+    cr_expect_str_eq(o.request.sets[2], "c.d=");
     hd_options_free(&o);
 }
 
 Test(options, take_lists_of_modes_and_devices) {
     hd_options o = parse("run one --mode reverse --device reference,cpu");
-    cr_expect(!o.mode[HD_FORWARD] && o.mode[HD_REVERSE]);
-    cr_expect_str_eq(o.devices[0], "reference");
-    cr_expect_str_eq(o.devices[1], "cpu");
-    cr_expect_null(o.devices[2]);
+    cr_expect(!o.request.mode[HD_FORWARD] && o.request.mode[HD_REVERSE]);
+    cr_expect_str_eq(o.request.devices[0], "reference");
+    cr_expect_str_eq(o.request.devices[1], "cpu");
+    cr_expect_null(o.request.devices[2]);
     hd_options_free(&o);
     o = parse("run one --mode reverse,forward");
-    cr_expect(o.mode[HD_FORWARD] && o.mode[HD_REVERSE]);
+    cr_expect(o.request.mode[HD_FORWARD] && o.request.mode[HD_REVERSE]);
     hd_options_free(&o);
 }
 
 Test(options, mean_every_device_by_all) {
     hd_options o = parse("check --device all --require cuda --junit report.xml");
-    cr_expect(o.all_devices);
-    for (size_t i = 0; i < HD_MAX_DEVICES; i++) cr_expect_not_null(o.devices[i]);
-    cr_expect_null(o.devices[HD_MAX_DEVICES]);
-    cr_expect_str_eq(o.required, "cuda");
+    cr_expect(o.request.all_devices);
+    for (size_t i = 0; i < HD_MAX_DEVICES; i++) cr_expect_not_null(o.request.devices[i]);
+    cr_expect_null(o.request.devices[HD_MAX_DEVICES]);
+    cr_expect_str_eq(o.request.required, "cuda");
     cr_expect_str_eq(o.junit, "report.xml");
     hd_options_free(&o);
     o = parse("check --device extended,cpu,reference,cuda --device all");
-    cr_expect_null(o.devices[HD_MAX_DEVICES]);
+    cr_expect_null(o.request.devices[HD_MAX_DEVICES]);
     hd_options_free(&o);
 }
 
 Test(options, forget_all_when_one_device_is_named_after_it) {
     hd_options o = parse("check --device all --device reference");
-    cr_expect(!o.all_devices);
-    cr_expect_str_eq(o.devices[0], "reference");
-    cr_expect_null(o.devices[1]);
+    cr_expect(!o.request.all_devices);
+    cr_expect_str_eq(o.request.devices[0], "reference");
+    cr_expect_null(o.request.devices[1]);
     hd_options_free(&o);
 }
 
@@ -112,8 +112,8 @@ Test(options, take_kernels_and_loops_from_the_environment) {
     setenv("HYPERDRIFT_KERNELS", "own", 1);
     setenv("HYPERDRIFT_LOOPS", "", 1);
     hd_options o = parse("devices");
-    cr_expect_str_eq(o.device.kernels, "own");
-    cr_expect_null(o.device.loops);
+    cr_expect_str_eq(o.request.device.kernels, "own");
+    cr_expect_null(o.request.device.loops);
     hd_options_free(&o);
 }
 

@@ -127,7 +127,7 @@ static hd_status witness_is_done(void *context, hd_error *error) {
 }
 
 static void expect_entry(const hd_capture_reader *reader, const seen *s, bool full) {
-    const hd_entry_head *head = &reader->head;
+    const hd_frame_head *head = &reader->head;
     hd_tensor_digest digest;
     cr_expect(hd_place_same(&head->place, &s->place), "tensor %u at step %u and %u at %u", head->place.tensor,
               head->place.step, s->place.tensor, s->place.step);
@@ -232,7 +232,7 @@ Test(capture, tells_where_the_sweep_back_went_another_way) {
         hd_capture_reader reader;
         hd_error error;
         /* the fifth batch of an iteration is step 1's again: 0, 1, 2, then 2, 1, 0 */
-        c.bytes[captured_entry(&c, HD_BATCH, 4) + sizeof(hd_entry_head) + 8] ^= 1;
+        c.bytes[captured_entry(&c, HD_BATCH, 4) + sizeof(hd_frame_head) + 8] ^= 1;
         cr_assert_eq(hd_capture_reader_start(&reader, captured_stream(&c), &error), HD_OK);
         while (hd_capture_read(&reader, UINT32_MAX, true, &error) == HD_OK && !reader.ended) {
         }
@@ -311,7 +311,7 @@ Test(capture, refuses_what_was_cut_short_at_any_byte) {
     free(cut.bytes);
 }
 
-static void with_head(captured *c, size_t at, const hd_entry_head *head) {
+static void with_head(captured *c, size_t at, const hd_frame_head *head) {
     memcpy(c->bytes + at, head, sizeof *head);
 }
 
@@ -319,8 +319,8 @@ Test(capture, refuses_entries_at_places_that_cannot_be) {
     captured c = small();
     for (size_t at = captured_first(&c); captured_head(&c, at).place.tensor != HD_CAPTURE_END;
          at = captured_next(&c, at)) {
-        const hd_entry_head head = captured_head(&c, at);
-        hd_entry_head wrong[] = {head, head, head, head, head, head, head, head, head, head, head, head};
+        const hd_frame_head head = captured_head(&c, at);
+        hd_frame_head wrong[] = {head, head, head, head, head, head, head, head, head, head, head, head};
         wrong[0].place.iteration++;
         wrong[1].place.tensor = HD_ACTIVATION_TANGENT;
         wrong[2].place.tensor = 200;
@@ -349,7 +349,7 @@ Test(capture, refuses_entries_at_places_that_cannot_be) {
 Test(capture, refuses_a_count_of_rows_that_the_validation_set_has_not) {
     captured c = small();
     size_t at = captured_entry(&c, HD_ACTIVATION, 1); /* logits of the validation set: 150 x 4 */
-    hd_entry_head head = captured_head(&c, at);
+    hd_frame_head head = captured_head(&c, at);
     cr_assert_eq(head.count, 150 * 4);
     static const uint64_t wrong[] = {599, 601, 604, 150, 4000000000u};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -393,7 +393,7 @@ Test(capture, refuses_entries_that_are_missing_doubled_or_out_of_order) {
 Test(capture, refuses_a_number_of_entries_that_is_not_theirs) {
     captured c = small();
     size_t at = captured_entry(&c, HD_CAPTURE_END, 0);
-    hd_entry_head end = captured_head(&c, at);
+    hd_frame_head end = captured_head(&c, at);
     end.count++;
     with_head(&c, at, &end);
     expect_refused(&c, "count", "entries and says");
@@ -403,7 +403,7 @@ Test(capture, refuses_a_number_of_entries_that_is_not_theirs) {
 Test(capture, refuses_results_that_are_not_finite) {
     captured c = small();
     double inf = INFINITY;
-    memcpy(c.bytes + captured_entry(&c, HD_HYPERGRADIENTS, 0) + sizeof(hd_entry_head), &inf, sizeof inf);
+    memcpy(c.bytes + captured_entry(&c, HD_HYPERGRADIENTS, 0) + sizeof(hd_frame_head), &inf, sizeof inf);
     expect_refused(&c, "Inf", " is broken");
     free(c.bytes);
 }
@@ -523,7 +523,7 @@ Test(capture, asks_for_no_more_memory_than_has_come) {
     json_object_set_new(json, "dims", json_loads("[16777215, 16777215]", 0, NULL));
     char *text = json_dumps(json, JSON_COMPACT);
     captured changed = captured_with(&c, text);
-    hd_entry_head head = captured_head(&changed, captured_first(&changed));
+    hd_frame_head head = captured_head(&changed, captured_first(&changed));
     head.count = 16777215ull * 16777215 + 16777215;
     with_head(&changed, captured_first(&changed), &head);
     limit_memory(64 << 20);
@@ -558,7 +558,7 @@ Test(capture, reads_or_refuses_whatever_a_byte_was_changed_to) {
 Test(capture, that_was_changed_in_a_single_bit_is_refused) {
     captured c = capture_of("blobs-logistic", false, "training.steps=2", "experiment.hyper-iterations=1");
     size_t at =
-        captured_entry(&c, HD_WEIGHTS, 1) + sizeof(hd_entry_head) + offsetof(hd_tensor_digest, sample);
+        captured_entry(&c, HD_WEIGHTS, 1) + sizeof(hd_frame_head) + offsetof(hd_tensor_digest, sample);
     hd_capture_reader reader;
     hd_error error;
     c.bytes[at] ^= 1;

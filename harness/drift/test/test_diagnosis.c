@@ -1,6 +1,6 @@
 /* Why two runs differ: components swapped, shares, verdicts. */
-#include "test/captured.h"
 #include "drift/diagnosis.h"
+#include "test/captured.h"
 
 #include <math.h>
 
@@ -34,7 +34,7 @@ static const hd_cause *cause_of(const char *component) {
 
 static void expect_verdict(const char *expected) {
     char text[HD_VARIANT_KEY + 16];
-    cr_expect_str_eq(hd_finding_text(&diagnosis, text), expected, "%s: %s", text, diagnosis.evidence);
+    cr_expect_str_eq(hd_drift_verdict_text(&diagnosis, text), expected, "%s: %s", text, diagnosis.evidence);
 }
 
 Test(diagnosis, of_one_changed_component_gives_it_all) {

@@ -1,6 +1,6 @@
 /* Two captures compared place by place. */
-#include "test/captured.h"
 #include "drift/report.h"
+#include "test/captured.h"
 
 #include <math.h>
 
@@ -43,7 +43,7 @@ Test(drift, of_a_run_with_itself_is_none_in_digests_in_full_and_across) {
 
 /* Adds to one element of a capture's n-th entry of a kind. */
 static void disturb(captured *c, uint8_t tensor, size_t n, size_t element) {
-    size_t at = captured_entry(c, tensor, n) + sizeof(hd_entry_head) + element * sizeof(float);
+    size_t at = captured_entry(c, tensor, n) + sizeof(hd_frame_head) + element * sizeof(float);
     float value;
     memcpy(&value, c->bytes + at, sizeof value);
     value += 1;
@@ -96,7 +96,7 @@ Test(drift, keeps_the_results_of_both_sides) {
     captured *sides[2] = {&a, &b};
     for (size_t k = 0; k < 2; k++)
         for (size_t s = 0; s < 2; s++) {
-            size_t at = captured_entry(sides[s], HD_HYPERGRADIENTS, k) + sizeof(hd_entry_head);
+            size_t at = captured_entry(sides[s], HD_HYPERGRADIENTS, k) + sizeof(hd_frame_head);
             memcpy(h, sides[s]->bytes + at, 10 * sizeof *h);
             cr_expect(!memcmp(h, drift.ending[k].hypergradient[s], 10 * sizeof *h));
         }
@@ -117,7 +117,7 @@ Test(drift, of_digests_holds_what_that_of_the_whole_tensors_finds) {
     cr_expect_eq(drift.differing, whole.differing);
     cr_expect_eq(drift.compared, whole.compared);
     cr_expect(hd_place_same(&drift.first.place, &whole.first.place));
-    const hd_divergence *d = &drift.first.divergence, *w = &whole.first.divergence;
+    const hd_tensor_difference *d = &drift.first.divergence, *w = &whole.first.divergence;
     for (size_t r = 0; r < w->range_count; r++) {
         size_t from = whole.first.part.from + w->ranges[r].from, held = 0;
         for (size_t k = 0; k < d->range_count; k++)
@@ -126,7 +126,7 @@ Test(drift, of_digests_holds_what_that_of_the_whole_tensors_finds) {
         cr_expect_eq(held, 1);
     }
     cr_expect(d->differing == SIZE_MAX && isnan(d->worst_ulps) && d->sampled);
-    cr_expect(!drift.full && hd_events_total(&drift.events) == 0 && !drift.heat[0]);
+    cr_expect(!drift.full && hd_crossings_total(&drift.events) == 0 && !drift.heat[0]);
     hd_drift_free(&drift);
     hd_drift_free(&whole);
     for (size_t i = 0; i < 2; i++) free(a[i].bytes), free(b[i].bytes);
@@ -258,7 +258,7 @@ Test(drift, of_captures_changed_at_any_byte_is_reported_or_refused) {
         b.bytes[at] = a.bytes[at];
     }
     cr_expect_gt(reported, 500);
-    size_t at = captured_entry(&b, HD_WEIGHTS, 1) + sizeof(hd_entry_head);
+    size_t at = captured_entry(&b, HD_WEIGHTS, 1) + sizeof(hd_frame_head);
     float none = NAN, inf = INFINITY;
     memcpy(b.bytes + at, &none, sizeof none);
     memcpy(b.bytes + at + 4, &inf, sizeof inf);

@@ -1,7 +1,7 @@
 /* Tangents paired with adjoints: the same for every t, and the hypergradient at both ends. */
-#include "test/captured.h"
 #include "drift/lockstep.h"
 #include "drift/pairing.h"
+#include "test/captured.h"
 
 #include <math.h>
 

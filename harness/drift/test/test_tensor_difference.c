@@ -1,6 +1,6 @@
 /* Where one tensor differs, and by how much. */
-#include "test/captured.h"
 #include "drift/tensor_difference.h"
+#include "test/captured.h"
 
 #include <math.h>
 
@@ -22,18 +22,18 @@ static void alike(void) {
     for (size_t i = 0; i < COUNT; i++) a[i] = b[i] = (float)(i + 1);
 }
 
-static hd_divergence compare(bool full) {
-    hd_divergence d;
+static hd_tensor_difference compare(bool full) {
+    hd_tensor_difference d;
     hd_capture_reader x = reader_of(a, COUNT, true, full), y = reader_of(b, COUNT, true, full);
-    hd_diverge(&x, &y, 0, COUNT, &d);
-    cr_expect_eq(hd_differs(&x, &y), d.differs);
+    hd_tensor_difference_measure(&x, &y, 0, COUNT, &d);
+    cr_expect_eq(hd_tensor_differs(&x, &y), d.differs);
     return d;
 }
 
 Test(divergence, of_equal_tensors_is_none) {
     alike();
     for (size_t full = 0; full < 2; full++) {
-        hd_divergence d = compare(full);
+        hd_tensor_difference d = compare(full);
         cr_expect(!d.differs && d.differing == 0 && d.range_count == 0 && d.relative == 0 &&
                   d.worst_ulps == 0);
     }
@@ -44,7 +44,7 @@ Test(divergence, tells_the_elements_that_differ_as_ranges) {
     for (size_t i = 7; i <= 11; i++) b[i] = nextafterf(b[i], 1e9f);
     b[13] += 1;
     b[COUNT - 1] += 2;
-    hd_divergence d = compare(true);
+    hd_tensor_difference d = compare(true);
     cr_expect_eq(d.differing, 7);
     cr_assert_eq(d.range_count, 3);
     cr_expect(d.ranges[0].from == 7 && d.ranges[0].to == 11);
@@ -63,7 +63,7 @@ Test(divergence, merges_ranges_where_there_are_too_many_and_says_the_gap) {
     for (size_t k = 0; k < sizeof apart / sizeof *apart; k++) {
         alike();
         for (size_t i = 3; i < COUNT; i += apart[k]) b[i] += 1;
-        hd_divergence d = compare(true);
+        hd_tensor_difference d = compare(true);
         size_t wanted = (COUNT - 4) / apart[k] + 1;
         cr_expect_eq(d.differing, wanted);
         cr_expect_leq(d.range_count, HD_RANGES);
@@ -97,7 +97,7 @@ Test(divergence, tells_the_norm_relative_to_a) {
 Test(divergence, tells_signs_of_zero_and_numbers_that_are_none) {
     alike();
     a[4] = 0.0f, b[4] = -0.0f;
-    hd_divergence d = compare(true);
+    hd_tensor_difference d = compare(true);
     cr_expect(d.differs && d.differing == 1 && d.worst == 4 && d.worst_ulps == 0 && d.relative == 0);
     b[9] = NAN;
     d = compare(true);
@@ -111,26 +111,26 @@ Test(divergence, tells_signs_of_zero_and_numbers_that_are_none) {
 
 Test(divergence, compares_float32_with_float64_by_value_in_ulps_of_float32) {
     static double wide[COUNT];
-    hd_divergence d;
+    hd_tensor_difference d;
     alike();
     for (size_t i = 0; i < COUNT; i++) wide[i] = (double)a[i];
     hd_capture_reader x = reader_of(a, COUNT, true, true), y = reader_of(wide, COUNT, false, true);
-    cr_expect(!hd_differs(&x, &y));
+    cr_expect(!hd_tensor_differs(&x, &y));
     wide[3] = -0.0, a[3] = 0;
-    cr_expect(hd_differs(&x, &y));
-    hd_diverge(&x, &y, 0, COUNT, &d);
+    cr_expect(hd_tensor_differs(&x, &y));
+    hd_tensor_difference_measure(&x, &y, 0, COUNT, &d);
     cr_expect(d.differs && d.differing == 1);
     wide[8] = 9 * (1 + 0x1p-23);
-    hd_diverge(&x, &y, 0, COUNT, &d);
+    hd_tensor_difference_measure(&x, &y, 0, COUNT, &d);
     cr_expect(d.differing == 2 && d.worst == 8 && d.worst_ulps >= 1 && d.worst_ulps <= 2, "%g", d.worst_ulps);
 }
 
 Test(divergence, counts_from_where_a_part_begins) {
-    hd_divergence d;
+    hd_tensor_difference d;
     alike();
     b[100] += 1, b[50] += 1, b[150] += 1;
     hd_capture_reader x = reader_of(a, COUNT, true, true), y = reader_of(b, COUNT, true, true);
-    hd_diverge(&x, &y, 60, 90, &d);
+    hd_tensor_difference_measure(&x, &y, 60, 90, &d);
     cr_expect_eq(d.elements, 90);
     cr_expect_eq(d.differing, 1);
     cr_expect(d.ranges[0].from == 40 && d.ranges[0].to == 40 && d.worst == 40);
@@ -144,10 +144,10 @@ Test(divergence, of_digests_is_whole_blocks_that_hold_the_elements) {
         for (size_t mixed = 0; mixed < 2; mixed++) {
             alike();
             b[at[k]] += 1;
-            hd_divergence d;
+            hd_tensor_difference d;
             hd_capture_reader x = reader_of(a, COUNT, true, mixed), y = reader_of(b, COUNT, true, false);
-            cr_expect(hd_differs(&x, &y));
-            hd_diverge(&x, &y, 0, COUNT, &d);
+            cr_expect(hd_tensor_differs(&x, &y));
+            hd_tensor_difference_measure(&x, &y, 0, COUNT, &d);
             size_t length = hd_block_length(COUNT), block = at[k] / length;
             cr_assert_eq(d.range_count, 1);
             cr_expect_eq(d.ranges[0].from, block * length);
@@ -162,7 +162,7 @@ Test(divergence, of_digests_is_told_from_samples_or_norms_or_not_known) {
     size_t sampled = hd_sample_place(COUNT, 3), other = 0;
     for (size_t i = 0; i < HD_SAMPLES; i++) other += hd_sample_place(COUNT, i) == other;
     b[sampled] += 1;
-    hd_divergence d = compare(false);
+    hd_tensor_difference d = compare(false);
     cr_expect(d.differs && d.sampled && d.relative > 0);
     alike();
     b[other] += 1;
@@ -207,7 +207,7 @@ Test(divergence, cuts_every_vector_of_weights_into_named_parts) {
     static const size_t counts[] = {15, 6, 3, 2};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         hd_place place = {.tensor = kinds[k].tensor, .index = kinds[k].index, .step = kinds[k].step};
-        hd_part parts[HD_PARTS];
+        hd_tensor_part parts[HD_PARTS];
         char name[64];
         cr_assert_eq(hd_place_parts(&network, &place, 26, parts), 4);
         for (size_t p = 0, at = 0; p < 4; at += counts[p], p++) {
@@ -217,7 +217,7 @@ Test(divergence, cuts_every_vector_of_weights_into_named_parts) {
             cr_expect(parts[p].from == at && parts[p].count == counts[p]);
         }
         cr_expect(parts[1].shape.from == 3 && parts[1].shape.to == 2 && parts[2].shape.to == 0);
-        hd_part whole = hd_place_whole(&network, &place, 26);
+        hd_tensor_part whole = hd_place_whole(&network, &place, 26);
         cr_expect_str_eq(whole.name, kinds[k].whole);
         cr_expect(whole.from == 0 && whole.count == 26);
     }
@@ -243,7 +243,7 @@ Test(divergence, names_what_is_of_one_part) {
     };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         hd_place place = {.tensor = kinds[k].tensor, .index = kinds[k].index, .step = kinds[k].step};
-        hd_part parts[HD_PARTS];
+        hd_tensor_part parts[HD_PARTS];
         cr_assert_eq(hd_place_parts(&network, &place, kinds[k].count, parts), 1);
         cr_expect_str_eq(parts[0].name, kinds[k].name);
         cr_expect_str_eq(parts[0].phase, kinds[k].phase);

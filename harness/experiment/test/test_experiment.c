@@ -11,7 +11,7 @@ Test(experiment, reads_the_main_experiment) {
     cr_expect_str_eq(experiment.path, "fixtures/mnist-2017-cpu.ini");
     cr_expect_eq(experiment.seed, 1);
     cr_expect_eq(experiment.hyper_iterations, 3);
-    cr_expect_eq(experiment.source, HD_SOURCE_MNIST);
+    cr_expect_eq(experiment.source, HD_DATA_MNIST);
     cr_expect_eq(experiment.training, 35000);
     cr_expect_eq(experiment.validation, 21000);
     cr_expect_eq(experiment.test, 14000);

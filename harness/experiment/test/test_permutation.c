@@ -1,9 +1,8 @@
 #include "experiment/permutation.h"
-
-#include "test/folder.h"
-#include "test/loaded.h"
 #include "run/record.h"
 #include "run/run.h"
+#include "test/folder.h"
+#include "test/loaded.h"
 
 #include <math.h>
 
@@ -12,10 +11,10 @@ TestSuite(symmetry);
 static const size_t dims[] = {5, 4, 3, 2};
 enum { LAYERS = 3, WEIGHTS = 6 * 4 + 5 * 3 + 4 * 2 };
 
-static hd_symmetry drawn(uint32_t seed) {
-    hd_symmetry symmetry;
+static hd_permutation drawn(uint32_t seed) {
+    hd_permutation symmetry;
     hd_error error;
-    cr_assert_eq(hd_symmetry_create(&symmetry, seed, LAYERS, dims, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_permutation_create(&symmetry, seed, LAYERS, dims, &error), HD_OK, "%s", error.message);
     return symmetry;
 }
 
@@ -27,7 +26,7 @@ static void number(float weights[WEIGHTS]) {
 Test(symmetry, permutes_every_layer_but_the_classes) {
     bool moved = false;
     for (uint32_t seed = 1; seed <= 5; seed++) {
-        hd_symmetry s = drawn(seed);
+        hd_permutation s = drawn(seed);
         for (size_t l = 0; l <= LAYERS; l++) {
             unsigned seen = 0;
             for (size_t i = 0; i < dims[l]; i++) {
@@ -37,22 +36,22 @@ Test(symmetry, permutes_every_layer_but_the_classes) {
             }
             cr_expect_eq(seen, (1u << dims[l]) - 1, "layer %zu is no permutation", l);
         }
-        hd_symmetry_free(&s);
+        hd_permutation_free(&s);
     }
     cr_expect(moved);
 }
 
 Test(symmetry, taken_off_leaves_what_was_there_before_it_was_put_on) {
     for (uint32_t seed = 1; seed <= 10; seed++) {
-        hd_symmetry s = drawn(seed);
+        hd_permutation s = drawn(seed);
         float weights[WEIGHTS], disguised[WEIGHTS];
         double worn[WEIGHTS], bare[WEIGHTS];
         for (int i = 0; i < WEIGHTS; i++) weights[i] = (float)i;
-        hd_symmetry_put_on(&s, dims, weights, disguised);
+        hd_permutation_apply(&s, dims, weights, disguised);
         for (int i = 0; i < WEIGHTS; i++) worn[i] = (double)disguised[i];
-        hd_symmetry_take_off(&s, dims, worn, bare);
+        hd_permutation_undo(&s, dims, worn, bare);
         for (int i = 0; i < WEIGHTS; i++) cr_assert_eq(bare[i], (double)i, "seed %u, weight %d", seed, i);
-        hd_symmetry_free(&s);
+        hd_permutation_free(&s);
     }
 }
 
@@ -77,10 +76,10 @@ Test(symmetry, changes_nothing_that_a_network_says) {
     float weights[WEIGHTS], disguised[WEIGHTS];
     number(weights);
     for (uint32_t seed = 1; seed <= 10; seed++) {
-        hd_symmetry s = drawn(seed);
+        hd_permutation s = drawn(seed);
         uint8_t moved[3][5];
-        hd_symmetry_put_on(&s, dims, weights, disguised);
-        hd_symmetry_pixels(&s, 3, 5, pixels[0], moved[0]);
+        hd_permutation_apply(&s, dims, weights, disguised);
+        hd_permutation_pixels(&s, 3, 5, pixels[0], moved[0]);
         for (size_t example = 0; example < 3; example++) {
             double expected[2], got[2];
             logits(weights, pixels[example], expected);
@@ -89,17 +88,17 @@ Test(symmetry, changes_nothing_that_a_network_says) {
             cr_expect(got[0] == expected[0] && got[1] == expected[1], "seed %u: %g %g, not %g %g", seed,
                       got[0], got[1], expected[0], expected[1]);
         }
-        hd_symmetry_free(&s);
+        hd_permutation_free(&s);
     }
 }
 
 Test(symmetry, shuffles_each_batch_within_itself) {
     enum { STEPS = 3, BATCH = 8, ALL = STEPS * BATCH };
-    hd_symmetry s = drawn(3);
+    hd_permutation s = drawn(3);
     uint32_t scheme[ALL];
     bool moved = false;
     for (uint32_t i = 0; i < ALL; i++) scheme[i] = i;
-    hd_symmetry_scheme(&s, STEPS, BATCH, scheme);
+    hd_permutation_scheme(&s, STEPS, BATCH, scheme);
     for (size_t t = 0; t < STEPS; t++) {
         unsigned seen = 0;
         for (size_t i = 0; i < BATCH; i++) {
@@ -111,7 +110,7 @@ Test(symmetry, shuffles_each_batch_within_itself) {
         cr_expect_eq(seen, 0xffu);
     }
     cr_expect(moved);
-    hd_symmetry_free(&s);
+    hd_permutation_free(&s);
 }
 
 /* The first record of a run of blobs-deep in reverse mode. */

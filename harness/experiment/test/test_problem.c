@@ -1,5 +1,4 @@
 #include "experiment/problem.h"
-
 #include "test/loaded.h"
 
 #include <string.h>
@@ -145,7 +144,7 @@ Test(problem, is_the_same_under_its_disguise) {
 Test(problem, says_where_the_data_is_missing) {
     hd_error error;
     setenv("HYPERDRIFT_ROOT", "/nowhere", 1);
-    experiment.source = HD_SOURCE_MNIST;
+    experiment.source = HD_DATA_MNIST;
     cr_expect_eq(hd_problem_data(&experiment, &dataset, &error), HD_INVALID);
     cr_expect(strstr(error.message, "/nowhere/fixtures/mnist/train-images"), "%s", error.message);
 }

@@ -1,5 +1,4 @@
 #include "golden/golden_diff.h"
-
 #include "test/golden_sample.h"
 
 #include <math.h>
@@ -12,12 +11,12 @@ static size_t between(const hd_golden *was, const hd_golden *is) {
     memset(text, 0, sizeof text);
     FILE *to = fmemopen(text, sizeof text, "w");
     cr_assert_not_null(to);
-    size_t changes = hd_revision_write(to, was, is);
+    size_t changes = hd_golden_diff_write(to, was, is);
     fclose(to);
     size_t lines = 0;
     for (const char *c = text; *c; c++) lines += *c == '\n';
     cr_expect_eq(lines, changes);
-    cr_expect_eq(hd_revision_write(NULL, was, is), changes);
+    cr_expect_eq(hd_golden_diff_write(NULL, was, is), changes);
     return changes;
 }
 

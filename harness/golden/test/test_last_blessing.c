@@ -1,8 +1,7 @@
 /* When and why goldens were blessed, also where they are blessed meanwhile. */
-#include "golden/last_blessing.h"
-
-#include "test/golden_sample.h"
 #include "base/temporary_folder.h"
+#include "golden/last_blessing.h"
+#include "test/golden_sample.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -17,23 +16,23 @@ static void make_root(void) {
 TestSuite(pedigree, .init = make_root, .fini = folder_remove);
 
 static hd_error error;
-static const hd_goldens none = {0};
+static const hd_golden_set none = {0};
 
 #define FIRST  "2026-11-23T22:53:12Z"
 #define SECOND "2026-11-24T06:30:02Z"
 
 /* Goldens of a blessing in a folder of their own, and in the log. */
-static hd_goldens bless(const char *where, const hd_goldens *was, size_t count, const char *date,
-                        double eta) {
-    hd_goldens made = sample_goldens(count, date, eta), loaded;
+static hd_golden_set bless(const char *where, const hd_golden_set *was, size_t count, const char *date,
+                           double eta) {
+    hd_golden_set made = sample_goldens(count, date, eta), loaded;
     hd_ledger ledger;
     cr_assert_eq(mkdir(sample_path(where), 0777), 0);
-    cr_assert_eq(hd_goldens_save(&made, sample_path(where), &error), HD_OK, "%s", error.message);
-    cr_assert_eq(hd_goldens_load(sample_path(where), &loaded, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_golden_set_save(&made, sample_path(where), &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_golden_set_load(sample_path(where), &loaded, &error), HD_OK, "%s", error.message);
     cr_assert_eq(hd_ledger_open(folder, &ledger, &error), HD_OK, "%s", error.message);
     cr_assert_eq(hd_ledger_append(&ledger, was, &loaded, &error), HD_OK, "%s", error.message);
     hd_ledger_close(&ledger);
-    hd_goldens_free(&made);
+    hd_golden_set_free(&made);
     return loaded;
 }
 
@@ -53,14 +52,14 @@ int access(const char *path, int mode) {
     return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
 }
 
-static hd_goldens first;
+static hd_golden_set first;
 
 static void bless_again(void) {
     char *in_place = folder_path("golden/small");
-    hd_goldens second = bless("second", &first, 1, SECOND, 2);
+    hd_golden_set second = bless("second", &first, 1, SECOND, 2);
     cr_assert_eq(rename(in_place, sample_path("before")), 0);
     cr_assert_eq(rename(sample_path("second"), in_place), 0);
-    hd_goldens_free(&second);
+    hd_golden_set_free(&second);
     free(in_place);
 }
 
@@ -72,29 +71,29 @@ static void note(void *context, const hd_error *why) {
     failures++;
 }
 
-static hd_pedigrees find(void) {
-    hd_pedigrees pedigrees = {0};
-    cr_assert_eq(hd_pedigrees_add(&pedigrees, "small", &error), HD_OK);
+static hd_last_blessings find(void) {
+    hd_last_blessings pedigrees = {0};
+    cr_assert_eq(hd_last_blessings_add(&pedigrees, "small", &error), HD_OK);
     failures = 0;
-    hd_pedigrees_find(&pedigrees, folder, note, NULL);
+    hd_last_blessings_find(&pedigrees, folder, note, NULL);
     return pedigrees;
 }
 
 Test(pedigree, is_the_last_blessing_in_place) {
     first = bless("golden/small", &none, 2, FIRST, 1);
-    hd_pedigrees pedigrees = find();
+    hd_last_blessings pedigrees = find();
     cr_expect_eq(failures, 0, "%s", error.message);
     cr_expect(pedigrees.logged);
     cr_expect_str_eq(pedigrees.list[0].date, FIRST);
     cr_expect_str_eq(pedigrees.list[0].unplaced, "");
-    hd_pedigrees_free(&pedigrees);
-    hd_goldens second = bless("second", &first, 1, SECOND, 2);
+    hd_last_blessings_free(&pedigrees);
+    hd_golden_set second = bless("second", &first, 1, SECOND, 2);
     pedigrees = find();
     cr_expect_str_eq(pedigrees.list[0].date, FIRST);
     cr_expect_str_eq(pedigrees.list[0].unplaced, SECOND);
-    hd_pedigrees_free(&pedigrees);
-    hd_goldens_free(&second);
-    hd_goldens_free(&first);
+    hd_last_blessings_free(&pedigrees);
+    hd_golden_set_free(&second);
+    hd_golden_set_free(&first);
 }
 
 Test(pedigree, is_one_blessing_or_the_other_where_one_comes_between) {
@@ -104,15 +103,15 @@ Test(pedigree, is_one_blessing_or_the_other_where_one_comes_between) {
         first = bless("golden/small", &none, 2, FIRST, 1);
         before = moments[i];
         meanwhile = bless_again;
-        hd_pedigrees pedigrees = find();
+        hd_last_blessings pedigrees = find();
         cr_expect_null(meanwhile, "%s is looked for", moments[i]);
         cr_expect_eq(failures, 0, "%s: %s", moments[i], error.message);
         cr_expect_str_eq(pedigrees.list[0].date, SECOND, "%s", moments[i]);
         cr_expect_str_eq(pedigrees.list[0].unplaced, "");
-        hd_pedigrees_free(&pedigrees);
-        hd_goldens_free(&first);
-        hd_scratch_remove(sample_path("golden"));
-        hd_scratch_remove(sample_path("before"));
+        hd_last_blessings_free(&pedigrees);
+        hd_golden_set_free(&first);
+        hd_temporary_folder_remove(sample_path("golden"));
+        hd_temporary_folder_remove(sample_path("before"));
         cr_assert_eq(mkdir(sample_path("golden"), 0777), 0);
     }
 }
@@ -120,10 +119,10 @@ Test(pedigree, is_one_blessing_or_the_other_where_one_comes_between) {
 Test(pedigree, is_not_found_of_goldens_without_a_blessing) {
     first = bless("golden/small", &none, 2, FIRST, 1);
     cr_assert_eq(remove(sample_path("golden/small/step-1.json")), 0);
-    hd_pedigrees pedigrees = find();
+    hd_last_blessings pedigrees = find();
     cr_expect_eq(failures, 1);
     cr_expect_not_null(strstr(error.message, "came into place without one"), "%s", error.message);
     cr_expect_str_eq(pedigrees.list[0].date, "");
-    hd_pedigrees_free(&pedigrees);
-    hd_goldens_free(&first);
+    hd_last_blessings_free(&pedigrees);
+    hd_golden_set_free(&first);
 }

@@ -1,6 +1,5 @@
 /* golden/CHANGES: what is written, what is read, and what it tells of goldens. */
 #include "golden/ledger.h"
-
 #include "test/golden_sample.h"
 
 #include <dirent.h>
@@ -17,25 +16,25 @@ static void make_root(void) {
 
 TestSuite(ledger, .init = make_root, .fini = folder_remove);
 
-static const hd_goldens none = {0};
+static const hd_golden_set none = {0};
 static hd_error error;
 
 /* `count` goldens as they are read from a folder of their own, with their seals. */
-static hd_goldens blessed(size_t count, const char *date, double eta) {
-    hd_goldens made = sample_goldens(count, date, eta), loaded;
+static hd_golden_set blessed(size_t count, const char *date, double eta) {
+    hd_golden_set made = sample_goldens(count, date, eta), loaded;
     char *where = folder_path("blessed");
     mkdir(where, 0777);
     remove(sample_path("blessed/step-1.json")); /* of those made before */
     remove(sample_path("blessed/step-2.json"));
-    cr_assert_eq(hd_goldens_save(&made, where, &error), HD_OK, "%s", error.message);
-    cr_assert_eq(hd_goldens_load(where, &loaded, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_golden_set_save(&made, where, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_golden_set_load(where, &loaded, &error), HD_OK, "%s", error.message);
     cr_assert_eq(loaded.count, count);
-    hd_goldens_free(&made);
+    hd_golden_set_free(&made);
     free(where);
     return loaded;
 }
 
-static void append(const hd_goldens *was, const hd_goldens *is) {
+static void append(const hd_golden_set *was, const hd_golden_set *is) {
     hd_ledger ledger;
     cr_assert_eq(hd_ledger_open(folder, &ledger, &error), HD_OK, "%s", error.message);
     cr_assert_eq(hd_ledger_append(&ledger, was, is, &error), HD_OK, "%s", error.message);
@@ -49,7 +48,8 @@ static hd_ledger read_it(void) {
 }
 
 Test(ledger, reads_back_what_it_wrote) {
-    hd_goldens first = blessed(2, "2026-11-23T22:53:12Z", 1), second = blessed(3, "2026-11-24T06:30:02Z", 2);
+    hd_golden_set first = blessed(2, "2026-11-23T22:53:12Z", 1),
+                  second = blessed(3, "2026-11-24T06:30:02Z", 2);
     append(&none, &first);
     append(&first, &second);
     hd_ledger ledger = read_it();
@@ -73,14 +73,14 @@ Test(ledger, reads_back_what_it_wrote) {
     cr_assert(ledger.count == 3 && ledger.blessings[2].steps == 3);
     cr_expect_str_eq(ledger.blessings[2].seals[2].is, "", "the third is gone");
     hd_ledger_close(&ledger);
-    hd_goldens_free(&first);
-    hd_goldens_free(&second);
+    hd_golden_set_free(&first);
+    hd_golden_set_free(&second);
 }
 
 Test(ledger, holds_the_figures_that_change) {
     static char text[1 << 16];
-    hd_goldens first = blessed(1, "2026-11-23T22:53:12Z", 1),
-               second = blessed(1, "2026-11-24T06:30:02Z", 2.5);
+    hd_golden_set first = blessed(1, "2026-11-23T22:53:12Z", 1),
+                  second = blessed(1, "2026-11-24T06:30:02Z", 2.5);
     append(&none, &first);
     append(&first, &second);
     get_bytes(sample_path("golden/CHANGES"), text, sizeof text - 1);
@@ -88,8 +88,8 @@ Test(ledger, holds_the_figures_that_change) {
     cr_expect_not_null(strstr(text, "\n    0 reference hypergradient eta: 1 -> 2.5\n"));
     cr_expect_not_null(strstr(text, "\n    0 tolerance hypergradient eta: new -> 1e-06\n"));
     cr_expect_null(strstr(text, "tolerance hypergradient eta: 1e-06"));
-    hd_goldens_free(&first);
-    hd_goldens_free(&second);
+    hd_golden_set_free(&first);
+    hd_golden_set_free(&second);
 }
 
 Test(ledger, has_no_blessings_where_there_is_no_file) {
@@ -167,7 +167,7 @@ Test(ledger, takes_a_day_alone_for_a_date) {
 Test(ledger, loses_no_whole_entry_to_one_that_was_cut_off) {
     char text[2 * sizeof entry];
     size_t one = sizeof entry - 1;
-    hd_goldens goldens = blessed(1, "2026-11-24T06:30:02Z", 1);
+    hd_golden_set goldens = blessed(1, "2026-11-24T06:30:02Z", 1);
     snprintf(text, sizeof text, "%s%s", entry, entry);
     for (size_t size = one + 1; size < 2 * one; size++) {
         put_bytes(sample_path("golden/CHANGES"), text, size);
@@ -183,15 +183,16 @@ Test(ledger, loses_no_whole_entry_to_one_that_was_cut_off) {
         cr_expect_str_eq(ledger.blessings[1].date, "2026-11-24T06:30:02Z");
         hd_ledger_close(&ledger);
     }
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
 }
 
 /* Editors, and tools that mend white space, take empty lines away from a file's end, or the last newline. */
 Test(ledger, keeps_an_entry_that_lost_its_end_while_its_goldens_are_in_place) {
     static char before[1 << 16], after[1 << 16];
-    hd_goldens first = blessed(2, "2026-11-23T22:53:12Z", 1), second = blessed(2, "2026-11-24T06:30:02Z", 2);
+    hd_golden_set first = blessed(2, "2026-11-23T22:53:12Z", 1),
+                  second = blessed(2, "2026-11-24T06:30:02Z", 2);
     cr_assert_eq(mkdir(sample_path("golden/small"), 0777), 0);
-    cr_assert_eq(hd_goldens_save(&first, sample_path("golden/small"), &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_golden_set_save(&first, sample_path("golden/small"), &error), HD_OK, "%s", error.message);
     append(&none, &first);
     size_t size = get_bytes(sample_path("golden/CHANGES"), before, sizeof before - 1);
     for (size_t taken = 1; taken <= 2; taken++) {
@@ -208,8 +209,8 @@ Test(ledger, keeps_an_entry_that_lost_its_end_while_its_goldens_are_in_place) {
         cr_expect_eq(strncmp(after, before, size), 0, "%zu", taken);
         cr_expect_eq(strncmp(after + size, "2026-11-24T06:30:02Z small\n", 27), 0, "%zu", taken);
     }
-    hd_goldens_free(&first);
-    hd_goldens_free(&second);
+    hd_golden_set_free(&first);
+    hd_golden_set_free(&second);
 }
 
 /* What no writer leaves is not taken away. */
@@ -231,7 +232,7 @@ Test(ledger, is_refused_and_left_alone_where_other_text_stands_at_its_end) {
 }
 
 Test(ledger, is_as_it_was_where_the_disk_is_full) {
-    hd_goldens goldens = blessed(1, "2026-11-24T06:30:02Z", 1);
+    hd_golden_set goldens = blessed(1, "2026-11-24T06:30:02Z", 1);
     append(&none, &goldens);
     struct stat before, after;
     cr_assert_eq(stat(sample_path("golden/CHANGES"), &before), 0);
@@ -245,12 +246,13 @@ Test(ledger, is_as_it_was_where_the_disk_is_full) {
     hd_ledger_close(&ledger);
     cr_assert_eq(stat(sample_path("golden/CHANGES"), &after), 0);
     cr_expect_eq(before.st_size, after.st_size);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
 }
 
 /* One process holds it, another comes: the first's entry is the first. */
 Test(ledger, is_appended_to_by_one_at_a_time) {
-    hd_goldens first = blessed(1, "2026-11-23T22:53:12Z", 1), second = blessed(1, "2026-11-24T06:30:02Z", 2);
+    hd_golden_set first = blessed(1, "2026-11-23T22:53:12Z", 1),
+                  second = blessed(1, "2026-11-24T06:30:02Z", 2);
     int held[2], come[2];
     char byte = 0;
     cr_assert(pipe(held) == 0 && pipe(come) == 0);
@@ -271,13 +273,13 @@ Test(ledger, is_appended_to_by_one_at_a_time) {
     cr_assert_eq(ledger.count, 2);
     cr_expect_str_eq(ledger.blessings[0].date, "2026-11-23T22:53:12Z");
     hd_ledger_close(&ledger);
-    hd_goldens_free(&first);
-    hd_goldens_free(&second);
+    hd_golden_set_free(&first);
+    hd_golden_set_free(&second);
 }
 
 /* --- what it tells of goldens --- */
 
-static hd_status lineage_of(const hd_goldens *goldens, char blessed_at[24], char unplaced_at[24]) {
+static hd_status lineage_of(const hd_golden_set *goldens, char blessed_at[24], char unplaced_at[24]) {
     hd_ledger ledger = read_it();
     hd_lineage s;
     hd_status status = hd_ledger_lineage(&ledger, "small", goldens, &s, &error);
@@ -296,8 +298,8 @@ static hd_status lineage_of(const hd_goldens *goldens, char blessed_at[24], char
     } while (0)
 
 Test(ledger, tells_which_blessing_goldens_are_from) {
-    hd_goldens a = blessed(2, "2026-11-21T00:00:00Z", 1), b = blessed(2, "2026-11-22T00:00:00Z", 2),
-               c = blessed(1, "2026-11-23T00:00:00Z", 3);
+    hd_golden_set a = blessed(2, "2026-11-21T00:00:00Z", 1), b = blessed(2, "2026-11-22T00:00:00Z", 2),
+                  c = blessed(1, "2026-11-23T00:00:00Z", 3);
     expect_lineage(&a, HD_OK, "", ""); /* no log is kept */
     append(&none, &a);
     expect_lineage(&a, HD_OK, "2026-11-21T00:00:00Z", "");
@@ -309,13 +311,13 @@ Test(ledger, tells_which_blessing_goldens_are_from) {
     expect_lineage(&c, HD_OK, "2026-11-23T00:00:00Z", "");
     expect_lineage(&b, HD_OK, "2026-11-22T00:00:00Z", "2026-11-23T00:00:00Z");
     expect_lineage(&a, HD_INVALID, "", ""); /* the blessing before last */
-    hd_goldens_free(&a);
-    hd_goldens_free(&b);
-    hd_goldens_free(&c);
+    hd_golden_set_free(&a);
+    hd_golden_set_free(&b);
+    hd_golden_set_free(&c);
 }
 
 Test(ledger, knows_goldens_that_no_blessing_put_in_place) {
-    hd_goldens a = blessed(2, "2026-11-21T00:00:00Z", 1), b = blessed(2, "2026-11-22T00:00:00Z", 2);
+    hd_golden_set a = blessed(2, "2026-11-21T00:00:00Z", 1), b = blessed(2, "2026-11-22T00:00:00Z", 2);
     append(&none, &a);
     append(&a, &b);
     hd_golden other = a.steps[1]; /* one of each */
@@ -334,8 +336,8 @@ Test(ledger, knows_goldens_that_no_blessing_put_in_place) {
     cr_expect_eq(hd_ledger_lineage(&ledger, "another", &a, &s, &error), HD_INVALID);
     cr_expect_not_null(strstr(error.message, "no blessing of the goldens of another"), "%s", error.message);
     hd_ledger_close(&ledger);
-    hd_goldens_free(&a);
-    hd_goldens_free(&b);
+    hd_golden_set_free(&a);
+    hd_golden_set_free(&b);
 }
 
 Test(ledger, has_the_blessings_of_all_goldens_in_the_tree) {
@@ -347,18 +349,18 @@ Test(ledger, has_the_blessings_of_all_goldens_in_the_tree) {
     cr_assert_not_null(all);
     for (struct dirent *item; (item = readdir(all));) {
         char path[PATH_MAX];
-        hd_goldens goldens;
+        hd_golden_set goldens;
         hd_lineage s;
         if (item->d_name[0] == '.' || !strcmp(item->d_name, "CHANGES") || !strcmp(item->d_name, "trace-2017"))
             continue;
         experiments++;
-        cr_assert_eq(hd_goldens_folder(".", item->d_name, path, &error), HD_OK);
-        cr_assert_eq(hd_goldens_load(path, &goldens, &error), HD_OK, "%s", error.message);
+        cr_assert_eq(hd_golden_set_folder(".", item->d_name, path, &error), HD_OK);
+        cr_assert_eq(hd_golden_set_load(path, &goldens, &error), HD_OK, "%s", error.message);
         cr_assert_gt(goldens.count, 0, "%s", path);
         cr_expect_eq(hd_ledger_lineage(&ledger, item->d_name, &goldens, &s, &error), HD_OK, "%s",
                      error.message);
         cr_expect(s.blessed && !s.unplaced, "%s", path);
-        hd_goldens_free(&goldens);
+        hd_golden_set_free(&goldens);
     }
     cr_expect_geq(experiments, 10);
     closedir(all);

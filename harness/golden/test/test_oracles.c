@@ -1,13 +1,12 @@
 /* The three oracles that a golden needs. */
 #include "golden/oracles.h"
-
 #include "test/record_sample.h"
 
 #include <math.h>
 
 TestSuite(golden_oracles, .init = folder_make, .fini = folder_remove);
 
-static const hd_options options = {.quiet = true};
+static const hd_request request;
 
 typedef struct kinks {
     size_t count, known; /* known: of eta, with a hypergradient and a difference that are numbers */
@@ -21,8 +20,8 @@ static void count_kink(void *context, size_t step, const hd_hyper *reverse, doub
 }
 
 typedef struct asked {
-    hd_subject subject;
-    hd_goldens goldens;
+    hd_loaded_experiment loaded;
+    hd_golden_set goldens;
     hd_differences differences;
     kinks seen;
     hd_error error;
@@ -32,20 +31,20 @@ static void begin(asked *a, const char *experiment) {
     char path[PATH_MAX];
     *a = (asked){.seen = {0}};
     setenv("OMP_WAIT_POLICY", "passive", 0);
-    cr_assert_eq(hd_subject_open(experiment, &options, &a->subject, &a->error), HD_OK, "%s",
+    cr_assert_eq(hd_loaded_experiment_open(experiment, &request, &a->loaded, &a->error), HD_OK, "%s",
                  a->error.message);
-    cr_assert_eq(hd_goldens_folder(".", experiment, path, &a->error), HD_OK);
-    cr_assert_eq(hd_goldens_load(path, &a->goldens, &a->error), HD_OK, "%s", a->error.message);
+    cr_assert_eq(hd_golden_set_folder(".", experiment, path, &a->error), HD_OK);
+    cr_assert_eq(hd_golden_set_load(path, &a->goldens, &a->error), HD_OK, "%s", a->error.message);
 }
 
 static hd_status ask(asked *a) {
-    return hd_oracles_differences(&a->subject, &options, &a->goldens, &a->differences, count_kink, &a->seen,
+    return hd_oracles_differences(&a->loaded, &request, &a->goldens, &a->differences, count_kink, &a->seen,
                                   &a->error);
 }
 
 static void end(asked *a) {
-    hd_goldens_free(&a->goldens);
-    hd_subject_close(&a->subject);
+    hd_golden_set_free(&a->goldens);
+    hd_loaded_experiment_close(&a->loaded);
 }
 
 /* No kink is in the way of any. */

@@ -1,6 +1,5 @@
 /* Goldens come into place whole or not at all, wherever the program is ended. */
 #include "golden/replace_folder.h"
-
 #include "test/golden_sample.h"
 
 #include <errno.h>
@@ -50,36 +49,37 @@ static hd_status agree(const char *root, const char *experiment, const char *whe
 
 /* Looks at what it is to judge: two whole goldens, not in their place yet; and refuses them. */
 static hd_status refuse_two(const char *root, const char *experiment, const char *where, hd_error *why) {
-    hd_goldens goldens;
+    hd_golden_set goldens;
     cr_expect_str_eq(root, folder);
     cr_expect_str_eq(experiment, "small");
-    cr_expect_eq(hd_goldens_load(where, &goldens, &error), HD_OK, "%s", error.message);
+    cr_expect_eq(hd_golden_set_load(where, &goldens, &error), HD_OK, "%s", error.message);
     cr_expect_eq(goldens.count, 2);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
     return hd_fail(why, HD_DIFFERENT, "refused");
 }
 
-static hd_goldens in_place(void) {
-    hd_goldens goldens;
-    cr_assert_eq(hd_goldens_load(sample_path("golden/small"), &goldens, &error), HD_OK, "%s", error.message);
+static hd_golden_set in_place(void) {
+    hd_golden_set goldens;
+    cr_assert_eq(hd_golden_set_load(sample_path("golden/small"), &goldens, &error), HD_OK, "%s",
+                 error.message);
     return goldens;
 }
 
 /* Puts goldens in the place of those that are there. */
-static hd_status place(const hd_goldens *goldens, hd_placing_judge *judge) {
+static hd_status place(const hd_golden_set *goldens, hd_replacement_judge *judge) {
     hd_ledger ledger;
-    hd_goldens was = in_place();
+    hd_golden_set was = in_place();
     hd_status status = hd_ledger_open(folder, &ledger, &error);
-    if (status == HD_OK) status = hd_place(&ledger, folder, &was, goldens, judge, &error);
+    if (status == HD_OK) status = hd_replace_folder(&ledger, folder, &was, goldens, judge, &error);
     hd_ledger_close(&ledger);
-    hd_goldens_free(&was);
+    hd_golden_set_free(&was);
     return status;
 }
 
 static void place_new(size_t count, const char *date, double eta) {
-    hd_goldens goldens = sample_goldens(count, date, eta);
+    hd_golden_set goldens = sample_goldens(count, date, eta);
     cr_assert_eq(place(&goldens, agree), HD_OK, "%s", error.message);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
 }
 
 static size_t entries_in_golden(void) {
@@ -92,7 +92,7 @@ static size_t entries_in_golden(void) {
 
 /* There are the goldens of that blessing, their entry is the log's last, and nothing else lies about. */
 static void expect_placed(size_t count, const char *date, size_t blessings) {
-    hd_goldens goldens = in_place();
+    hd_golden_set goldens = in_place();
     hd_ledger ledger;
     hd_lineage lineage;
     cr_assert_eq(goldens.count, count);
@@ -103,7 +103,7 @@ static void expect_placed(size_t count, const char *date, size_t blessings) {
     cr_expect(lineage.blessed == &ledger.blessings[blessings - 1] && !lineage.unplaced);
     cr_expect_eq(entries_in_golden(), 2, "the log and the goldens");
     hd_ledger_close(&ledger);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
 }
 
 #define FIRST  "2026-11-23T22:53:12Z"
@@ -111,7 +111,7 @@ static void expect_placed(size_t count, const char *date, size_t blessings) {
 
 /* What a reader meets: the goldens of one blessing or the other, whole, and in the log. */
 static bool read_second(void) {
-    hd_goldens goldens = in_place();
+    hd_golden_set goldens = in_place();
     hd_ledger ledger;
     hd_lineage lineage;
     cr_assert_eq(hd_ledger_read(folder, &ledger, &error), HD_OK, "%s", error.message);
@@ -123,7 +123,7 @@ static bool read_second(void) {
         cr_expect_str_eq(goldens.steps[k].blessed.date, second ? SECOND : FIRST);
     cr_expect(!lineage.unplaced || !strcmp(lineage.unplaced->date, SECOND));
     hd_ledger_close(&ledger);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
     return second;
 }
 
@@ -137,27 +137,27 @@ Test(placing, puts_all_goldens_of_an_experiment_in_place) {
 
 Test(placing, leaves_all_as_it_was_where_the_judge_refuses) {
     place_new(3, FIRST, 1);
-    hd_goldens goldens = sample_goldens(2, SECOND, 2);
+    hd_golden_set goldens = sample_goldens(2, SECOND, 2);
     cr_expect_eq(place(&goldens, refuse_two), HD_DIFFERENT);
     cr_expect_str_eq(error.message, "refused");
     expect_placed(3, FIRST, 1);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
 }
 
 Test(placing, leaves_all_as_it_was_where_folders_cannot_be_exchanged) {
     place_new(1, FIRST, 1);
-    hd_goldens goldens = sample_goldens(1, SECOND, 2);
+    hd_golden_set goldens = sample_goldens(1, SECOND, 2);
     cannot_exchange = true;
     cr_expect_eq(place(&goldens, agree), HD_UNAVAILABLE);
     cr_expect_not_null(strstr(error.message, "cannot exchange two folders in one step"), "%s", error.message);
     expect_placed(1, FIRST, 1);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
 }
 
 Test(placing, says_where_the_exchange_may_not_be_on_the_disk_and_keeps_the_old_goldens) {
-    hd_goldens kept;
+    hd_golden_set kept;
     place_new(2, FIRST, 1);
-    hd_goldens goldens = sample_goldens(1, SECOND, 2);
+    hd_golden_set goldens = sample_goldens(1, SECOND, 2);
     cannot_flush = true;
     exchanges = false;
     cr_expect_eq(place(&goldens, agree), HD_UNAVAILABLE);
@@ -166,12 +166,12 @@ Test(placing, says_where_the_exchange_may_not_be_on_the_disk_and_keeps_the_old_g
                        "%s", error.message);
     cr_expect_not_null(strstr(error.message, "Input/output error"), "%s", error.message);
     cr_expect(read_second());
-    cr_assert_eq(hd_goldens_load(sample_path("golden/.small.new"), &kept, &error), HD_OK, "%s",
+    cr_assert_eq(hd_golden_set_load(sample_path("golden/.small.new"), &kept, &error), HD_OK, "%s",
                  error.message);
     cr_expect_eq(kept.count, 2);
     cr_expect_str_eq(kept.steps[0].blessed.date, FIRST);
-    hd_goldens_free(&kept);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&kept);
+    hd_golden_set_free(&goldens);
     place_new(3, "2026-11-25T06:30:02Z", 3);
     expect_placed(3, "2026-11-25T06:30:02Z", 3);
 }
@@ -180,7 +180,7 @@ Test(placing, does_not_replace_a_folder_that_holds_other_files) {
     static const char *const others[] = {"README", "step-0.json.orig", "step-x.json", "step-0.weights",
                                          ".hidden"};
     place_new(1, FIRST, 1);
-    hd_goldens goldens = sample_goldens(1, SECOND, 2);
+    hd_golden_set goldens = sample_goldens(1, SECOND, 2);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char name[40];
         snprintf(name, sizeof name, "golden/small/%s", others[i]);
@@ -190,7 +190,7 @@ Test(placing, does_not_replace_a_folder_that_holds_other_files) {
         cr_assert_eq(remove(sample_path(name)), 0);
     }
     expect_placed(1, FIRST, 1);
-    hd_goldens_free(&goldens);
+    hd_golden_set_free(&goldens);
 }
 
 Test(placing, removes_what_an_ended_one_left_behind) {
@@ -206,7 +206,7 @@ Test(placing, removes_what_an_ended_one_left_behind) {
 
 /* Runs the placing of `goldens` and ends it at its n-th system call from the start of hd_place on; false when
  * it does not make so many. */
-static bool place_until(const hd_goldens *goldens, size_t n) {
+static bool place_until(const hd_golden_set *goldens, size_t n) {
     pid_t child = fork();
     if (child == 0) {
         ptrace(PTRACE_TRACEME, 0, NULL, NULL);
@@ -240,7 +240,7 @@ Test(placing, is_whole_wherever_it_is_ended) {
         folder_remove();
         cr_skip_test("this system does not let a process trace its child");
     }
-    hd_goldens second = sample_goldens(1, SECOND, 2);
+    hd_golden_set second = sample_goldens(1, SECOND, 2);
     char again[256]; /* as cheap as can be: placing waits for the disk */
     place_new(2, FIRST, 1);
     cr_assert_eq(rename(sample_path("golden"), sample_path("first")), 0);
@@ -261,5 +261,5 @@ Test(placing, is_whole_wherever_it_is_ended) {
     }
     cr_expect(first_there > 20 && second_there > 2 && left > 10, "%zu, %zu, %zu", first_there, second_there,
               left);
-    hd_goldens_free(&second);
+    hd_golden_set_free(&second);
 }

@@ -1,5 +1,4 @@
 #include "golden/tolerance.h"
-
 #include "test/record_sample.h"
 
 #include <math.h>

@@ -5,10 +5,10 @@
  * series with three hyper-iterations, and have something to find: a series that becomes 10 % slower on night
  * 400, another that becomes larger on night 600, a hypergradient whose last bits change on night 500, and a
  * night whose figures fail. */
-#include "core/clock.h"
-#include "judge/compare.h"
-#include "history/run_entry.h"
 #include "base/temporary_folder.h"
+#include "core/clock.h"
+#include "history/run_entry.h"
+#include "judge/compare.h"
 #include "statistics/statistics.h"
 
 #include <math.h>
@@ -71,8 +71,8 @@ static void fill(hd_record *record, size_t night, size_t series, size_t step) {
     if (series == 7 && night >= SLOWER) seconds *= 1.1;
     snprintf(record->experiment, sizeof record->experiment, "synthetic-%zu", experiment);
     snprintf(record->device, sizeof record->device, "%s", cuda ? "cuda" : "cpu");
-    snprintf(record->experiment_sha256, HD_DIGEST, "%064zx", experiment + 1);
-    snprintf(record->data_sha256, HD_DIGEST, "%064x", 12345);
+    snprintf(record->experiment_sha256, HD_SHA256, "%064zx", experiment + 1);
+    snprintf(record->data_sha256, HD_SHA256, "%064x", 12345);
     record->mode = series % 2 ? HD_REVERSE : HD_FORWARD;
     record->step = step;
     for (size_t j = 0; j < record->hypers; j++) {
@@ -107,10 +107,10 @@ static void judge(hd_verdict *verdict, const hd_record *record, size_t night, si
     }
 }
 
-static hd_entry *night_of(hd_record *record, size_t night, size_t series, size_t steps, size_t figures,
-                          size_t more) {
+static hd_run_entry *night_of(hd_record *record, size_t night, size_t series, size_t steps, size_t figures,
+                              size_t more) {
     char *arguments[] = {(char[]){"hyperdrift"}, (char[]){"check"}};
-    hd_entry *entry = hd_entry_new(2, arguments);
+    hd_run_entry *entry = hd_run_entry_new(2, arguments);
     if (!entry) expect(hd_fail(&error, HD_UNAVAILABLE, "no memory"));
     entry->started = 1764554400 + (time_t)night * DAY; /* 2025-12-01T02:00:00Z */
     entry->kept = entry->started + 600;
@@ -118,8 +118,8 @@ static hd_entry *night_of(hd_record *record, size_t night, size_t series, size_t
         hd_verdict verdict = {0};
         fill(record, night, i / steps, i % steps);
         judge(&verdict, record, night, figures + (i < more));
-        expect(hd_entry_add_record(entry, record, &error));
-        expect(hd_entry_add_verdict(entry, &verdict, &error));
+        expect(hd_run_entry_add_record(entry, record, &error));
+        expect(hd_run_entry_add_verdict(entry, &verdict, &error));
         entry->passed += verdict.count - verdict.failures;
         entry->failed += verdict.failures;
         hd_verdict_free(&verdict);
@@ -135,7 +135,7 @@ static double megabytes(const char *path) {
     return stat(path, &is) == 0 ? (double)is.st_size / 1e6 : NAN;
 }
 
-static void append(hd_history *history, const hd_entry *entry) {
+static void append(hd_history *history, const hd_run_entry *entry) {
     hd_kept kept;
     expect(hd_history_append(history, entry, &kept, &error));
 }
@@ -147,7 +147,7 @@ static void time_appends(const char *what, const char *path, hd_record *record, 
     for (size_t i = 0; i < TIMES; i++) {
         hd_history history;
         double start = hd_clock();
-        hd_entry *entry = night_of(record, night + i, 22, 1, 70, 8);
+        hd_run_entry *entry = night_of(record, night + i, 22, 1, 70, 8);
         gathered[i] = hd_clock() - start;
         start = hd_clock();
         expect(hd_history_open(path, HD_HISTORY_WRITE, &history, &error));
@@ -156,7 +156,7 @@ static void time_appends(const char *what, const char *path, hd_record *record, 
         append(&history, entry);
         hd_history_close(&history);
         appended[i] = hd_clock() - start;
-        hd_entry_free(entry);
+        hd_run_entry_free(entry);
         if (i == 0)
             printf("%-28s %8.1f ms %8.1f ms %8.1f ms\n", what, 1e3 * appended[i], 1e3 * opened[i],
                    1e3 * gathered[i]);
@@ -173,9 +173,9 @@ static void write_two_years(const char *path, hd_record *record) {
     sqlite3_exec(history.database, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY", NULL, NULL,
                  NULL);
     for (size_t night = 0; night < NIGHTS; night++) {
-        hd_entry *entry = night_of(record, night, SERIES, STEPS, FIGURES, 0);
+        hd_run_entry *entry = night_of(record, night, SERIES, STEPS, FIGURES, 0);
         append(&history, entry);
-        hd_entry_free(entry);
+        hd_run_entry_free(entry);
     }
     hd_history_close(&history);
 }
@@ -199,7 +199,7 @@ static void time_reading(const char *path) {
 int main(int argc, char **argv) {
     char folder[PATH_MAX], empty[PATH_MAX + 32], full[PATH_MAX + 32], scratch[PATH_MAX] = "";
     hd_record record = blank_record();
-    expect(hd_scratch_create(scratch, &error));
+    expect(hd_temporary_folder_make(scratch, &error));
     snprintf(folder, sizeof folder, "%s", argc > 1 ? argv[1] : scratch);
     snprintf(empty, sizeof empty, "%s/empty.sqlite", scratch);
     snprintf(full, sizeof full, "%s/two-years.sqlite", folder);
@@ -210,6 +210,6 @@ int main(int argc, char **argv) {
     time_appends("after 2 years x 50 series", full, &record, NIGHTS);
     time_reading(full);
     hd_record_free(&record);
-    hd_scratch_remove(scratch);
+    hd_temporary_folder_remove(scratch);
     return 0;
 }

@@ -17,26 +17,26 @@ static hd_history made(const char *name, const char *host, size_t nights) {
     hd_history history = nights_open(sample_path(name));
     nights_add(&history, host, 0, nights, 3, NULL);
     nights_add(&history, host, nights, 1, 3, strange);
-    hd_entry *entry = nights_entry(host, nights + 1, 3, NULL);
+    hd_run_entry *entry = nights_entry(host, nights + 1, 3, NULL);
     hd_record again = sample_record();
     hd_verdict nothing = {0}, unkept = {.no_memory = true, .count = 0};
     hd_kept kept;
     nights_fill(nights + 1, 0, 1, &again);
-    cr_assert_eq(hd_entry_add_record(entry, &again, &error), HD_OK);
-    cr_assert_eq(hd_entry_add_verdict(entry, &nothing, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_record(entry, &again, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_verdict(entry, &nothing, &error), HD_OK);
     strcpy(unkept.against, "a path");
     hd_compare_count(&unkept, "count", (hd_accuracy){1, 2}, (hd_accuracy){1, 2}, 0);
-    cr_assert_eq(hd_entry_add_verdict(entry, &unkept, &error), HD_OK);
-    cr_assert_eq(hd_entry_add_skip(entry, "x on cuda", "none", &error), HD_OK);
-    cr_assert_eq(hd_entry_add_failure(entry, "killed", &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_verdict(entry, &unkept, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_skip(entry, "x on cuda", "none", &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_failure(entry, "killed", &error), HD_OK);
     json_t *terms = json_pack("{si}", "repeat", 3);
-    cr_assert_eq(hd_entry_set_shard(entry, "4711", 2, 8, &error), HD_OK);
-    cr_assert_eq(hd_entry_set_terms(entry, terms, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_set_shard(entry, "4711", 2, 8, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_set_terms(entry, terms, &error), HD_OK);
     json_decref(terms);
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
     hd_verdict_free(&unkept);
     hd_record_free(&again);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     cr_assert_eq(hd_history_verify(&history, &error), HD_OK, "%s", error.message);
     return history;
 }
@@ -139,9 +139,9 @@ Test(copy, verification_finds_what_was_changed_in_any_table) {
 
 Test(copy, of_a_file_that_is_whole_every_run_is_saved) {
     hd_history a = made("a", "alpha", 5), saved = opened("saved", HD_HISTORY_WRITE);
-    hd_entry *entry = nights_entry("alpha", 50, 1, NULL);
+    hd_run_entry *entry = nights_entry("alpha", 50, 1, NULL);
     hd_kept kept;
-    for (int i = 0; i < 2; i++) cr_assert_eq(hd_entry_add_failure(entry, "said twice", &error), HD_OK);
+    for (int i = 0; i < 2; i++) cr_assert_eq(hd_run_entry_add_failure(entry, "said twice", &error), HD_OK);
     cr_assert_eq(hd_history_append(&a, entry, &kept, &error), HD_OK, "%s", error.message);
     nights_add(&a, "alpha", 51, 1, 1, NULL);
     size_t count_saved, found;
@@ -149,7 +149,7 @@ Test(copy, of_a_file_that_is_whole_every_run_is_saved) {
     cr_expect_eq(found, 9);
     cr_expect_eq(count_saved, 9);
     expect_same_runs(&a, &saved);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     hd_history_close(&a);
     hd_history_close(&saved);
 }

@@ -1,8 +1,8 @@
 /* Histories: what is kept of a run, what a file may be, and who may write. */
-#include "history/schema.h"
-#include "test/opened.h"
 #include "base/process.h"
 #include "history/checksum.h"
+#include "history/schema.h"
+#include "test/opened.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -18,10 +18,10 @@ static void refuses(const char *path, hd_history_access access, hd_status status
     cr_expect_null(history.database);
 }
 
-static hd_kept append(hd_history *history, hd_entry *entry) {
+static hd_kept append(hd_history *history, hd_run_entry *entry) {
     hd_kept kept;
     cr_assert_eq(hd_history_append(history, entry, &kept, &error), HD_OK, "%s", error.message);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     return kept;
 }
 
@@ -80,11 +80,11 @@ Test(history, keeps_nan_infinities_and_minus_zero) {
 Test(history, keeps_every_repetition_of_a_record_added_twice) {
     hd_history history = opened("h", HD_HISTORY_WRITE);
     hd_record record = sample_record();
-    hd_entry *entry = hd_entry_new(0, NULL);
+    hd_run_entry *entry = hd_run_entry_new(0, NULL);
     for (int i = 1; i <= 3; i++) {
         record.seconds.total = i;
         record.peak_bytes = (size_t)i * 1000;
-        cr_assert_eq(hd_entry_add_record(entry, &record, &error), HD_OK);
+        cr_assert_eq(hd_run_entry_add_record(entry, &record, &error), HD_OK);
     }
     append(&history, entry);
     cr_expect_eq(count(&history, "SELECT count(*) FROM record"), 1);
@@ -98,14 +98,14 @@ Test(history, keeps_every_repetition_of_a_record_added_twice) {
 Test(history, tells_like_from_unlike_by_hash_and_machine) {
     hd_history history = opened("h", HD_HISTORY_WRITE);
     hd_record record = sample_record();
-    hd_entry *entry = hd_entry_new(0, NULL);
-    cr_assert_eq(hd_entry_add_record(entry, &record, &error), HD_OK);
+    hd_run_entry *entry = hd_run_entry_new(0, NULL);
+    cr_assert_eq(hd_run_entry_add_record(entry, &record, &error), HD_OK);
     record.experiment_sha256[0] = 'c';
-    cr_assert_eq(hd_entry_add_record(entry, &record, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_record(entry, &record, &error), HD_OK);
     setenv("HYPERDRIFT_MACHINE", "the big one", 1);
-    cr_assert_eq(hd_entry_add_record(entry, &record, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_record(entry, &record, &error), HD_OK);
     strcpy(record.arithmetic, "cublas");
-    cr_assert_eq(hd_entry_add_record(entry, &record, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_record(entry, &record, &error), HD_OK);
     append(&history, entry);
     cr_expect_eq(count(&history, "SELECT count(*) FROM series"), 4);
     cr_expect_eq(count(&history, "SELECT count(*) FROM series WHERE machine = 'the big one'"), 2);
@@ -134,11 +134,11 @@ Test(history, takes_no_want_of_memory_for_damage) {
 Test(history, keeps_skips_failures_shards_and_arguments_that_are_no_utf8) {
     hd_history history = opened("h", HD_HISTORY_WRITE);
     char *arguments[] = {(char[]){"hyperdrift"}, (char[]){"caf\xe9"}};
-    hd_entry *entry = hd_entry_new(2, arguments);
-    cr_assert_eq(hd_entry_add_skip(entry, "a on cuda", "none here", &error), HD_OK);
-    cr_assert_eq(hd_entry_add_failure(entry, "b \xff: killed", &error), HD_OK);
-    cr_assert_eq(hd_entry_set_shard(entry, "4711", 2, 8, &error), HD_OK);
-    hd_entry_conclude(entry, HD_UNAVAILABLE, 10, 2, 1, 1);
+    hd_run_entry *entry = hd_run_entry_new(2, arguments);
+    cr_assert_eq(hd_run_entry_add_skip(entry, "a on cuda", "none here", &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_failure(entry, "b \xff: killed", &error), HD_OK);
+    cr_assert_eq(hd_run_entry_set_shard(entry, "4711", 2, 8, &error), HD_OK);
+    hd_run_entry_conclude(entry, HD_UNAVAILABLE, 10, 2, 1, 1);
     append(&history, entry);
     cr_expect_eq(count(&history,
                        "SELECT count(*) FROM run WHERE arguments = '[\"hyperdrift\",\"caf?\"]' AND status = 3"
@@ -154,14 +154,14 @@ Test(history, keeps_skips_failures_shards_and_arguments_that_are_no_utf8) {
 Test(history, of_an_entry_that_is_not_whole_nothing_is_kept) {
     hd_history history = opened("h", HD_HISTORY_WRITE);
     hd_record record = sample_record();
-    hd_entry *entry = hd_entry_new(0, NULL);
+    hd_run_entry *entry = hd_run_entry_new(0, NULL);
     hd_kept kept;
     record.validation_error = NAN;
-    cr_expect_eq(hd_entry_add_record(entry, &record, &error), HD_DIFFERENT);
+    cr_expect_eq(hd_run_entry_add_record(entry, &record, &error), HD_DIFFERENT);
     cr_expect_eq(hd_history_append(&history, entry, &kept, &error), HD_UNAVAILABLE);
     cr_expect_eq(kept.run, 0);
     cr_expect_eq(count(&history, "SELECT count(*) FROM run"), 0);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     hd_record_free(&record);
     hd_history_close(&history);
 }
@@ -174,14 +174,14 @@ static void append_five(size_t writer) {
     for (size_t night = 0; night < 5; night++) {
         hd_history history;
         hd_kept kept;
-        hd_entry *entry = nights_entry(host, night, 2, NULL);
+        hd_run_entry *entry = nights_entry(host, night, 2, NULL);
         if (hd_history_open(sample_path("h"), HD_HISTORY_WRITE, &history, &error) != HD_OK ||
             hd_history_append(&history, entry, &kept, &error) != HD_OK) {
             fprintf(stderr, "writer %zu: %s\n", writer, error.message);
             _exit(1);
         }
         hd_history_close(&history);
-        hd_entry_free(entry);
+        hd_run_entry_free(entry);
     }
     _exit(0);
 }
@@ -207,11 +207,11 @@ Test(history, writers_at_the_same_time_take_turns) {
 
 static void expect_sealed(const hd_history *history, int64_t run, bool intact) {
     hd_sql sql = {.history = history, .doing = "test", .error = &error};
-    char found[HD_DIGEST];
+    char found[HD_SHA256];
     sqlite3_stmt *query = hd_sql_prepare(&sql, "SELECT sha256 FROM run WHERE id = ?1");
     hd_sql_bind(&sql, query, "i", run);
     cr_assert(hd_sql_row(&sql, query));
-    hd_seal_run(&sql, run, found);
+    hd_checksum_run(&sql, run, found);
     cr_expect_eq(!strcmp(found, hd_sql_text(query, 0)), intact);
     sqlite3_finalize(query);
 }
@@ -249,8 +249,8 @@ Test(history, a_kept_verdict_has_the_seal_of_the_one_in_memory) {
     sqlite3_stmt *query = hd_sql_prepare(&sql, "SELECT id, sha256 FROM verdict");
     size_t verdicts = 0;
     while (hd_sql_row(&sql, query)) {
-        char found[HD_DIGEST];
-        hd_seal_kept_verdict(&sql, sqlite3_column_int64(query, 0), found);
+        char found[HD_SHA256];
+        hd_checksum_kept_verdict(&sql, sqlite3_column_int64(query, 0), found);
         cr_expect_str_eq(found, hd_sql_text(query, 1));
         verdicts++;
     }
@@ -311,11 +311,11 @@ Test(history, another_experiment_under_the_same_name_is_told_of_once) {
                      "it was there before");
     cr_expect_str_eq(renamed(&history, append(&history, nights_entry("alpha", 5, 2, other_data))),
                      "synthetic-0 has other data than on the nights before (hash dddddddd, was bbbbbbbb)\n");
-    hd_entry *both = nights_entry("alpha", 6, 2, NULL);
+    hd_run_entry *both = nights_entry("alpha", 6, 2, NULL);
     hd_record record = sample_record();
     nights_fill(6, 0, 0, &record);
     memset(record.experiment_sha256, 'f', 8);
-    cr_assert_eq(hd_entry_add_record(both, &record, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_record(both, &record, &error), HD_OK);
     cr_expect_str_eq(renamed(&history, append(&history, both)), "", "it is beside the one that was there");
     hd_record_free(&record);
     cr_expect_eq(count(&history, "SELECT count(*) FROM series"), 7);
@@ -395,7 +395,7 @@ Test(history, is_left_as_it_was_by_who_is_interrupted) {
     hd_history history = opened("h", HD_HISTORY_WRITE), other = opened("other", HD_HISTORY_WRITE);
     append(&history, nights_entry("alpha", 0, 1, NULL));
     size_t size = get_bytes(sample_path("h"), before, sizeof before), copied, there;
-    hd_entry *second = nights_entry("alpha", 1, 1, NULL);
+    hd_run_entry *second = nights_entry("alpha", 1, 1, NULL);
     hd_kept kept;
     hd_process_catch_interrupts();
     cr_assert_eq(raise(SIGTERM), 0);
@@ -407,7 +407,7 @@ Test(history, is_left_as_it_was_by_who_is_interrupted) {
     refuses(sample_path("h"), HD_HISTORY_READ, HD_UNAVAILABLE, "interrupted");
     cr_expect_eq(get_bytes(sample_path("h"), after, sizeof after), size);
     cr_expect_arr_eq(before, after, size);
-    hd_entry_free(second);
+    hd_run_entry_free(second);
     hd_history_close(&other);
     hd_history_close(&history);
 }

@@ -79,7 +79,7 @@ Test(news, say_what_since_when_and_how_much) {
         "hypergradient eta: -39.7941399 instead of -39.7941437, 0.00959 of its tolerance; since 2026-01-04 "
         "(run 35 on alpha, commit c000004), not as on 2026-01-03 (run 34 on alpha, commit c000004)");
     const char *text = sentence(2);
-    const hd_change *slower = &trend.series[0].changes[HD_COST_TIME][0];
+    const hd_level_change *slower = &trend.series[0].changes[HD_COST_TIME][0];
     char said[128], of_medians[32];
     snprintf(of_medians, sizeof of_medians, "%.3g", slower->after / slower->before);
     snprintf(said, sizeof said, "%.3g", slower->ratio);
@@ -147,13 +147,13 @@ Test(news, tell_of_a_slower_time_how_many_seconds_it_took) {
 static void spoil(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)night, (void)series, (void)verdict;
     record->hypers = 1;
-    memset(record->weights.sha256, 'c', HD_DIGEST - 1);
+    memset(record->weights.sha256, 'c', HD_SHA256 - 1);
     record->validation.correct--;
 }
 
 static void forget_the_rest(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)night, (void)series, (void)verdict;
-    memset(record->weights.sha256, 'c', HD_DIGEST - 1);
+    memset(record->weights.sha256, 'c', HD_SHA256 - 1);
 }
 
 Test(news, say_what_went_and_what_has_no_numbers) {
@@ -284,20 +284,20 @@ Test(news, of_a_host_that_is_gone_are_old) {
 Test(news, of_a_night_made_of_several_runs_are_all_new) {
     history = nights_open(sample_path("h"));
     nights_add(&history, "alpha", 0, 3, 2, NULL);
-    hd_entry *entry = nights_entry("alpha", 3, 1, move);
+    hd_run_entry *entry = nights_entry("alpha", 3, 1, move);
     hd_kept kept;
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     hd_record record = sample_record(); /* reverse mode by itself, two hours later */
     char *arguments[] = {(char[]){"hyperdrift"}};
-    entry = hd_entry_new(1, arguments);
+    entry = hd_run_entry_new(1, arguments);
     cr_assert_not_null(entry);
     snprintf(entry->host, sizeof entry->host, "alpha");
     entry->started = nights_first + 3 * NIGHTS_DAY + 7200;
     entry->kept = entry->started + 60;
     nights_add_record(entry, 3, 1, 0, &record, NULL);
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     hd_record_free(&record);
     gather();
     cr_assert_eq(count, 1);

@@ -4,7 +4,7 @@
 TestSuite(chronicle, .init = folder_make, .fini = folder_remove);
 
 static hd_trend trend;
-static hd_chronicle chronicle;
+static hd_night_details chronicle;
 
 static void load(const char *name) {
     hd_error error;
@@ -12,13 +12,13 @@ static void load(const char *name) {
     cr_assert_eq(hd_history_open(sample_path(name), HD_HISTORY_READ, &history, &error), HD_OK, "%s",
                  error.message);
     cr_assert_eq(hd_trend_load(&history, &trend, &error), HD_OK, "%s", error.message);
-    cr_assert_eq(hd_chronicle_load(&history, &trend, &chronicle, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_night_details_load(&history, &trend, &chronicle, &error), HD_OK, "%s", error.message);
     hd_history_close(&history);
     cr_assert_eq(chronicle.night_count, trend.night_count);
 }
 
 static void release(void) {
-    hd_chronicle_free(&chronicle);
+    hd_night_details_free(&chronicle);
     hd_trend_free(&trend);
 }
 
@@ -32,7 +32,7 @@ static void make(size_t nights, size_t series, nights_plan *plan) {
 static void expect_difference(size_t night, size_t i, const char *key, const char *before,
                               const char *after) {
     cr_assert_lt(i, chronicle.nights[night].difference_count, "night %zu has no difference %zu", night, i);
-    const hd_difference *difference = &chronicle.nights[night].differences[i];
+    const hd_provenance_difference *difference = &chronicle.nights[night].differences[i];
     cr_expect_str_eq(difference->key, key);
     cr_expect_str_eq(difference->before, before);
     cr_expect_str_eq(difference->after, after);
@@ -104,8 +104,8 @@ static void failing(size_t night, size_t series, hd_record *record, hd_verdict *
 Test(chronicle, has_the_figures_that_failed_on_the_newest_night_the_worst_first) {
     make(3, 2, failing);
     cr_expect_eq(chronicle.nights[0].failing_count, 0, "only of the newest night");
-    const hd_account *account = &chronicle.nights[2];
-    cr_assert_eq(account->failing_count, HD_CHRONICLE_FAILING);
+    const hd_night_detail *account = &chronicle.nights[2];
+    cr_assert_eq(account->failing_count, HD_NIGHT_DETAILS_FAILING);
     cr_expect_str_eq(account->failing[0].figure, "weights W_1 l2");
     cr_expect_str_eq(account->failing[0].record, "synthetic-0, hyper-iteration 2, forward, cpu");
     cr_expect_str_eq(account->failing[0].against, "golden");
@@ -123,11 +123,11 @@ Test(chronicle, keeps_what_was_skipped_and_what_gave_no_record) {
     hd_kept kept;
     hd_history history = nights_open(sample_path("h"));
     nights_add(&history, "alpha", 0, 1, 1, NULL);
-    hd_entry *entry = nights_entry("alpha", 1, 1, NULL);
-    cr_assert_eq(hd_entry_add_skip(entry, "cuda", "no driver", &error), HD_OK);
-    cr_assert_eq(hd_entry_add_failure(entry, "weight W_0[1,2] is NaN", &error), HD_OK);
+    hd_run_entry *entry = nights_entry("alpha", 1, 1, NULL);
+    cr_assert_eq(hd_run_entry_add_skip(entry, "cuda", "no driver", &error), HD_OK);
+    cr_assert_eq(hd_run_entry_add_failure(entry, "weight W_0[1,2] is NaN", &error), HD_OK);
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     hd_history_close(&history);
     load("h");
     cr_expect(chronicle.nights[0].skip_count == 0 && chronicle.nights[0].failure_count == 0);
@@ -140,13 +140,13 @@ Test(chronicle, keeps_what_was_skipped_and_what_gave_no_record) {
 Test(chronicle, refuses_a_provenance_that_is_no_object) {
     make(1, 1, NULL);
     hd_error error;
-    hd_chronicle spoiled;
+    hd_night_details spoiled;
     hd_history history = nights_open(sample_path("h"));
     cr_assert_eq(sqlite3_exec(history.database, "UPDATE provenance SET json = '[1]'", NULL, NULL, NULL),
                  SQLITE_OK);
-    cr_expect_eq(hd_chronicle_load(&history, &trend, &spoiled, &error), HD_INVALID);
+    cr_expect_eq(hd_night_details_load(&history, &trend, &spoiled, &error), HD_INVALID);
     cr_expect(strstr(error.message, "provenance 1 is no JSON object"), "%s", error.message);
-    hd_chronicle_free(&spoiled);
+    hd_night_details_free(&spoiled);
     hd_history_close(&history);
     release();
 }

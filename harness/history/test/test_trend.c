@@ -1,6 +1,6 @@
 /* Trends: what is read of synthetic histories, and what is found in them. */
-#include "test/nights.h"
 #include "history/trend.h"
+#include "test/nights.h"
 
 TestSuite(trend, .init = folder_make, .fini = folder_remove);
 
@@ -93,17 +93,17 @@ static void keep_repetitions(const double *seconds, const double *rates, size_t 
     hd_record record = sample_record();
     hd_kept kept;
     history = nights_open(sample_path("h"));
-    hd_entry *entry = nights_entry("alpha", 0, 0, NULL);
+    hd_run_entry *entry = nights_entry("alpha", 0, 0, NULL);
     for (size_t i = 0; i < count; i++) {
         nights_fill(0, 0, 0, &record);
         record.operations = 1e9;
         record.seconds.total = seconds[i];
         record.sgemm_rate = rates[i];
         record.peak_bytes = 1000 * (i + 1);
-        cr_assert_eq(hd_entry_add_record(entry, &record, &error), HD_OK);
+        cr_assert_eq(hd_run_entry_add_record(entry, &record, &error), HD_OK);
     }
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     hd_record_free(&record);
 }
 
@@ -168,7 +168,7 @@ Test(trend, has_an_infinite_share_where_a_verdict_compared_nothing) {
 static void rename_experiment(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)verdict;
     if (night < 3 || series != 0) return;
-    memset(record->experiment_sha256, 'e', HD_DIGEST - 1);
+    memset(record->experiment_sha256, 'e', HD_SHA256 - 1);
     record->validation_error = 1;
 }
 
@@ -200,10 +200,10 @@ static void forget_the_time(size_t night, size_t series, hd_record *record, hd_v
 Test(trend, puts_hosts_and_clocks_that_went_back_in_one_order) {
     keep(3, 1, forget_the_time);
     keep_on("beta", 1, 1, 1, NULL);
-    hd_entry *entry = nights_entry("alpha", 0, 1, NULL); /* two days before the newest */
+    hd_run_entry *entry = nights_entry("alpha", 0, 1, NULL); /* two days before the newest */
     hd_kept kept;
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     load();
     cr_assert_eq(trend.night_count, 5);
     const char *const hosts[] = {"alpha", "alpha", "beta", "alpha", "alpha"};
@@ -252,7 +252,7 @@ Test(trend, finds_a_step_in_the_cost_where_it_is_and_a_slow_machine_in_its_produ
             cr_assert_eq(series->change_count[cost], steps, "%s of %s on %s", hd_cost_name(cost),
                          hd_mode_name(series->mode), series->device);
             if (!steps) continue;
-            const hd_change *change = series->changes[cost];
+            const hd_level_change *change = series->changes[cost];
             cr_expect(change->at >= 39 && change->at <= 41, "%zu", change->at);
             cr_expect(change->found >= 43 && change->found <= 46, "%zu", change->found);
             cr_expect(change->after > 1.05 * change->before);
@@ -269,12 +269,12 @@ static void shift_later(size_t night, size_t series, hd_record *record, hd_verdi
 }
 
 /* The one shift there is then. */
-static const hd_shift *keep_shift(nights_plan *plan) {
+static const hd_number_change *keep_shift(nights_plan *plan) {
     shifting = plan;
     keep(5, 2, shift_later);
     load();
     cr_assert_eq(trend.shift_count, 1);
-    const hd_shift *shift = &trend.shifts[0];
+    const hd_number_change *shift = &trend.shifts[0];
     cr_expect_eq(trend.series[shift->series].mode, HD_FORWARD);
     cr_expect_eq(shift->step, 1);
     cr_expect_eq(shift->before, 2);
@@ -289,7 +289,7 @@ static void move_a_gradient(size_t night, size_t series, hd_record *record, hd_v
 }
 
 Test(trend, finds_a_bit_that_changed_and_its_share_of_the_tolerance) {
-    const hd_shift *shift = keep_shift(move_a_gradient);
+    const hd_number_change *shift = keep_shift(move_a_gradient);
     cr_expect_eq(shift->changed, 1);
     cr_expect_eq(shift->of, 8);
     cr_expect_str_eq(shift->quantity, "hypergradient eta");
@@ -307,7 +307,7 @@ static void move_a_value(size_t night, size_t series, hd_record *record, hd_verd
 }
 
 Test(trend, says_where_no_tolerance_is_known) {
-    const hd_shift *shift = keep_shift(move_a_value);
+    const hd_number_change *shift = keep_shift(move_a_value);
     cr_expect_eq(shift->changed, 1);
     cr_expect_str_eq(shift->quantity, "hyperparameter eta");
     cr_expect(isnan(shift->tolerances));
@@ -323,7 +323,7 @@ static void move_beyond(size_t night, size_t series, hd_record *record, hd_verdi
 }
 
 Test(trend, finds_the_figure_that_moved_most_and_whether_it_is_beyond) {
-    const hd_shift *shift = keep_shift(move_beyond);
+    const hd_number_change *shift = keep_shift(move_beyond);
     cr_expect_eq(shift->changed, 3);
     cr_expect_str_eq(shift->quantity, "hypergradient rho_l1_0");
     cr_expect_float_eq(shift->tolerances, 0x1p-12 / 1e-5, 0.01);
@@ -337,7 +337,7 @@ static void move_the_sign_of_zero(size_t night, size_t series, hd_record *record
 }
 
 Test(trend, takes_minus_zero_for_another_number_than_zero) {
-    const hd_shift *shift = keep_shift(move_the_sign_of_zero);
+    const hd_number_change *shift = keep_shift(move_the_sign_of_zero);
     cr_expect_eq(shift->changed, 1);
     cr_expect_str_eq(shift->quantity, "hyperparameter rho_l1_0");
     cr_expect(signbit(shift->new_value) && !signbit(shift->old_value));
@@ -346,11 +346,11 @@ Test(trend, takes_minus_zero_for_another_number_than_zero) {
 
 static void move_the_weights(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)night, (void)series, (void)verdict;
-    memset(record->weights.sha256, 'c', HD_DIGEST - 1);
+    memset(record->weights.sha256, 'c', HD_SHA256 - 1);
 }
 
 Test(trend, finds_weights_that_changed_alone) {
-    const hd_shift *shift = keep_shift(move_the_weights);
+    const hd_number_change *shift = keep_shift(move_the_weights);
     cr_expect_eq(shift->changed, 0);
     cr_expect(shift->weights);
     cr_expect_str_eq(shift->quantity, "weights");
@@ -365,7 +365,7 @@ static void lose_a_figure(size_t night, size_t series, hd_record *record, hd_ver
 }
 
 Test(trend, finds_a_figure_that_went) {
-    const hd_shift *shift = keep_shift(lose_a_figure);
+    const hd_number_change *shift = keep_shift(lose_a_figure);
     cr_expect_eq(shift->changed, 1);
     cr_expect_str_eq(shift->quantity, "hypergradient eta");
     cr_expect(isnan(shift->old_value) && isnan(shift->new_value));
@@ -383,7 +383,7 @@ Test(trend, finds_each_turn_in_order_of_time) {
     load();
     cr_assert_eq(trend.shift_count, 2 * 2 * NIGHTS_STEPS);
     for (size_t k = 0; k < trend.shift_count; k++) {
-        const hd_shift *shift = &trend.shifts[k];
+        const hd_number_change *shift = &trend.shifts[k];
         const size_t of_a_night = k % (2 * NIGHTS_STEPS);
         cr_expect_eq(shift->since, k < 2 * NIGHTS_STEPS ? 3 : 4);
         cr_expect_eq(shift->before, shift->since - 1);

@@ -1,5 +1,4 @@
 #include "judge/compare.h"
-
 #include "test/record_sample.h"
 
 #include <float.h>

@@ -1,5 +1,4 @@
 #include "judge/trace_2017.h"
-
 #include "test/record_sample.h"
 
 #include <math.h>

@@ -1,6 +1,5 @@
 /* What people read of a record's costs. */
 #include "judge/verdict_text.h"
-
 #include "test/record_sample.h"
 
 TestSuite(report, .init = folder_make, .fini = folder_remove);
@@ -10,7 +9,7 @@ static char *cost_of(const hd_record *record) {
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
     cr_assert_not_null(stream);
-    hd_report_cost(stream, record);
+    hd_record_print_cost(stream, record);
     fclose(stream);
     return text;
 }

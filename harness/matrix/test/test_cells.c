@@ -12,15 +12,15 @@ enum { SEEDS = 50 };
 
 static char *const words[] = {"blobs-logistic", "blobs-deep", "blobs-slices"};
 
-static hd_options options(const char *const *devices, size_t seeds) {
+static hd_request request(const char *const *devices, size_t seeds) {
     static uint32_t of[SEEDS];
-    hd_options o = {.mode = {true, true}, .seeds = {of, seeds}};
+    hd_request o = {.mode = {true, true}, .seeds = {of, seeds}};
     for (size_t i = 0; devices[i]; i++) o.devices[i] = devices[i];
     for (uint32_t i = 0; i < SEEDS; i++) of[i] = i + 1;
     return o;
 }
 
-static hd_cells cells_of(const hd_options *o, size_t word_count) {
+static hd_cells cells_of(const hd_request *o, size_t word_count) {
     hd_cells cells;
     hd_error error;
     cr_assert_eq(hd_cells_of(o, words, word_count, &cells, &error), HD_OK, "%s", error.message);
@@ -39,7 +39,7 @@ static bool has(const hd_cells *cells, const hd_cell *cell) {
 }
 
 Test(cells, are_every_experiment_seed_device_and_mode) {
-    hd_options o = options((const char *const[]){"cpu", "reference", NULL}, 4);
+    hd_request o = request((const char *const[]){"cpu", "reference", NULL}, 4);
     hd_cells all = cells_of(&o, 3);
     cr_expect_eq(all.count, 3 * 4 * 2 * 2);
     cr_expect_eq(all.matrix, all.count);
@@ -53,7 +53,7 @@ Test(cells, are_every_experiment_seed_device_and_mode) {
 }
 
 Test(cells, have_the_experiment_s_own_seed_unless_told) {
-    hd_options o = options((const char *const[]){"cpu", NULL}, 0);
+    hd_request o = request((const char *const[]){"cpu", NULL}, 0);
     hd_cells all = cells_of(&o, 2);
     cr_assert_eq(all.count, 4);
     cr_expect_eq(all.cells[0].seed, 1);
@@ -62,7 +62,7 @@ Test(cells, have_the_experiment_s_own_seed_unless_told) {
 }
 
 Test(cells, are_in_one_shard_each_and_none_is_lost) {
-    hd_options o = options((const char *const[]){"cpu", "reference", NULL}, 20);
+    hd_request o = request((const char *const[]){"cpu", "reference", NULL}, 20);
     hd_cells all = cells_of(&o, 3);
     size_t sum = 0;
     o.shards = 7;
@@ -78,7 +78,7 @@ Test(cells, are_in_one_shard_each_and_none_is_lost) {
 }
 
 /* Every cell of the smaller matrix that a shard has is in the same shard of the larger one. */
-static void expect_unmoved(hd_options smaller, size_t smaller_words, hd_options larger, size_t larger_words) {
+static void expect_unmoved(hd_request smaller, size_t smaller_words, hd_request larger, size_t larger_words) {
     smaller.shards = larger.shards = 5;
     for (size_t shard = 1; shard <= 5; shard++) {
         smaller.shard = larger.shard = shard;
@@ -92,16 +92,16 @@ static void expect_unmoved(hd_options smaller, size_t smaller_words, hd_options 
 
 Test(cells, stay_in_their_shard_when_others_are_added) {
     static const char *const one[] = {"cpu", NULL}, *const two[] = {"reference", "cpu", NULL};
-    expect_unmoved(options(one, 10), 1, options(one, 10), 3);
-    expect_unmoved(options(one, 10), 3, options(one, 25), 3);
-    expect_unmoved(options(one, 10), 3, options(two, 10), 3);
-    hd_options forward = options(one, 10);
+    expect_unmoved(request(one, 10), 1, request(one, 10), 3);
+    expect_unmoved(request(one, 10), 3, request(one, 25), 3);
+    expect_unmoved(request(one, 10), 3, request(two, 10), 3);
+    hd_request forward = request(one, 10);
     forward.mode[HD_REVERSE] = false;
-    expect_unmoved(forward, 3, options(one, 10), 3);
+    expect_unmoved(forward, 3, request(one, 10), 3);
 }
 
 Test(cells, stay_or_go_to_the_new_shard_when_there_is_one_more) {
-    hd_options o = options((const char *const[]){"cpu", NULL}, SEEDS);
+    hd_request o = request((const char *const[]){"cpu", NULL}, SEEDS);
     hd_cells all = cells_of(&o, 3);
     size_t moved = 0;
     for (size_t i = 0; i < all.count; i++)
@@ -135,7 +135,7 @@ Test(cells, are_divided_as_they_always_were) {
 
 Test(cells, of_a_word_that_is_refused_are_in_every_shard_to_be_said_there) {
     static char *const mixed[] = {"blobs-logistic", "no-such-experiment", "blobs-deep"};
-    hd_options o = options((const char *const[]){"cpu", NULL}, 0);
+    hd_request o = request((const char *const[]){"cpu", NULL}, 0);
     hd_error error;
     for (o.shards = 2, o.shard = 1; o.shard <= 2; o.shard++) {
         hd_cells cells;

@@ -1,14 +1,14 @@
 /* Matrices put together from the runs of their shards: what is there, what counts, what must have the same
  * bits. */
-#include "matrix/shard_merge.h"
-#include "matrix/cells.h"
-#include "test/nights.h"
 #include "history/sql.h"
+#include "matrix/cells.h"
+#include "matrix/shard_merge.h"
+#include "test/nights.h"
 
 TestSuite(assembly, .init = folder_make, .fini = folder_remove);
 
 static hd_history history;
-static hd_assembly assembly;
+static hd_shard_merge assembly;
 static hd_error error;
 
 static void open_as(const char *name) {
@@ -25,10 +25,10 @@ static void open_history(void) {
 /* Appends a run of the matrix "m" on a night; shard 0: a run by itself. */
 static void add(const char *host, size_t night, size_t shard, size_t shards, nights_plan *plan) {
     hd_kept kept;
-    hd_entry *entry = nights_entry(host, night, 2, plan);
-    if (shard) cr_assert_eq(hd_entry_set_shard(entry, "m", shard, shards, &error), HD_OK);
+    hd_run_entry *entry = nights_entry(host, night, 2, plan);
+    if (shard) cr_assert_eq(hd_run_entry_set_shard(entry, "m", shard, shards, &error), HD_OK);
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
 }
 
 static void all_arrive(void) {
@@ -37,11 +37,11 @@ static void all_arrive(void) {
 }
 
 static void load(const char *name, size_t shards) {
-    cr_assert_eq(hd_assembly_load(&history, name, shards, &assembly, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_shard_merge_load(&history, name, shards, &assembly, &error), HD_OK, "%s", error.message);
 }
 
 static void done(void) {
-    hd_assembly_free(&assembly);
+    hd_shard_merge_free(&assembly);
     hd_history_close(&history);
 }
 
@@ -66,7 +66,7 @@ Test(assembly, counts_a_missing_shard_as_failed) {
     cr_expect_eq(assembly.missing, 1);
     cr_expect_eq(assembly.failed, 1);
     cr_expect_eq(assembly.status, HD_DIFFERENT);
-    json_t *json = hd_assembly_json(&assembly);
+    json_t *json = hd_shard_merge_json(&assembly);
     json_t *missing = json_object_get(json, "missing");
     cr_assert_eq(json_array_size(missing), 1);
     cr_expect_eq(json_integer_value(json_array_get(missing, 0)), 2);
@@ -94,10 +94,10 @@ Test(assembly, refuses_a_shard_that_there_cannot_be) {
         snprintf(change, sizeof change, "UPDATE run SET shard = 1, shards = 2; UPDATE run SET %s", places[i]);
         hd_sql_run(&sql, change);
         cr_assert_eq(sql.status, HD_OK, "%s", error.message);
-        cr_expect_eq(hd_assembly_load(&history, "m", 0, &assembly, &error), HD_INVALID, "%s", places[i]);
+        cr_expect_eq(hd_shard_merge_load(&history, "m", 0, &assembly, &error), HD_INVALID, "%s", places[i]);
         cr_expect(strstr(error.message, "h.sqlite: run 1: says of itself that it is shard "), "%s",
                   error.message);
-        hd_assembly_free(&assembly);
+        hd_shard_merge_free(&assembly);
     }
     hd_history_close(&history);
 }
@@ -130,7 +130,7 @@ Test(assembly, has_no_place_for_a_shard_of_another_division) {
     cr_expect_eq(assembly.shards, 2);
     cr_expect_eq(assembly.missing, 1);
     cr_expect(!assembly.parts[0].counts && assembly.parts[1].counts);
-    hd_assembly_free(&assembly);
+    hd_shard_merge_free(&assembly);
     load("m", 4);
     cr_expect_eq(assembly.missing, 3);
     cr_expect(assembly.parts[0].counts && !assembly.parts[1].counts);
@@ -142,7 +142,7 @@ Test(assembly, has_no_place_for_a_shard_of_another_division) {
 /* As add, on host "alpha" and night `shard`, with terms that other words replace. */
 static void add_on_terms(size_t shard, size_t shards, const char *key, json_t *value) {
     hd_kept kept;
-    hd_entry *entry = nights_entry("alpha", shard, 2, NULL);
+    hd_run_entry *entry = nights_entry("alpha", shard, 2, NULL);
     json_t *terms = json_pack("{s[{sssiss}{sssiss}]s[]s[ss]s[ss]s[]sbsisss[{ssssssss}]}", "experiments",
                               "name", "deep", "seed", 3, "sha256", "1234567890", "name", "slices", "seed", 4,
                               "sha256", "abcdefghij", "seeds", "devices", "cpu", "cuda", "modes", "forward",
@@ -150,10 +150,10 @@ static void add_on_terms(size_t shard, size_t shards, const char *key, json_t *v
                               "experiment", "deep", "date", "2026-11-23", "reason", "so", "commit", "abc");
     cr_assert_not_null(terms);
     if (key) json_object_set_new(terms, key, value);
-    cr_assert_eq(hd_entry_set_shard(entry, "m", shard, shards, &error), HD_OK);
-    cr_assert_eq(hd_entry_set_terms(entry, terms, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_set_shard(entry, "m", shard, shards, &error), HD_OK);
+    cr_assert_eq(hd_run_entry_set_terms(entry, terms, &error), HD_OK);
     cr_assert_eq(hd_history_append(&history, entry, &kept, &error), HD_OK, "%s", error.message);
-    hd_entry_free(entry);
+    hd_run_entry_free(entry);
     json_decref(terms);
 }
 
@@ -213,7 +213,7 @@ Test(assembly, takes_no_shard_of_another_division_for_one_of_the_matrix) {
     cr_expect_str_eq(json_string_value(json_array_get(assembly.conflicts, 0)),
                      "shard 1/4 (run 1 on alpha): others are of 2 shards");
     cr_expect_eq(assembly.status, HD_INVALID);
-    hd_assembly_free(&assembly);
+    hd_shard_merge_free(&assembly);
     load("m", 2);
     cr_expect_eq(assembly.status, HD_OK, "it was said which are meant");
     done();
@@ -362,7 +362,7 @@ Test(assembly, compares_devices_in_the_exact_arithmetic_alone) {
     add("alpha", 1, 2, 2, on_cuda);
     load("m", 0);
     cr_expect_gt(assembly.difference_count, 0);
-    hd_assembly_free(&assembly);
+    hd_shard_merge_free(&assembly);
     hd_history_close(&history);
     cr_assert_eq(remove(sample_path("h.sqlite")), 0);
     open_history();
@@ -385,7 +385,7 @@ Test(assembly, compares_the_last_run_of_each_host_where_there_is_no_matrix) {
     load(NULL, 0);
     cr_expect_eq(assembly.part_count, 0, "none has come");
     cr_expect_eq(assembly.status, HD_DIFFERENT, "nothing was compared");
-    hd_assembly_free(&assembly);
+    hd_shard_merge_free(&assembly);
     all_arrive();
     load(NULL, 0);
     cr_expect_eq(assembly.part_count, 3);

@@ -23,9 +23,9 @@ static void print_error(FILE *to, const char *title, const char *message) {
 
 /* judgement NULL: the verdict has none. */
 static void print_figure(FILE *to, const hd_verdict *verdict, const hd_judgement *judgement) {
-    char title[8 * HD_LABEL], message[HD_REPORT_LINE + sizeof verdict->against + 16];
-    char line[HD_REPORT_LINE] = "nothing was compared";
-    if (judgement) hd_report_judgement(judgement, line);
+    char title[8 * HD_LABEL], message[HD_JUDGEMENT_TEXT + sizeof verdict->against + 16];
+    char line[HD_JUDGEMENT_TEXT] = "nothing was compared";
+    if (judgement) hd_judgement_text(judgement, line);
     snprintf(title, sizeof title, "%s, %s, %s, step %zu: %s", verdict->experiment, verdict->device,
              hd_mode_name(verdict->mode), verdict->step, judgement ? judgement->name : "figures");
     snprintf(message, sizeof message, "%s (by %s)", line, verdict->against);

@@ -1,8 +1,8 @@
 #include "report/ci/junit.h"
 
 #include "base/file.h"
-#include "report/html/html.h"
 #include "judge/verdict_text.h"
+#include "report/html/html.h"
 
 #include <stdlib.h>
 
@@ -62,12 +62,12 @@ static void write_failed_case(hd_junit *junit, const char *class, const char *na
 }
 
 static void write_verdict(hd_junit *junit, const char *suite, const hd_verdict *verdict) {
-    char class[13 * HD_LABEL], line[HD_REPORT_LINE];
+    char class[13 * HD_LABEL], line[HD_JUDGEMENT_TEXT];
     snprintf(class, sizeof class, "%s by %s", suite, verdict->against);
     for (size_t i = 0; i < verdict->count; i++) {
         const hd_judgement *judgement = &verdict->judgements[i];
         if (judgement->outcome == HD_FAIL) {
-            hd_report_judgement(judgement, line);
+            hd_judgement_text(judgement, line);
             write_failed_case(junit, class, judgement->name, "failure", line);
         } else {
             begin_case(junit, class, judgement->name);
@@ -80,13 +80,13 @@ static void write_verdict(hd_junit *junit, const char *suite, const hd_verdict *
 
 /* Known differences pass, and are told beside the cases. */
 static void write_known(hd_junit *junit, const hd_finding *finding) {
-    char line[HD_REPORT_LINE];
+    char line[HD_JUDGEMENT_TEXT];
     hd_html_add(&junit->xml, "    <system-out>");
     for (size_t v = 0; v < finding->count; v++)
         for (size_t i = 0; i < finding->verdicts[v].count; i++) {
             const hd_judgement *judgement = &finding->verdicts[v].judgements[i];
             if (judgement->outcome != HD_KNOWN) continue;
-            hd_report_judgement(judgement, line);
+            hd_judgement_text(judgement, line);
             hd_html_add(&junit->xml, "known by %s: %s\n", finding->verdicts[v].against, line);
         }
     hd_html_add(&junit->xml, "</system-out>\n    <system-err/>\n  </testsuite>\n");

@@ -1,8 +1,8 @@
 #include "report/ci/markdown.h"
 
-#include "build_info.h"
 #include "base/escape.h"
 #include "base/file.h"
+#include "build_info.h"
 #include "judge/trace_2017.h"
 
 #include <math.h>

@@ -3,8 +3,8 @@
 #ifndef HD_REPORT_CI_MARKDOWN_H
 #define HD_REPORT_CI_MARKDOWN_H
 
-#include "judge/findings.h"
 #include "history/news.h"
+#include "judge/findings.h"
 
 /* GitHub shows no summary that is longer, in bytes. */
 enum { HD_MARKDOWN_MOST = 1 << 20 };

@@ -1,7 +1,7 @@
 #include "report/html/cost_panel.h"
 
-#include "report/html/chart_axis.h"
 #include "base/list.h"
+#include "report/html/chart_axis.h"
 #include "statistics/statistics.h"
 
 #include <math.h>
@@ -26,7 +26,7 @@ static double value_of(const hd_trend_point *point, hd_aspect aspect) {
     return value * aspects[aspect].scale;
 }
 
-static double day_of(const hd_story *story, const hd_trend_point *point) {
+static double day_of(const hd_history_page_data *story, const hd_trend_point *point) {
     return story->trend.nights[point->night].moment / DAY;
 }
 
@@ -49,14 +49,14 @@ static bool fill_levels(hd_timeline_line *line, const hd_series *series, hd_aspe
     return filled;
 }
 
-static bool fill_line(hd_timeline_line *line, const hd_story *story, const hd_series *series,
+static bool fill_line(hd_timeline_line *line, const hd_history_page_data *story, const hd_series *series,
                       hd_aspect aspect) {
     *line = (hd_timeline_line){.name = hd_mode_name(series->mode), .count = series->count};
     line->points = calloc(series->count + 1, sizeof *line->points);
     if (!line->points) return false;
     for (size_t i = 0; i < series->count; i++) {
         const hd_trend_point *point = &series->points[i];
-        bool listed = hd_story_lists(story, point->night),
+        bool listed = hd_history_page_lists(story, point->night),
              failed = aspect == HD_ASPECT_SHARE && point->failures;
         line->points[i] =
             (hd_timeline_point){.day = day_of(story, point),
@@ -70,7 +70,7 @@ static bool fill_line(hd_timeline_line *line, const hd_story *story, const hd_se
 }
 
 /* Room for one more mark; NULL: no memory. */
-static hd_timeline_mark *add_mark(hd_panel *panel, size_t line, double day) {
+static hd_timeline_mark *add_mark(hd_cost_panel *panel, size_t line, double day) {
     hd_timeline_mark *marks = hd_list_room(panel->marks, panel->timeline.mark_count, sizeof *marks);
     if (!marks) return NULL;
     panel->marks = marks;
@@ -79,11 +79,11 @@ static hd_timeline_mark *add_mark(hd_panel *panel, size_t line, double day) {
 }
 
 /* A change's: "1.12 times since 18 Nov"; where that is long before the newest night, "since Nov 2025". */
-static void label_level(hd_timeline_mark *mark, const hd_story *story, const hd_news *news) {
+static void label_level(hd_timeline_mark *mark, const hd_history_page_data *story, const hd_news *news) {
     enum { LONG_AGO = 300 /* days */ };
     const hd_night *nights = story->trend.nights;
     double found = nights[news->night].moment / DAY, last = nights[story->trend.night_count - 1].moment / DAY,
-           ratio = hd_story_change(story, news)->ratio;
+           ratio = hd_history_page_change(story, news)->ratio;
     char since[HD_DATE], then[HD_DATE];
     bool old = last - mark->day > LONG_AGO;
     hd_date_text(mark->day, old, since);
@@ -94,8 +94,8 @@ static void label_level(hd_timeline_mark *mark, const hd_story *story, const hd_
              hd_date_text(mark->day, 1, since), hd_date_text(found, 1, then));
 }
 
-static void label_numbers(hd_timeline_mark *mark, const hd_story *story, const hd_news *news) {
-    const hd_shift *most = hd_news_most(&story->trend, news);
+static void label_numbers(hd_timeline_mark *mark, const hd_history_page_data *story, const hd_news *news) {
+    const hd_number_change *most = hd_news_most(&story->trend, news);
     const char *what = most->beyond ? "other numbers" : "other bits";
     char since[HD_DATE];
     snprintf(mark->label, sizeof mark->label, "%s", what);
@@ -104,16 +104,17 @@ static void label_numbers(hd_timeline_mark *mark, const hd_story *story, const h
              most->quantity);
 }
 
-static bool mark_news(hd_panel *panel, const hd_story *story, const hd_news *news, size_t line) {
+static bool mark_news(hd_cost_panel *panel, const hd_history_page_data *story, const hd_news *news,
+                      size_t line) {
     bool level = news->kind == HD_NEWS_LEVEL;
-    size_t since = level ? hd_story_since(story, news) : news->night;
+    size_t since = level ? hd_history_page_since(story, news) : news->night;
     hd_timeline_mark *mark = add_mark(panel, line, story->trend.nights[since].moment / DAY);
     if (!mark) return false;
-    hd_story_link(story, news, mark->link);
+    hd_history_page_link(story, news, mark->link);
     if (level) {
         mark->colour = news->bad ? "worse" : "better";
         label_level(mark, story, news);
-        panel->timeline.line[line].points[hd_story_change(story, news)->at].matters = true;
+        panel->timeline.line[line].points[hd_history_page_change(story, news)->at].matters = true;
     } else {
         mark->colour = hd_news_most(&story->trend, news)->beyond ? "worse" : "other";
         label_numbers(mark, story, news);
@@ -122,8 +123,8 @@ static bool mark_news(hd_panel *panel, const hd_story *story, const hd_news *new
 }
 
 /* Levels are marked on their cost, numbers on the share of a tolerance. */
-static bool mark_series(hd_panel *panel, const hd_story *story, size_t series, hd_aspect aspect,
-                        size_t line) {
+static bool mark_series(hd_cost_panel *panel, const hd_history_page_data *story, size_t series,
+                        hd_aspect aspect, size_t line) {
     bool marked = true;
     for (size_t i = 0; i < story->news_count && marked; i++) {
         const hd_news *news = &story->news[i];
@@ -141,11 +142,12 @@ static int by_day(const void *a, const void *b) {
     return (x->line > y->line) - (x->line < y->line);
 }
 
-bool hd_panel_fill(hd_panel *panel, const hd_story *story, const hd_row *row, hd_aspect aspect) {
+bool hd_cost_panel_fill(hd_cost_panel *panel, const hd_history_page_data *story, const hd_row *row,
+                        hd_aspect aspect) {
     size_t used = 0;
-    *panel = (hd_panel){.timeline = {.title = aspects[aspect].title,
-                                     .unit = aspects[aspect].unit,
-                                     .limit = aspect == HD_ASPECT_SHARE ? 100 : NAN}};
+    *panel = (hd_cost_panel){.timeline = {.title = aspects[aspect].title,
+                                          .unit = aspects[aspect].unit,
+                                          .limit = aspect == HD_ASPECT_SHARE ? 100 : NAN}};
     for (size_t m = 0; m < HD_MODES; m++) {
         const hd_series *series = row->modes[m];
         hd_timeline_line *line = &panel->timeline.line[m];
@@ -167,7 +169,7 @@ bool hd_panel_fill(hd_panel *panel, const hd_story *story, const hd_row *row, hd
     return true;
 }
 
-void hd_panel_free(hd_panel *panel) {
+void hd_cost_panel_free(hd_cost_panel *panel) {
     for (size_t l = 0; l < HD_TIMELINE_LINES; l++) {
         free(panel->timeline.line[l].points);
         free(panel->timeline.line[l].levels);

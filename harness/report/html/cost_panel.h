@@ -23,16 +23,17 @@ typedef struct hd_row {
     const hd_series *modes[HD_MODES]; /* by hd_mode; NULL: none. One is there */
 } hd_row;
 
-typedef struct hd_panel {
+typedef struct hd_cost_panel {
     hd_timeline timeline;    /* its lines are the modes */
     hd_timeline_mark *marks; /* owned, as the lines' points and levels */
     char description[256];
-} hd_panel;
+} hd_cost_panel;
 
 /* Fills a panel, which must stay where it is, from the story, which must outlive it: levels are the nights'
  * medians from change to change; changes of level, and numbers that changed (on the share), are marked.
- * False: no memory. End with hd_panel_free, in either case. */
-bool hd_panel_fill(hd_panel *panel, const hd_story *story, const hd_row *row, hd_aspect aspect);
-void hd_panel_free(hd_panel *panel);
+ * False: no memory. End with hd_cost_panel_free, in either case. */
+bool hd_cost_panel_fill(hd_cost_panel *panel, const hd_history_page_data *story, const hd_row *row,
+                        hd_aspect aspect);
+void hd_cost_panel_free(hd_cost_panel *panel);
 
 #endif

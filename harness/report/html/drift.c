@@ -73,13 +73,13 @@ enum { HASH_SHOWN = 16 }; /* digits of one: enough to see whether two are the sa
 static json_t *side_facts(const hd_node *drift, const char *side) {
     static const char *const keys[] = {"variant", "mode", "device", "arithmetic", "keeps"};
     static const char *const hashes[][2] = {{"experiment", "experiment_sha256"}, {"data", "data_sha256"}};
-    char hash[HD_DIGEST];
+    char hash[HD_SHA256];
     hd_node node = hd_node_object(drift, side);
     json_t *facts = json_object();
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
         json_object_set_new(facts, keys[k], json_string(hd_node_text(&node, keys[k])));
     for (size_t k = 0; k < sizeof hashes / sizeof *hashes; k++) {
-        hd_node_digest(&node, hashes[k][1], hash);
+        hd_node_sha256(&node, hashes[k][1], hash);
         json_object_set_new(facts, hashes[k][0], json_sprintf("%.*s…", HASH_SHOWN, hash));
     }
     return facts;
@@ -324,7 +324,7 @@ void hd_page_drift(hd_html *html, const hd_node *drift) {
         write_causes(html, drift);
         hd_page_growth(html, drift);
         hd_page_heat(html, drift);
-        hd_page_events(html, drift);
+        hd_page_crossings(html, drift);
     }
     hd_page_pairing(html, drift);
     write_outcomes(html, drift);

@@ -1,6 +1,6 @@
-#include "report/html/chart.h"
-#include "drift/report.h"
 #include "drift/kink_crossing.h"
+#include "drift/report.h"
+#include "report/html/chart.h"
 #include "report/html/page.h"
 
 #include <math.h>
@@ -172,28 +172,28 @@ void hd_page_heat(hd_html *html, const hd_node *drift) {
 
 enum { EVENTS_SHOWN = 12 };
 
-static hd_event_kind kind_of(const hd_node *event) {
+static hd_crossing_kind kind_of(const hd_node *event) {
     const char *name = hd_node_text(event, "kind");
-    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
-        if (strcmp(name, hd_event_name((hd_event_kind)k)) == 0) return (hd_event_kind)k;
+    for (size_t k = 0; k < HD_CROSSING_KINDS; k++)
+        if (strcmp(name, hd_crossing_name((hd_crossing_kind)k)) == 0) return (hd_crossing_kind)k;
     hd_node_refuse(event, "kind", "is \"%.64s\", which is not known", name);
-    return HD_EVENT_RELU;
+    return HD_CROSSING_RELU;
 }
 
 /* Which rows of the chart are used: one a kind and layer. */
 typedef struct hd_rows {
-    char names[HD_EVENT_KINDS * (HD_MAX_LAYERS + 1)][32];
-    const char *shown[HD_EVENT_KINDS * (HD_MAX_LAYERS + 1)];
-    size_t number[HD_EVENT_KINDS][HD_MAX_LAYERS + 1], count; /* number: 1 .. count, or 0 */
+    char names[HD_CROSSING_KINDS * (HD_MAX_LAYERS + 1)][32];
+    const char *shown[HD_CROSSING_KINDS * (HD_MAX_LAYERS + 1)];
+    size_t number[HD_CROSSING_KINDS][HD_MAX_LAYERS + 1], count; /* number: 1 .. count, or 0 */
 } hd_rows;
 
 static void count_rows(hd_rows *rows) {
-    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
+    for (size_t k = 0; k < HD_CROSSING_KINDS; k++)
         for (size_t l = 0; l <= HD_MAX_LAYERS; l++) {
             if (!rows->number[k][l]) continue;
             rows->number[k][l] = rows->count + 1;
             snprintf(rows->names[rows->count], sizeof rows->names[0], "%s, layer %zu",
-                     hd_event_name((hd_event_kind)k), l);
+                     hd_crossing_name((hd_crossing_kind)k), l);
             rows->shown[rows->count] = rows->names[rows->count];
             rows->count++;
         }
@@ -246,7 +246,7 @@ static void write_event_share(hd_html *html, const hd_node *event) {
 }
 
 static void write_event(hd_html *html, const hd_node *event) {
-    bool sign = kind_of(event) == HD_EVENT_SIGN;
+    bool sign = kind_of(event) == HD_CROSSING_SIGN;
     hd_html_add(html, "<tr><td>%zu</td><td>%zu</td>", hd_node_size(event, "iteration"),
                 hd_node_size(event, "step"));
     hd_html_text_cell(html, hd_node_text(event, "kind"));
@@ -276,7 +276,7 @@ static void write_first_events(hd_html *html, const hd_node *drift, double total
     hd_html_table_end(html);
 }
 
-void hd_page_events(hd_html *html, const hd_node *drift) {
+void hd_page_crossings(hd_html *html, const hd_node *drift) {
     double total = 0, steps = (double)hd_node_size(drift, "steps");
     hd_html_add(html, "<h3>Decisions that went different ways</h3>\n");
     if (!hd_node_known(drift, "events")) {
@@ -285,12 +285,13 @@ void hd_page_events(hd_html *html, const hd_node *drift) {
     }
     hd_node counts = hd_node_object(drift, "event_counts"), tallies = hd_node_array(drift, "event_tallies");
     hd_node outcomes = hd_node_array(drift, "outcomes");
-    for (size_t k = 0; k < HD_EVENT_KINDS; k++)
-        total += hd_node_real(&counts, hd_event_name((hd_event_kind)k));
+    for (size_t k = 0; k < HD_CROSSING_KINDS; k++)
+        total += hd_node_real(&counts, hd_crossing_name((hd_crossing_kind)k));
     hd_html_add(html, total > 0 ? "<p>" : "<p>None.");
-    for (size_t k = 0; total > 0 && k < HD_EVENT_KINDS; k++)
-        hd_html_add(html, "%s%zu %s", k ? ", " : "", hd_node_size(&counts, hd_event_name((hd_event_kind)k)),
-                    hd_event_name((hd_event_kind)k));
+    for (size_t k = 0; total > 0 && k < HD_CROSSING_KINDS; k++)
+        hd_html_add(html, "%s%zu %s", k ? ", " : "",
+                    hd_node_size(&counts, hd_crossing_name((hd_crossing_kind)k)),
+                    hd_crossing_name((hd_crossing_kind)k));
     hd_html_add(html, "</p>\n");
     if (total == 0) return;
     hd_html_add(

@@ -8,21 +8,21 @@ enum { DAY = 86400 };
 
 /* --- today --- */
 
-static bool news_are_bad(const hd_story *story, size_t night) {
+static bool news_are_bad(const hd_history_page_data *story, size_t night) {
     size_t count;
-    const hd_news *news = hd_story_news(story, night, &count);
+    const hd_news *news = hd_history_page_news(story, night, &count);
     for (size_t i = 0; i < count; i++)
         if (news[i].bad) return true;
     return false;
 }
 
 /* "good", "fair": all figures pass, but something is not as it was; or "bad". */
-static const char *colour_of(const hd_story *story, size_t n) {
+static const char *colour_of(const hd_history_page_data *story, size_t n) {
     if (story->trend.nights[n].status != HD_OK) return "bad";
     return news_are_bad(story, n) ? "fair" : "good";
 }
 
-static const char *verdict_of(const hd_story *story, size_t n) {
+static const char *verdict_of(const hd_history_page_data *story, size_t n) {
     switch (story->trend.nights[n].status) {
     case HD_OK:
         return news_are_bad(story, n) ? "pass, but not as before" : "pass";
@@ -35,7 +35,7 @@ static const char *verdict_of(const hd_story *story, size_t n) {
     }
 }
 
-static void write_verdict(hd_html *html, const hd_story *story, size_t n) {
+static void write_verdict(hd_html *html, const hd_history_page_data *story, size_t n) {
     const hd_night *night = &story->trend.nights[n];
     char date[HD_DATE], kind[512], totals[128];
     snprintf(kind, sizeof kind, "%s, %s, %.5s UTC, commit %s: %s", night->host,
@@ -50,7 +50,7 @@ static void write_verdict(hd_html *html, const hd_story *story, size_t n) {
 }
 
 /* Since when a host's runs have failed, if not only since this one. */
-static void write_since(hd_html *html, const hd_story *story, size_t n) {
+static void write_since(hd_html *html, const hd_history_page_data *story, size_t n) {
     size_t first = n, runs = 1;
     if (story->trend.nights[n].status == HD_OK) return;
     for (size_t b = story->chronicle.nights[n].before;
@@ -62,7 +62,7 @@ static void write_since(hd_html *html, const hd_story *story, size_t n) {
     hd_html_add(html, ", %zu runs.</p>\n", runs);
 }
 
-static void write_failing(hd_html *html, const hd_account *account, size_t failed) {
+static void write_failing(hd_html *html, const hd_night_detail *account, size_t failed) {
     static const char *const headings[] = {" figure", " tolerance used", "value", "expected", " note", NULL};
     if (!account->failing_count) return;
     hd_html_table(
@@ -80,9 +80,9 @@ static void write_failing(hd_html *html, const hd_account *account, size_t faile
     hd_html_table_end(html);
 }
 
-static void write_host(hd_html *html, const hd_story *story, size_t n) {
-    const hd_account *account = &story->chronicle.nights[n];
-    size_t overdue = hd_chronicle_overdue(&story->trend, n);
+static void write_host(hd_html *html, const hd_history_page_data *story, size_t n) {
+    const hd_night_detail *account = &story->chronicle.nights[n];
+    size_t overdue = hd_night_details_overdue(&story->trend, n);
     hd_html_add(html, "<div class=\"%s\">\n", account->failing_count ? "wide" : "narrow");
     write_verdict(html, story, n);
     if (overdue)
@@ -106,7 +106,7 @@ static bool is_disagreement(const hd_news *news) {
 
 /* On how many series machines disagree; of one there may be several news: hyper-iterations that do since
  * different nights, and different hosts. */
-static size_t count_disagreeing(const hd_story *story) {
+static size_t count_disagreeing(const hd_history_page_data *story) {
     size_t series = 0;
     for (size_t i = 0; i < story->news_count; i++) {
         bool first = is_disagreement(&story->news[i]);
@@ -118,7 +118,7 @@ static size_t count_disagreeing(const hd_story *story) {
 }
 
 /* The runs of each host's newest night, the worst first. */
-static void write_today(hd_html *html, const hd_story *story) {
+static void write_today(hd_html *html, const hd_history_page_data *story) {
     static const char *const colours[] = {"bad", "fair", "good"};
     size_t disagreeing = count_disagreeing(story);
     hd_html_add(html, "<h3>The newest night</h3>\n");
@@ -136,7 +136,7 @@ static void write_today(hd_html *html, const hd_story *story) {
 
 /* --- the section --- */
 
-static void write_summary(hd_html *html, const hd_story *story) {
+static void write_summary(hd_html *html, const hd_history_page_data *story) {
     const hd_trend *trend = &story->trend;
     size_t hosts = 0;
     char dates[HD_DATES];
@@ -146,7 +146,7 @@ static void write_summary(hd_html *html, const hd_story *story) {
                 trend->night_count == 1 ? "" : "s", hosts, hosts == 1 ? "" : "s", dates, trend->series_count);
 }
 
-hd_status hd_page_history(hd_html *html, const hd_story *story, hd_error *error) {
+hd_status hd_page_history(hd_html *html, const hd_history_page_data *story, hd_error *error) {
     hd_html_add(html, "<h2>history</h2>\n<p class=\"file\">%s</p>\n", story->path);
     if (!story->trend.night_count) {
         hd_html_add(html, "<p>No run has been kept in it yet.</p>\n");

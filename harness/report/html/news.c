@@ -13,18 +13,18 @@ void hd_page_series_name(hd_html *html, const hd_series *series) {
     hd_html_add(html, " %s on %s", hd_mode_name(series->mode), series->device);
 }
 
-void hd_page_night_link(hd_html *html, const hd_story *story, size_t n) {
+void hd_page_night_link(hd_html *html, const hd_history_page_data *story, size_t n) {
     const hd_night *night = &story->trend.nights[n];
     char date[HD_DATE];
     hd_date_text(night->moment / DAY, 1, date);
-    if (hd_story_lists(story, n))
+    if (hd_history_page_lists(story, n))
         hd_html_add(html, "<a href=\"#r%.0f\">%s</a>", (double)night->id, date);
     else
         hd_html_add(html, "%s", date);
 }
 
 /* A night, with its commit and host below. */
-static void write_night_cell(hd_html *html, const hd_story *story, size_t n) {
+static void write_night_cell(hd_html *html, const hd_history_page_data *story, size_t n) {
     hd_html_add(html, "<td class=\"t\">");
     hd_page_night_link(html, story, n);
     hd_html_add(html, "<small>%s, %s</small></td>", story->trend.nights[n].commit,
@@ -33,8 +33,8 @@ static void write_night_cell(hd_html *html, const hd_story *story, size_t n) {
 
 /* --- levels --- */
 
-static void write_level(hd_html *html, const hd_story *story, const hd_news *news) {
-    const hd_change *change = hd_story_change(story, news);
+static void write_level(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
+    const hd_level_change *change = hd_history_page_change(story, news);
     const hd_series *series = &story->trend.series[news->series];
     static const struct {
         const char *name;
@@ -53,7 +53,7 @@ static void write_level(hd_html *html, const hd_story *story, const hd_news *new
     hd_html_cell(html, change->before / units[news->cost].size, 4);
     hd_html_cell(html, change->after / units[news->cost].size, 4);
     hd_html_text_cell(html, units[news->cost].name);
-    write_night_cell(html, story, hd_story_since(story, news));
+    write_night_cell(html, story, hd_history_page_since(story, news));
     hd_html_add(html, "<td class=\"t\">");
     hd_page_night_link(html, story, news->night);
     hd_html_add(html, "<small>p %s</small></td>", hd_html_number(change->p, 2, low));
@@ -61,20 +61,20 @@ static void write_level(hd_html *html, const hd_story *story, const hd_news *new
 
 /* --- numbers --- */
 
-const char *hd_page_extent(const hd_shift *shift) {
+const char *hd_page_extent(const hd_number_change *shift) {
     if (shift->beyond) return "beyond tolerance";
     return isnan(shift->tolerances) ? "no tolerance known" : "within tolerance";
 }
 
 /* "hyper-iterations 0, 1, 2; AMD EPYC", below the series' name. */
-static void write_steps(hd_html *html, const hd_story *story, const hd_news *news) {
+static void write_steps(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
     hd_html_add(html, "<small>hyper-iteration%s", news->count == 1 ? "" : "s");
     for (size_t i = 0; i < news->count; i++)
-        hd_html_add(html, i ? ", %zu" : " %zu", hd_news_shift(&story->trend, news, i)->step);
+        hd_html_add(html, i ? ", %zu" : " %zu", hd_news_number_change(&story->trend, news, i)->step);
     hd_html_add(html, "; %s", story->trend.series[news->series].machine);
 }
 
-static void write_shift(hd_html *html, const hd_shift *shift) {
+static void write_shift(hd_html *html, const hd_number_change *shift) {
     char text[HD_HTML_NUMBER];
     hd_html_add(html, "</small></th><td class=\"t\">%s<small>", shift->quantity);
     if (shift->changed) hd_html_add(html, "bits of %zu of %zu", shift->changed, shift->of);
@@ -90,8 +90,8 @@ static void write_shift(hd_html *html, const hd_shift *shift) {
     hd_html_add(html, "</td>");
 }
 
-static void write_numbers(hd_html *html, const hd_story *story, const hd_news *news) {
-    const hd_shift *most = hd_news_most(&story->trend, news);
+static void write_numbers(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
+    const hd_number_change *most = hd_news_most(&story->trend, news);
     hd_page_series_name(html, &story->trend.series[news->series]);
     write_steps(html, story, news);
     write_shift(html, most);
@@ -101,8 +101,8 @@ static void write_numbers(hd_html *html, const hd_story *story, const hd_news *n
     hd_html_add(html, "<small>%s</small></td>", story->trend.nights[most->before].commit);
 }
 
-static void write_disagreement(hd_html *html, const hd_story *story, const hd_news *news) {
-    const hd_shift *most = hd_news_most(&story->trend, news);
+static void write_disagreement(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
+    const hd_number_change *most = hd_news_most(&story->trend, news);
     const hd_disagreement *one = &story->trend.disagreements[news->first];
     const hd_series *series = &story->trend.series[news->series], *other = &story->trend.series[one->other];
     const hd_night *nights = story->trend.nights;
@@ -122,7 +122,7 @@ typedef struct hd_table {
     hd_news_kind kind;
     const char *title, *caption, *none; /* none: what is said where there is nothing; NULL: no section then */
     const char *headings[9];
-    void (*write)(hd_html *html, const hd_story *story, const hd_news *news);
+    void (*write)(hd_html *html, const hd_history_page_data *story, const hd_news *news);
 } hd_table;
 
 static const hd_table tables[] = {
@@ -146,18 +146,18 @@ static const hd_table tables[] = {
      write_numbers},
 };
 
-static void write_table(hd_html *html, const hd_story *story, const hd_table *table) {
+static void write_table(hd_html *html, const hd_history_page_data *story, const hd_table *table) {
     size_t count = 0, listed = 0;
     for (size_t i = 0; i < story->news_count; i++) {
         count += story->news[i].kind == table->kind;
-        listed += story->news[i].kind == table->kind && i < HD_STORY_NEWS;
+        listed += story->news[i].kind == table->kind && i < HD_HISTORY_PAGE_NEWS;
     }
     if (!count && !table->none) return;
     hd_html_add(html, "<h3>%s</h3>\n", table->title);
     if (!count) hd_html_add(html, "<p>%s</p>\n", table->none);
     if (listed < count) hd_html_add(html, "<p class=\"note\">The newest %zu of %zu.</p>\n", listed, count);
     if (listed) hd_html_table(html, table->caption, table->headings);
-    for (size_t i = 0; i < story->news_count && i < HD_STORY_NEWS; i++) {
+    for (size_t i = 0; i < story->news_count && i < HD_HISTORY_PAGE_NEWS; i++) {
         if (story->news[i].kind != table->kind) continue;
         hd_html_add(html, "<tr id=\"n%zu\"><th scope=\"row\">", i + 1);
         table->write(html, story, &story->news[i]);
@@ -166,6 +166,6 @@ static void write_table(hd_html *html, const hd_story *story, const hd_table *ta
     if (listed) hd_html_table_end(html);
 }
 
-void hd_page_all_news(hd_html *html, const hd_story *story) {
+void hd_page_all_news(hd_html *html, const hd_history_page_data *story) {
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) write_table(html, story, &tables[t]);
 }

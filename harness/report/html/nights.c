@@ -14,10 +14,10 @@ static void separate(hd_html *html, bool *begun) {
     *begun = true;
 }
 
-static void write_item(hd_html *html, const hd_story *story, const hd_news *news) {
-    const hd_shift *most = news->kind == HD_NEWS_LEVEL ? NULL : hd_news_most(&story->trend, news);
-    char link[HD_STORY_LINK];
-    hd_html_add(html, "<a href=\"%s\" class=\"%s\">%s</a>: ", hd_story_link(story, news, link),
+static void write_item(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
+    const hd_number_change *most = news->kind == HD_NEWS_LEVEL ? NULL : hd_news_most(&story->trend, news);
+    char link[HD_HISTORY_PAGE_LINK];
+    hd_html_add(html, "<a href=\"%s\" class=\"%s\">%s</a>: ", hd_history_page_link(story, news, link),
                 !news->bad              ? "better"
                 : most && !most->beyond ? "other"
                                         : "worse",
@@ -26,12 +26,12 @@ static void write_item(hd_html *html, const hd_story *story, const hd_news *news
     if (most)
         hd_html_add(html, ", %s", hd_page_extent(most));
     else
-        hd_html_add(html, ", %.3g times", hd_story_change(story, news)->ratio);
+        hd_html_add(html, ", %.3g times", hd_history_page_change(story, news)->ratio);
 }
 
-static void write_news(hd_html *html, const hd_story *story, size_t night, bool *begun) {
+static void write_news(hd_html *html, const hd_history_page_data *story, size_t night, bool *begun) {
     size_t count;
-    const hd_news *news = hd_story_news(story, night, &count);
+    const hd_news *news = hd_history_page_news(story, night, &count);
     for (size_t i = 0; i < count && i < ITEMS; i++) {
         separate(html, begun);
         write_item(html, story, &news[i]);
@@ -41,9 +41,9 @@ static void write_news(hd_html *html, const hd_story *story, size_t night, bool 
     hd_html_add(html, "%zu more change%s", count - ITEMS, count - ITEMS == 1 ? "" : "s");
 }
 
-static void write_differences(hd_html *html, const hd_account *account, bool *begun) {
+static void write_differences(hd_html *html, const hd_night_detail *account, bool *begun) {
     for (size_t i = 0; i < account->difference_count && i < ITEMS; i++) {
-        const hd_difference *d = &account->differences[i];
+        const hd_provenance_difference *d = &account->differences[i];
         separate(html, begun);
         hd_html_add(html, "%s %.60s → %.60s", d->key, d->before[0] ? d->before : "–",
                     d->after[0] ? d->after : "–");
@@ -54,8 +54,8 @@ static void write_differences(hd_html *html, const hd_account *account, bool *be
                 account->difference_count - ITEMS == 1 ? "" : "s");
 }
 
-bool hd_page_news(hd_html *html, const hd_story *story, size_t night) {
-    const hd_account *account = &story->chronicle.nights[night];
+bool hd_page_news(hd_html *html, const hd_history_page_data *story, size_t night) {
+    const hd_night_detail *account = &story->chronicle.nights[night];
     bool begun = false;
     if (account->before == HD_NO_NIGHT) {
         separate(html, &begun);
@@ -90,9 +90,9 @@ static void write_verdict(hd_html *html, const hd_night *night) {
     hd_html_add(html, "%zu passed</td>", night->passed);
 }
 
-static void write_night(hd_html *html, const hd_story *story, size_t n) {
+static void write_night(hd_html *html, const hd_history_page_data *story, size_t n) {
     const hd_night *night = &story->trend.nights[n];
-    const hd_account *account = &story->chronicle.nights[n];
+    const hd_night_detail *account = &story->chronicle.nights[n];
     char text[HD_DATE];
     hd_html_add(html, "<tr id=\"r%.0f\"><th scope=\"row\">%s, %.5s</th><td>%.0f</td>", (double)night->id,
                 hd_date_text(night->moment / DAY, 1, text), night->started + 11, (double)night->id);
@@ -108,7 +108,7 @@ static void write_night(hd_html *html, const hd_story *story, size_t n) {
     hd_html_add(html, "</td></tr>\n");
 }
 
-static void write_origin(hd_html *html, const hd_story *story, size_t index) {
+static void write_origin(hd_html *html, const hd_history_page_data *story, size_t index) {
     const hd_origin *origin = &story->chronicle.origins[index];
     char text[HD_DATES], caption[HD_DATES + 64];
     if (origin->first > origin->last) return; /* of no record that is left */
@@ -120,23 +120,23 @@ static void write_origin(hd_html *html, const hd_story *story, size_t index) {
     hd_html_add(html, "</div>\n");
 }
 
-void hd_page_nights(hd_html *html, const hd_story *story) {
+void hd_page_nights(hd_html *html, const hd_history_page_data *story) {
     static const char *const headings[] = {" night",  "run",
                                            " host",   " verdict",
                                            " commit", " what is not as on the host’s night before",
                                            " by",     NULL};
     size_t count = story->trend.night_count, listed = 0;
-    for (size_t n = 0; n < count; n++) listed += hd_story_lists(story, n);
+    for (size_t n = 0; n < count; n++) listed += hd_history_page_lists(story, n);
     hd_html_add(html, "<h3 id=\"nights\">Nights</h3>\n");
     if (listed < count)
         hd_html_add(html,
                     "<p class=\"note\">Of %zu runs listed are the newest %d, and of those before the ones on "
                     "which a verdict, a level or a number changed.</p>\n",
-                    count, HD_STORY_NIGHTS);
+                    count, HD_HISTORY_PAGE_NIGHTS);
     hd_html_table(html, "Every run, the newest first; times are UTC. What made its records follows below",
                   headings);
     for (size_t n = count; n-- > 0;)
-        if (hd_story_lists(story, n)) write_night(html, story, n);
+        if (hd_history_page_lists(story, n)) write_night(html, story, n);
     hd_html_table_end(html);
     hd_html_add(html,
                 "<h3>What made them</h3>\n<p>Each distinct provenance, without version and commit, which are "

@@ -1,6 +1,6 @@
+#include "judge/trace_2017.h"
 #include "report/html/page.h"
 #include "run/record_json.h"
-#include "judge/trace_2017.h"
 
 #include <math.h>
 #include <stdlib.h>

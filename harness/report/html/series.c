@@ -46,12 +46,12 @@ static void write_share(hd_html *html, const hd_trend_point *point) {
                 isfinite(point->budget) ? " %" : "", point->worst);
 }
 
-static double day_of(const hd_story *story, const hd_trend_point *point) {
+static double day_of(const hd_history_page_data *story, const hd_trend_point *point) {
     return story->trend.nights[point->night].moment / DAY;
 }
 
 /* Since when its time is what it is, or how many nights that cannot tell yet. */
-static void write_level(hd_html *html, const hd_story *story, const hd_series *series) {
+static void write_level(hd_html *html, const hd_history_page_data *story, const hd_series *series) {
     size_t changes = series->change_count[HD_COST_TIME], lacking = series->learning[HD_COST_TIME], nights = 0;
     size_t first = changes ? series->changes[HD_COST_TIME][changes - 1].at : 0;
     char date[HD_DATE];
@@ -66,7 +66,7 @@ static void write_level(hd_html *html, const hd_story *story, const hd_series *s
     hd_html_add(html, "</td>");
 }
 
-static void write_series(hd_html *html, const hd_story *story, const hd_series *series,
+static void write_series(hd_html *html, const hd_history_page_data *story, const hd_series *series,
                          const hd_trend_point *most) {
     const hd_trend_point *point = newest(series);
     char text[HD_HTML_NUMBER];
@@ -87,7 +87,8 @@ static void write_series(hd_html *html, const hd_story *story, const hd_series *
     hd_html_add(html, "</tr>\n");
 }
 
-static void write_comparison(hd_html *html, const hd_story *story, const hd_row *rows, size_t count) {
+static void write_comparison(hd_html *html, const hd_history_page_data *story, const hd_row *rows,
+                             size_t count) {
     static const char *const headings[] = {" series",       " time",          " process", " device",
                                            " of tolerance", " level of time", NULL};
     hd_trend_point most = {0};
@@ -111,11 +112,11 @@ static void write_comparison(hd_html *html, const hd_story *story, const hd_row 
 
 /* The panels and axes of an experiment, [aspect][row]. */
 typedef struct hd_sheet {
-    hd_panel *panels[HD_ASPECTS];          /* owned */
+    hd_cost_panel *panels[HD_ASPECTS];     /* owned */
     hd_timeline_range *ranges[HD_ASPECTS]; /* owned */
 } hd_sheet;
 
-static bool fill_sheet(hd_sheet *sheet, const hd_story *story, const hd_row *rows, size_t count) {
+static bool fill_sheet(hd_sheet *sheet, const hd_history_page_data *story, const hd_row *rows, size_t count) {
     for (hd_aspect v = 0; v < HD_ASPECTS; v++) {
         sheet->panels[v] = calloc(count, sizeof *sheet->panels[v]);
         sheet->ranges[v] = calloc(count, sizeof *sheet->ranges[v]);
@@ -123,7 +124,7 @@ static bool fill_sheet(hd_sheet *sheet, const hd_story *story, const hd_row *row
         for (size_t r = 0; r < count; r++) {
             hd_timeline_range *range = &sheet->ranges[v][r];
             *range = (hd_timeline_range){NAN, NAN};
-            if (!hd_panel_fill(&sheet->panels[v][r], story, &rows[r], v)) return false;
+            if (!hd_cost_panel_fill(&sheet->panels[v][r], story, &rows[r], v)) return false;
             for (size_t m = 0; m < HD_MODES; m++)
                 hd_timeline_extend(range, &sheet->panels[v][r].timeline.line[m]);
         }
@@ -135,7 +136,7 @@ static bool fill_sheet(hd_sheet *sheet, const hd_story *story, const hd_row *row
 
 static void free_sheet(hd_sheet *sheet, size_t count) {
     for (hd_aspect v = 0; v < HD_ASPECTS; v++) {
-        for (size_t r = 0; sheet->panels[v] && r < count; r++) hd_panel_free(&sheet->panels[v][r]);
+        for (size_t r = 0; sheet->panels[v] && r < count; r++) hd_cost_panel_free(&sheet->panels[v][r]);
         free(sheet->panels[v]);
         free(sheet->ranges[v]);
     }
@@ -177,8 +178,8 @@ static void draw_row(hd_html *html, const hd_sheet *sheet, const hd_row *row, si
     draw_folded(html, sheet, row, r, days);
 }
 
-static hd_status write_experiment(hd_html *html, const hd_story *story, const hd_row *rows, size_t count,
-                                  const hd_timeline_days *days, hd_error *error) {
+static hd_status write_experiment(hd_html *html, const hd_history_page_data *story, const hd_row *rows,
+                                  size_t count, const hd_timeline_days *days, hd_error *error) {
     hd_sheet sheet = {{NULL}, {NULL}};
     const hd_series *series = any_of(&rows[0]);
     bool filled = fill_sheet(&sheet, story, rows, count);
@@ -265,7 +266,7 @@ static void write_introduction(hd_html *html, const hd_trend *trend, const hd_ti
             learning, trend->series_count);
 }
 
-hd_status hd_page_series(hd_html *html, const hd_story *story, hd_error *error) {
+hd_status hd_page_series(hd_html *html, const hd_history_page_data *story, hd_error *error) {
     const hd_trend *trend = &story->trend;
     if (!trend->series_count) return HD_OK;
     hd_row *rows = calloc(trend->series_count, sizeof *rows);

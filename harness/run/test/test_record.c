@@ -1,6 +1,5 @@
-#include "run/record.h"
-
 #include "base/npy.h"
+#include "run/record.h"
 #include "test/record_sample.h"
 
 #include <float.h>

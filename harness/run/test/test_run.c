@@ -1,9 +1,8 @@
-#include "run/run.h"
-
 #include "build_info.h"
+#include "run/record.h"
+#include "run/run.h"
 #include "test/folder.h"
 #include "test/loaded.h"
-#include "run/record.h"
 
 #include <sched.h>
 #include <signal.h>

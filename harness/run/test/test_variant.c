@@ -1,6 +1,6 @@
 /* Variants: what words mean, which are refused, and how one side's word is put into the other. */
-#include "test/folder.h"
 #include "run/variant.h"
+#include "test/folder.h"
 
 static hd_variant variant, other, swapped;
 static hd_error error;

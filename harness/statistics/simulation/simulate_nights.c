@@ -35,12 +35,12 @@ static void want(tally *t, bool met, const char *missed) {
 }
 
 /* Draws a series; its changes are the caller's to free. Without memory the program ends. */
-static size_t draw(const hd_nights *nights, hd_mt19937 *generator, hd_change **found) {
+static size_t draw(const hd_nights *nights, hd_mt19937 *generator, hd_level_change **found) {
     double value[LONGEST];
     size_t n;
     hd_error error;
     hd_nights_draw(nights, generator, value);
-    if (hd_changes_find(value, nights->count, found, &n, &error) == HD_OK) return n;
+    if (hd_level_changes_find(value, nights->count, found, &n, &error) == HD_OK) return n;
     fprintf(stderr, "simulate-nights: %s\n", error.message);
     exit(HD_UNAVAILABLE);
 }
@@ -95,7 +95,7 @@ static void noise_alone(tally *t) {
         for (size_t h = 0; h < histories; h++) {
             size_t all = 0;
             for (size_t i = 0; i < SERIES * COSTS; i++) {
-                hd_change *found;
+                hd_level_change *found;
                 size_t n = draw(nights, &generator, &found);
                 all += n > rows[r].real ? n - rows[r].real : 0;
                 free(found);
@@ -143,8 +143,8 @@ typedef struct happening {
 } happening;
 
 /* The first change, found on that night or later, that goes up (sign 1) or down (-1). */
-static const hd_change *first_since(const hd_change *found, size_t n, size_t night, double sign) {
-    for (const hd_change *c = found; c < found + n; c++)
+static const hd_level_change *first_since(const hd_level_change *found, size_t n, size_t night, double sign) {
+    for (const hd_level_change *c = found; c < found + n; c++)
         if (c->found >= night && sign * c->ratio > sign) return c;
     return NULL;
 }
@@ -158,13 +158,13 @@ static void try(const happening *row, uint32_t seed, outcome *o) {
     hd_mt19937_seed(&generator, seed);
     *o = (outcome){0};
     for (size_t i = 0; i < TRIALS; i++) {
-        hd_change *found;
+        hd_level_change *found;
         nights.from = SETTLED + hd_mt19937_interval(&generator, UNSETTLED);
         size_t night = nights.from + row->lasting;
         nights.count = night + 80;
         nights.until = row->lasting ? night : nights.count;
         size_t n = draw(&nights, &generator, &found);
-        const hd_change *c = first_since(found, n, night, sign);
+        const hd_level_change *c = first_since(found, n, night, sign);
         o->nights[i] = c ? (double)(c->found - night + 1) : INFINITY;
         if (c) {
             size_t off = c->at > night ? c->at - night : night - c->at;
@@ -253,7 +253,7 @@ static void drifts(tally *t) {
 
 /* Whether a change is found in 25 nights from `night` on. */
 static bool changes_at(const hd_nights *nights, hd_mt19937 generator, size_t night) {
-    hd_change *found;
+    hd_level_change *found;
     size_t n = draw(nights, &generator, &found);
     bool any = false;
     for (size_t i = 0; i < n; i++) any |= found[i].found >= night && found[i].found < night + SETTLED;

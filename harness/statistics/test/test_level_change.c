@@ -1,6 +1,5 @@
-#include "statistics/level_change.h"
-
 #include "arithmetic/random.h"
+#include "statistics/level_change.h"
 #include "statistics/mann_whitney.h"
 #include "statistics/statistics.h"
 
@@ -13,14 +12,14 @@ enum { NIGHTS = 200, MOST = 16 };
 
 /* What was found, [count] of it. */
 typedef struct found {
-    hd_change changes[MOST];
+    hd_level_change changes[MOST];
     size_t count;
 } found;
 
 static found find(const double *value, size_t count) {
     found f = {0};
-    hd_change *changes;
-    cr_assert_eq(hd_changes_find(value, count, &changes, &f.count, NULL), HD_OK);
+    hd_level_change *changes;
+    cr_assert_eq(hd_level_changes_find(value, count, &changes, &f.count, NULL), HD_OK);
     cr_assert_leq(f.count, MOST);
     cr_expect_eq(changes == NULL, f.count == 0);
     if (f.count) memcpy(f.changes, changes, f.count * sizeof *changes);
@@ -54,12 +53,12 @@ Test(change, a_step_of_a_constant_cost_is_found_after_five_nights) {
             fill(value, at, NIGHTS, 1024 * factor, 0, 1);
             found f = find(value, NIGHTS);
             cr_assert_eq(f.count, 1, "%zu changes at %zu", f.count, at);
-            hd_change c = f.changes[0];
-            size_t reference = at < HD_RANK_M ? at : HD_RANK_M;
+            hd_level_change c = f.changes[0];
+            size_t reference = at < HD_MANN_WHITNEY_M ? at : HD_MANN_WHITNEY_M;
             cr_expect(c.at == at && c.found == at + 4 && c.nights == 5, "%zu found %zu", c.at, c.found);
             cr_expect(c.before == 1024 && c.after == 1024 * factor);
             cr_expect(c.ratio == factor && c.low == factor && c.high == factor);
-            cr_expect_eq(c.p, 2 * hd_rank_sum_tail(5, reference, 0));
+            cr_expect_eq(c.p, 2 * hd_mann_whitney_tail(5, reference, 0));
         }
 }
 
@@ -80,7 +79,7 @@ Test(change, a_step_in_noise_is_found_placed_and_measured) {
         fill(value, 90, NIGHTS, 7 * size, 0.02, 1000 + seed);
         found f = find(value, NIGHTS);
         cr_assert_eq(f.count, 1);
-        hd_change c = f.changes[0];
+        hd_level_change c = f.changes[0];
         cr_expect(c.at >= 89 && c.at <= 91 && c.found >= 92 && c.found <= 95, "%zu found %zu", c.at, c.found);
         cr_expect(c.p <= 1.5e-5 && c.low < c.ratio && c.ratio < c.high);
         cr_expect(fabs(c.before / 7 - 1) < 0.01 && fabs(c.after / (7 * size) - 1) < 0.03);
@@ -210,7 +209,7 @@ Test(change, empty_and_short_histories_have_no_changes) {
 /* Nights that are still missing after the first n of them. */
 static size_t learning(const double *value, size_t n) {
     found f = find(value, n);
-    return hd_change_learning(value, n, f.changes, f.count);
+    return hd_level_change_learning(value, n, f.changes, f.count);
 }
 
 Test(change, a_level_is_learned_in_30_nights_or_in_10_after_another) {

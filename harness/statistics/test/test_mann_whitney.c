@@ -35,7 +35,7 @@ Test(rank_sum, tails_are_those_of_all_orders_enumerated) {
     for (size_t k = 1; k <= 5; k++)
         for (size_t m = 1; m <= 4; m++)
             for (size_t u = 0; u <= k * m; u++) {
-                double p = hd_rank_sum_tail(k, m, u), expected = enumerated(x, k, m, u);
+                double p = hd_mann_whitney_tail(k, m, u), expected = enumerated(x, k, m, u);
                 cr_expect(fabs(p - expected) <= 1e-14, "k %zu m %zu u %zu: %g, not %g", k, m, u, p, expected);
             }
 }
@@ -46,7 +46,7 @@ Test(rank_sum, tails_bound_those_of_numbers_with_ties) {
     for (size_t t = 0; t < 3; t++)
         for (size_t k = 1; k <= 4; k++)
             for (size_t u = 0; u < k * (8 - k); u++)
-                cr_expect(enumerated(ties[t], k, 8 - k, u) <= hd_rank_sum_tail(k, 8 - k, u) + 1e-14,
+                cr_expect(enumerated(ties[t], k, 8 - k, u) <= hd_mann_whitney_tail(k, 8 - k, u) + 1e-14,
                           "ties %zu, k %zu, u %zu", t, k, u);
 }
 
@@ -59,31 +59,31 @@ Test(rank_sum, critical_values_are_the_printed_ones) {
                    {0.05, 10, 20, 55}, {0.05, 20, 20, 127}, {0.01, 5, 20, 13}, {0.01, 10, 10, 16},
                    {0.01, 15, 15, 51}, {0.01, 20, 20, 105}};
     for (size_t i = 0; i < sizeof printed / sizeof *printed; i++) {
-        size_t below[HD_RANK_M + 1], k = printed[i].k, m = printed[i].m;
-        hd_rank_sum_critical(k, printed[i].level / 2, below);
+        size_t below[HD_MANN_WHITNEY_M + 1], k = printed[i].k, m = printed[i].m;
+        hd_mann_whitney_critical(k, printed[i].level / 2, below);
         cr_expect_eq(below[m], printed[i].u + 1, "k %zu m %zu: %zu", k, m, below[m]);
     }
 }
 
 Test(rank_sum, critical_values_are_the_last_within_the_level) {
     const double level = 2e-5;
-    for (size_t k = 5; k <= HD_RANK_K; k += 5) {
-        size_t below[HD_RANK_M + 1];
-        hd_rank_sum_critical(k, level, below);
-        for (size_t m = 1; m <= HD_RANK_M; m++) {
-            if (below[m]) cr_expect(hd_rank_sum_tail(k, m, below[m] - 1) <= level, "k %zu m %zu", k, m);
-            cr_expect(hd_rank_sum_tail(k, m, below[m]) > level, "k %zu m %zu: more would do", k, m);
+    for (size_t k = 5; k <= HD_MANN_WHITNEY_K; k += 5) {
+        size_t below[HD_MANN_WHITNEY_M + 1];
+        hd_mann_whitney_critical(k, level, below);
+        for (size_t m = 1; m <= HD_MANN_WHITNEY_M; m++) {
+            if (below[m]) cr_expect(hd_mann_whitney_tail(k, m, below[m] - 1) <= level, "k %zu m %zu", k, m);
+            cr_expect(hd_mann_whitney_tail(k, m, below[m]) > level, "k %zu m %zu: more would do", k, m);
         }
     }
 }
 
 /* The counts of the largest test nearly fill 64 bits; a single one lost would show here. */
 Test(rank_sum, probabilities_of_the_largest_test_add_up) {
-    const size_t k = HD_RANK_K, m = HD_RANK_M;
-    cr_expect(fabs(hd_rank_sum_tail(k, m, k * m) - 1) <= 1e-14);
+    const size_t k = HD_MANN_WHITNEY_K, m = HD_MANN_WHITNEY_M;
+    cr_expect(fabs(hd_mann_whitney_tail(k, m, k * m) - 1) <= 1e-14);
     for (size_t u = 0; u < k * m; u += 37) {
-        double both = hd_rank_sum_tail(k, m, u) + hd_rank_sum_tail(k, m, k * m - 1 - u);
+        double both = hd_mann_whitney_tail(k, m, u) + hd_mann_whitney_tail(k, m, k * m - 1 - u);
         cr_expect(fabs(both - 1) <= 1e-14, "u %zu: %.17g", u, both);
     }
-    cr_expect(fabs(hd_rank_sum_tail(k, m, 0) * 3535316142212174320.0 - 1) <= 1e-14); /* C(80, 20) */
+    cr_expect(fabs(hd_mann_whitney_tail(k, m, 0) * 3535316142212174320.0 - 1) <= 1e-14); /* C(80, 20) */
 }

@@ -1,6 +1,5 @@
-#include "statistics/statistics.h"
-
 #include "arithmetic/random.h"
+#include "statistics/statistics.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,8 +1,7 @@
 /* The cpu device's products against a scalar model, to the bit, with each of BLIS's kernels and its own
  * loops. */
-#include "device/cpu/product.h"
-
 #include "arithmetic/arithmetic.h"
+#include "device/cpu/product.h"
 #include "test/sample.h"
 
 #include <blis.h>
@@ -112,7 +111,7 @@ static void run_trial(trial *t) {
                          (hd_real *)(uintptr_t)p.term[1].a.at, (hd_real *)(uintptr_t)p.term[1].b.at};
     if (t->batch) p.term[0].a = (hd_matrix){.batch = t->batch, .transposed = t->a[0].transposed};
     ops->multiply(device, 1, &p);
-    cr_assert(device->fault.kind == HD_NO_FAULT);
+    cr_assert(device->latch.kind == HD_NOTHING_LATCHED);
     for (size_t i = 0; i < t->size.m; i++)
         for (size_t j = 0; j < t->size.n; j++) /* the two columns behind stay as they are */
             for (size_t s = 0; s < terms; s++)

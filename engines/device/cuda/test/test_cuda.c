@@ -294,7 +294,7 @@ static size_t library_calls(size_t tangents) {
     device->ops = &counted.counting;
     hd_model_differentiate(&model, w, batch, ROWS, &act, &wanted);
     device->ops->settle(device);
-    cr_expect_eq(device->fault.kind, HD_NO_FAULT, "%s", device->note);
+    cr_expect_eq(device->latch.kind, HD_NOTHING_LATCHED, "%s", device->note);
     hd_activations_release(&model, &act);
     device->ops->batch_release(device, batch);
     hd_device_close(device); /* and with it the rest */

@@ -1,6 +1,6 @@
 /* Random rounding: of the stated size, nothing that is exact, and the same every time. */
-#include "test/conformance.h"
 #include "device/overlay/rounding.h"
+#include "test/conformance.h"
 #include "test/small_problem.h"
 
 static hd_device *open_rounding(uint32_t seed, size_t threads) {

@@ -1,5 +1,4 @@
 #include "report/ci/github_annotations.h"
-
 #include "test/found.h"
 
 TestSuite(annotations, .init = found_begin, .fini = found_end);

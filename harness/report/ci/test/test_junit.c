@@ -1,5 +1,4 @@
 #include "report/ci/junit.h"
-
 #include "test/found.h"
 
 #include <ctype.h>
@@ -84,8 +83,8 @@ static void write_report(void) {
     cr_assert_eq(hd_junit_write(report_path, &findings, &error), HD_OK, "%s", error.message);
     xml[get_bytes(report_path, xml, sizeof xml - 1)] = '\0';
     expect_well_formed();
-    snprintf(command, sizeof command, "xmllint --noout --nonet --schema harness/report/ci/test/junit.xsd %s 2>&1",
-             report_path);
+    snprintf(command, sizeof command,
+             "xmllint --noout --nonet --schema harness/report/ci/test/junit.xsd %s 2>&1", report_path);
     FILE *lint = there_is_xmllint() ? popen(command, "r") : NULL;
     char said[1024] = "";
     if (!lint) return;

@@ -1,5 +1,4 @@
 #include "report/ci/markdown.h"
-
 #include "test/found.h"
 
 #include <math.h>

@@ -7,61 +7,62 @@ TestSuite(story);
 enum { NIGHTS = 1000 };
 
 static hd_night nights[NIGHTS];
-static hd_account accounts[NIGHTS];
+static hd_night_detail accounts[NIGHTS];
 
 /* A host's thousand nights, of which 100 and 101 failed, and news on these nights. */
-static hd_story story_of(hd_news *news, size_t count) {
+static hd_history_page_data story_of(hd_news *news, size_t count) {
     for (size_t n = 0; n < NIGHTS; n++) {
         nights[n] = (hd_night){.id = 2 * (int64_t)n + 1, .newest = n == NIGHTS - 1};
         nights[n].status = n == 100 || n == 101;
         accounts[n].before = n ? n - 1 : HD_NO_NIGHT;
     }
-    return (hd_story){.trend = {.nights = nights, .night_count = NIGHTS},
-                      .chronicle = {.nights = accounts, .night_count = NIGHTS},
-                      .news = news,
-                      .news_count = count};
+    return (hd_history_page_data){.trend = {.nights = nights, .night_count = NIGHTS},
+                                  .chronicle = {.nights = accounts, .night_count = NIGHTS},
+                                  .news = news,
+                                  .news_count = count};
 }
 
 Test(story, finds_the_news_of_each_night) {
     static const size_t of[] = {999, 500, 500, 500, 7, 0, 0};
     hd_news news[7];
     for (size_t i = 0; i < 7; i++) news[i] = (hd_news){.night = of[i]};
-    hd_story story = story_of(news, 7);
+    hd_history_page_data story = story_of(news, 7);
     for (size_t n = 0; n < NIGHTS; n++) {
         size_t count, first = 0, expected = 0;
         for (size_t i = 0; i < 7; i++) expected += of[i] == n;
         while (first < 7 && of[first] != n) first++;
-        const hd_news *found = hd_story_news(&story, n, &count);
+        const hd_news *found = hd_history_page_news(&story, n, &count);
         cr_expect_eq(count, expected, "night %zu: %zu", n, count);
         cr_expect(found == (expected ? &news[first] : NULL), "night %zu", n);
     }
-    hd_story none = story_of(NULL, 0);
+    hd_history_page_data none = story_of(NULL, 0);
     size_t count;
-    cr_expect_null(hd_story_news(&none, 3, &count));
+    cr_expect_null(hd_history_page_news(&none, 3, &count));
     cr_expect_eq(count, 0);
 }
 
 Test(story, lists_the_newest_nights_and_older_ones_that_brought_something) {
     hd_news news[] = {{.night = 50}};
-    hd_story story = story_of(news, 1);
+    hd_history_page_data story = story_of(news, 1);
     nights[20].newest = true;
     size_t listed = 0;
-    for (size_t n = 0; n < NIGHTS; n++) listed += hd_story_lists(&story, n);
-    cr_expect_eq(listed, HD_STORY_NIGHTS + 4, "%zu", listed);
-    cr_expect(hd_story_lists(&story, 200) && !hd_story_lists(&story, 199));
-    cr_expect(hd_story_lists(&story, 50), "it brought news");
-    cr_expect(hd_story_lists(&story, 100) && !hd_story_lists(&story, 101) && hd_story_lists(&story, 102),
+    for (size_t n = 0; n < NIGHTS; n++) listed += hd_history_page_lists(&story, n);
+    cr_expect_eq(listed, HD_HISTORY_PAGE_NIGHTS + 4, "%zu", listed);
+    cr_expect(hd_history_page_lists(&story, 200) && !hd_history_page_lists(&story, 199));
+    cr_expect(hd_history_page_lists(&story, 50), "it brought news");
+    cr_expect(hd_history_page_lists(&story, 100) && !hd_history_page_lists(&story, 101) &&
+                  hd_history_page_lists(&story, 102),
               "there the verdict turned");
-    cr_expect(hd_story_lists(&story, 20), "a host's newest");
+    cr_expect(hd_history_page_lists(&story, 20), "a host's newest");
 }
 
 Test(story, leads_to_news_that_are_listed_and_else_to_their_night) {
-    static hd_news news[HD_STORY_NEWS + 1];
-    char link[HD_STORY_LINK];
-    for (size_t i = 0; i <= HD_STORY_NEWS; i++) news[i].night = NIGHTS - 1 - i;
-    hd_story story = story_of(news, HD_STORY_NEWS + 1);
-    cr_expect_str_eq(hd_story_link(&story, &news[0], link), "#n1");
-    cr_expect_str_eq(hd_story_link(&story, &news[HD_STORY_NEWS - 1], link), "#n400");
-    cr_expect_str_eq(hd_story_link(&story, &news[HD_STORY_NEWS], link), "#r1199");
-    cr_expect(hd_story_lists(&story, news[HD_STORY_NEWS].night));
+    static hd_news news[HD_HISTORY_PAGE_NEWS + 1];
+    char link[HD_HISTORY_PAGE_LINK];
+    for (size_t i = 0; i <= HD_HISTORY_PAGE_NEWS; i++) news[i].night = NIGHTS - 1 - i;
+    hd_history_page_data story = story_of(news, HD_HISTORY_PAGE_NEWS + 1);
+    cr_expect_str_eq(hd_history_page_link(&story, &news[0], link), "#n1");
+    cr_expect_str_eq(hd_history_page_link(&story, &news[HD_HISTORY_PAGE_NEWS - 1], link), "#n400");
+    cr_expect_str_eq(hd_history_page_link(&story, &news[HD_HISTORY_PAGE_NEWS], link), "#r1199");
+    cr_expect(hd_history_page_lists(&story, news[HD_HISTORY_PAGE_NEWS].night));
 }

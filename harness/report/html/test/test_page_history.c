@@ -1,7 +1,7 @@
 /* The page of a history: made from trends by hand, and by the program from files. */
+#include "report/html/page.h"
 #include "test/markup.h"
 #include "test/nights.h"
-#include "report/html/page.h"
 #include "test/program.h"
 
 #include <ctype.h>
@@ -244,7 +244,7 @@ Test(history_page, draws_what_is_not_a_number_and_what_was_not_measured) {
 
 static void renamed(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)series, (void)verdict;
-    if (night >= 2) memset(record->experiment_sha256, 'e', HD_DIGEST - 1);
+    if (night >= 2) memset(record->experiment_sha256, 'e', HD_SHA256 - 1);
 }
 
 Test(history_page, tells_experiments_of_one_name_apart_by_their_hashes) {
@@ -291,14 +291,14 @@ static void fill_series(hd_series *series, size_t s) {
     series->changes[HD_COST_TIME] = calloc(2, sizeof *series->changes[0]);
     series->change_count[HD_COST_TIME] = 2;
     for (size_t c = 0; c < 2; c++)
-        series->changes[HD_COST_TIME][c] = (hd_change){.at = 200 + 300 * c + s,
-                                                       .found = 205 + 300 * c + s,
-                                                       .p = 1e-6,
-                                                       .before = 1.25,
-                                                       .after = 1.4,
-                                                       .ratio = 1.12,
-                                                       .low = 1.1,
-                                                       .high = 1.14};
+        series->changes[HD_COST_TIME][c] = (hd_level_change){.at = 200 + 300 * c + s,
+                                                             .found = 205 + 300 * c + s,
+                                                             .p = 1e-6,
+                                                             .before = 1.25,
+                                                             .after = 1.4,
+                                                             .ratio = 1.12,
+                                                             .low = 1.1,
+                                                             .high = 1.14};
 }
 
 static void fill_trend(hd_trend *trend) {
@@ -320,26 +320,27 @@ static void fill_trend(hd_trend *trend) {
 }
 
 /* Another commit each night, and a source of its own for each of 24 kernels. */
-static void fill_chronicle(hd_chronicle *chronicle) {
-    *chronicle = (hd_chronicle){.nights = calloc(NIGHTS, sizeof *chronicle->nights), .night_count = NIGHTS};
+static void fill_chronicle(hd_night_details *chronicle) {
+    *chronicle =
+        (hd_night_details){.nights = calloc(NIGHTS, sizeof *chronicle->nights), .night_count = NIGHTS};
     chronicle->origins = calloc(24, sizeof *chronicle->origins);
     for (size_t i = 0; i < 24; i++)
         chronicle->origins[chronicle->origin_count++] =
             (hd_origin){json_pack("{sssi}", "system", "Linux", "kernel", (int)i), NULL, 30 * i, 30 * i + 29};
     for (size_t n = 0; n < NIGHTS; n++) {
-        hd_account *account = &chronicle->nights[n];
+        hd_night_detail *account = &chronicle->nights[n];
         account->before = n ? n - 1 : HD_NO_NIGHT;
         account->origins = malloc(sizeof *account->origins);
         account->origins[account->origin_count++] = n / 31;
         account->differences = malloc(sizeof *account->differences);
         account->differences[account->difference_count++] =
-            (hd_difference){strdup("commit"), strdup("1000000"), strdup("1000001")};
+            (hd_provenance_difference){strdup("commit"), strdup("1000000"), strdup("1000001")};
     }
 }
 
 Test(history_page, holds_two_years_of_fifty_series_in_less_than_1_5_MB) {
     hd_error error;
-    hd_story story = {.path = "h"};
+    hd_history_page_data story = {.path = "h"};
     hd_html html;
     fill_trend(&story.trend);
     fill_chronicle(&story.chronicle);
@@ -357,5 +358,5 @@ Test(history_page, holds_two_years_of_fifty_series_in_less_than_1_5_MB) {
     cr_expect_eq(markup_count(html.text, "<tr id=\"n"), 2 * SERIES, "and every change");
     markup_expect_has(html.text, "Each column stands for 14 days");
     free(html.text);
-    hd_story_free(&story);
+    hd_history_page_free(&story);
 }

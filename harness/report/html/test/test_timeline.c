@@ -1,6 +1,6 @@
 #include "report/html/chart_axis.h"
-#include "test/markup.h"
 #include "report/html/timeline.h"
+#include "test/markup.h"
 
 #include <math.h>
 #include <stdlib.h>

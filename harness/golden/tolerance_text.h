@@ -1,0 +1,12 @@
+/* Tolerances for people. */
+#ifndef HD_GOLDEN_TOLERANCE_TEXT_H
+#define HD_GOLDEN_TOLERANCE_TEXT_H
+
+#include "golden/golden.h"
+
+#include <stdio.h>
+
+/* A golden's tolerances, a line each with its evidence, and the reference's own errors. */
+void hd_tolerances_print(FILE *to, const hd_golden *golden);
+
+#endif
