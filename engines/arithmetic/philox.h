@@ -14,22 +14,23 @@
 
 /* How TensorFlow 1.1 filled a tensor with uniform numbers. */
 typedef struct hd_fill_kernel {
-    uint32_t threads;   /* 0: in order, as on the CPU. T: as its GPU kernel ran with T threads. Each thread
-                           wrote a group of four numbers, then stepped its output by T - 1 groups but its
-                           counter by T: in round r thread t writes group t + r (T - 1) with the numbers of
-                           counter t + r T. 49,152 on the TITAN X. */
-    bool thread_0_wins; /* group r (T - 1) is written twice, by thread T - 1 in round r - 1 and by thread 0 in
-                           round r: which of the two came last. False: the earlier round's numbers stay. */
+    uint32_t threads;   /* 0: in order, as on the CPU. T: as its GPU kernel did with T threads (49,152 on the
+                           TITAN X). Each thread wrote a group of four numbers, then moved its output on by
+                           T - 1 groups but its counter by T: in round r thread t writes group t + r (T - 1)
+                           with the numbers of counter t + r T. */
+    bool thread_0_wins; /* Two threads write group r (T - 1): thread T - 1 in round r - 1 and thread 0 in
+                           round r. True: thread 0 wrote last. */
 } hd_fill_kernel;
 
-/* The Xavier-uniform weights of one layer, by what fixes them. Number i is the float32
- * `u * (float)(2 L) + (float)(-L)`, L = sqrt(3 / ((fan_in + fan_out) / 2)) in double, with the u at i mod 4
- * of Philox's four words for key (seed, 0) and counter (offset + hd_fill_counter(kernel, i / 4), op_seed). */
+/* What determines the Xavier-uniform weights of one layer. With L = sqrt(3 / ((fan_in + fan_out) / 2)) in double,
+ * weight number i is the float32
+ *     u * (float)(2 L) + (float)(-L),
+ * where u is word i mod 4 of Philox's four for key (seed, 0) and counter
+ * (offset + hd_fill_counter(kernel, i / 4), op_seed). */
 typedef struct hd_xavier {
     hd_fill_kernel kernel;
     uint32_t seed, op_seed;
-    uint64_t
-        offset; /* iteration * 256 * fan_in * fan_out: TensorFlow reserves 256 groups a number for each run */
+    uint64_t offset;  /* iteration * 256 * count: for each run TensorFlow reserves 256 groups a number */
     float width, low; /* (float)(2 L), (float)(-L) */
     size_t count;     /* fan_in * fan_out */
 } hd_xavier;

@@ -18,8 +18,7 @@ typedef struct hd_examples {
 
 typedef enum hd_hyper_kind { HD_RHO_L1, HD_RHO_L2, HD_ETA, HD_MU } hd_hyper_kind;
 
-/* One hyperparameter that is given a hypergradient. layer: for the rhos, the layer whose W it penalises, else
- * 0. */
+/* One hyperparameter whose hypergradient is wanted. layer: for a rho, the layer whose W it penalises; else 0. */
 typedef struct hd_hyperparameter {
     hd_hyper_kind kind;
     size_t layer;

@@ -1,16 +1,14 @@
 /* A device: the table of operations that the algorithms are written against. It knows no networks, optimizers
  * or files.
  *
- * Arrays (hd_real *) live on the device and hold its element type: float on `cpu`, double on `reference`,
- * long double on `extended`.
- * They are opaque here: hd_at does the only arithmetic on them. Matrices are row-major. K tangents of an
- * array lie `stride` elements apart.
+ * Arrays (hd_real *) live on the device and hold its element type: float on `cpu` and `cuda`, double on
+ * `reference`, long double on `extended`. They are opaque: only hd_at computes addresses in them. Matrices are
+ * row-major. K tangents of an array lie `stride` elements apart.
  *
- * Arithmetic operations return nothing. What goes wrong in them is latched in device->latch, first come first
- * kept, and the algorithm looks once, at its end: no operation waits for the device. Values that are not
- * finite are latched before a ReLU, clip or argmax can swallow them, with the tensor and step they turned up
- * in. Unless said otherwise, outputs may not overlap inputs.
- */
+ * Arithmetic operations return nothing, and none waits for the device. The first thing that goes wrong is kept
+ * in device->latch, and the algorithm looks there once, at its end. A value that is not finite is latched, with
+ * its tensor and step, before a ReLU, clip or argmax can swallow it. Outputs may not overlap inputs unless an
+ * operation says so. */
 #ifndef HD_DEVICE_DEVICE_H
 #define HD_DEVICE_DEVICE_H
 
@@ -32,8 +30,8 @@ typedef struct hd_matrix {
 } hd_matrix;
 
 /* C (+)= A_0 B_0 [+ A_1 B_1]: C is m x n with rows ldc apart, A_i is m x k_i, B_i is k_i x n.
- * A batch can be A only, as it stands (k = inputs; B is then not transposed) or transposed (m = inputs, k =
- * rows). */
+ * A batch can only be A: as it stands (k = inputs; B is then not transposed), or transposed (m = inputs,
+ * k = rows). */
 typedef struct hd_product {
     size_t m, n;
     hd_real *c;
@@ -55,16 +53,16 @@ typedef enum hd_source {
     HD_SOURCE_STEP,     /* eta: dw' = -m' */
 } hd_source;
 
-/* The hyperparameters that act on one stretch of the weight vector. Operations take them from the device's
- * memory, as four of its sums, so that what they were told once holds for other values too. */
+/* The hyperparameters that act on one stretch of the weight vector. They lie in the device's memory, as four of
+ * its sums, so that a recorded section works with other values too. */
 typedef struct hd_coefficients {
     double rho_l1, rho_l2, eta, mu;
 } hd_coefficients;
 
 enum { HD_MAX_STRETCHES = HD_MAX_LAYERS + 1 };
 
-/* A weight vector cut into stretches with coefficients of their own: stretch s is the elements from start[s]
- * to before start[s + 1]; start[0] is 0, start[count] the vector's length. */
+/* A weight vector cut into stretches, each with its own coefficients. Stretch s holds the elements start[s] ..
+ * start[s + 1] - 1; start[0] is 0, start[count] the vector's length. */
 typedef struct hd_stretches {
     size_t count, start[HD_MAX_STRETCHES + 1];
     const hd_coefficients *coefficients; /* [count], on the device */
@@ -80,7 +78,7 @@ typedef enum hd_latch_kind {
     HD_NOTHING_LATCHED,
     HD_NOT_FINITE,
     HD_NO_MEMORY,
-    HD_NOT_ATTESTED, /* reverse mode's sweep back did not meet what the way out had met */
+    HD_NOT_ATTESTED, /* reverse mode's backward sweep met other errors than its forward sweep */
     HD_FAILED        /* the device itself: device->note says what */
 } hd_latch_kind;
 
@@ -98,7 +96,7 @@ typedef struct hd_device_ops {
     /* count elements, zeroed; NULL where memory cannot be had. release takes NULL. */
     hd_real *(*allocate)(hd_device *, size_t count);
     void (*release)(hd_device *, hd_real *);
-    /* count float64 sums, zeroed; they are accumulated on the device and fetched once. */
+    /* count float64 sums, zeroed. They add up on the device and are fetched once. */
     double *(*allocate_sums)(hd_device *, size_t count);
     void (*release_sums)(hd_device *, double *);
     void (*zero_sums)(hd_device *, size_t count, double *);
@@ -107,17 +105,17 @@ typedef struct hd_device_ops {
 
     void (*upload)(hd_device *, size_t count, const float *from, hd_real *to);
     void (*download)(hd_device *, size_t count, const hd_real *from, double *to);
-    /* The elements as the device holds them, float or else double, where the host can read them: the array
-     * itself or `room`, which has room for count of them. replace puts such elements into an array. */
+    /* The elements where the host can read them, as float or else double: the array itself, or a copy in
+     * `room`, which holds count of them. replace puts such elements into an array. */
     const void *(*view)(hd_device *, size_t count, const hd_real *, void *room);
     void (*replace)(hd_device *, size_t count, const void *elements, hd_real *to);
     void (*zero)(hd_device *, size_t count, hd_real *);
-    /* to[i] = the layer's number i, i < layer->count: hd_xavier_numbers's float32 numbers on every device. */
+    /* to[i] = the layer's number i, i < layer->count: the float32 numbers of hd_xavier_numbers. */
     void (*draw)(hd_device *, const hd_xavier *layer, hd_real *to);
     void (*copy)(hd_device *, size_t count, const hd_real *from, hd_real *to);
 
-    /* Puts bytes that do not change where the device reads them, and gives their address there (on a host
-     * device: the same). NULL where memory cannot be had. */
+    /* Copies bytes that will not change to where the device can read them, and returns their address there (the
+     * same on a host device). NULL: no memory. */
     const void *(*place)(hd_device *, const void *bytes, size_t count);
     void (*unplace)(hd_device *, const void *placed);
 
@@ -160,13 +158,13 @@ typedef struct hd_device_ops {
     /* *sum += x . y, or the sum of x if y is NULL. */
     void (*dot)(hd_device *, size_t count, const hd_real *x, const hd_real *y, double *sum);
 
-    /* Does body(context), which calls operations of this device and nothing else that matters. A device may
-     * keep what it was told and do just that the next time, without calling body: for one id (< HD_DEVICE_SECTIONS)
-     * it must be the same operations on the same arrays each time. */
+    /* Calls body(context), which calls operations of this device and does nothing else that matters. A device
+     * may record them and replay them the next time without calling body. So for one id (< HD_DEVICE_SECTIONS)
+     * they must be the same operations on the same arrays each time. */
     void (*section)(hd_device *, size_t id, void (*body)(void *context), void *context);
-    /* Forgets the sections: the arrays they were about are going. */
+    /* Forgets the recorded sections, whose arrays are about to go. */
     void (*forget)(hd_device *);
-    /* Waits for everything told so far, and puts what was latched on the device into device->latch. */
+    /* Waits until all operations so far are done, and copies what the device latched into device->latch. */
     void (*settle)(hd_device *);
 
     /* Momentum on a weight vector, with each stretch's coefficients, G = g + rho_l1 sign(w) + 2 rho_l2 w:
@@ -206,11 +204,11 @@ struct hd_device {
     const char *arithmetic; /* "exact", "float64", "cublas", "cublas-tf32", "random-rounding", "libm", "long
                                double", ... */
     size_t element;         /* bytes of an element: 4, 8, or 16 on "extended" */
-    bool asynchronous;      /* operations are told now and done later: see settle */
+    bool asynchronous;      /* operations return before they are done: see settle */
     size_t threads;
     char kernels[32]; /* what multiplies: "skx", "haswell", ... (BLIS), "own", or "cublas" */
     char loops[16];   /* version of the other loops: "avx512", "avx2", "baseline", "plain", "sm_90" */
-    char note[128];   /* why it is not what was asked for, or empty */
+    char note[128];   /* why it differs from what was asked for, or how it failed; or empty */
     hd_fact fact[HD_MAX_FACTS];
     size_t facts;
     size_t step;           /* stamped on what is latched: the algorithms count here */
@@ -218,8 +216,8 @@ struct hd_device {
     size_t allocated;      /* bytes of arrays, sums and batches now held */
     size_t allocated_peak; /* the most of them, and ... */
     double operations;     /* 2 m n k of every product carried out, and ... */
-    size_t launches;       /* kernels and library calls told, a kept section's each time: all three since
-                              they were cleared. Where nothing is launched: 0 */
+    size_t launches;       /* kernels and library calls, those of replayed sections included; 0 on a host. All
+                              three count since they were cleared */
 };
 
 /* How to open a device; zeroed means: choose. */
@@ -229,8 +227,8 @@ typedef struct hd_device_options {
     const char *loops;      /* "avx512", "avx2", "baseline" */
     const char *arithmetic; /* NULL: the device's usual one. On cuda "cublas": products by cuBLAS, in float32
                                throughout; "cublas-tf32": their factors rounded to TF32 */
-    const char *math;       /* exp and log: NULL or "shared" for arithmetic.h's; on cpu "libm", on cuda
-                               "device" for those that everybody else uses there */
+    const char *math;       /* exp and log: NULL or "shared" for arithmetic.h's; "libm" on cpu, "device" on
+                               cuda for the platform's own library */
     uint32_t rounding;      /* seed of random rounding (rounding.h), on "cpu" only; 0: none */
 } hd_device_options;
 

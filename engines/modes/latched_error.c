@@ -1,4 +1,4 @@
-/* What a device latched, in a reader's words: only here are its tensors a training run's. */
+/* What a device latched, as an error with the names of a training run. */
 #include "modes/engine.h"
 
 #include <stdio.h>
@@ -61,8 +61,8 @@ hd_status hd_latched_error(hd_device *device, const hd_problem *problem, hd_erro
     if (latch.kind == HD_NOT_ATTESTED)
         return hd_fail(
             error, HD_DIFFERENT,
-            "device %s: step %zu: the sweep back met other errors of the batch's examples than the "
-            "way out: another batch, state or activation",
+            "device %s: step %zu: the two sweeps of reverse mode computed different errors for this "
+            "batch: another batch, state or activation",
             device->name, latch.step);
     char what[64];
     describe(latch.label, problem, what);

@@ -1,8 +1,9 @@
 /* One step of the training dynamics and its derivatives, written once for all devices. The optimizer is
- * momentum: G = dE/dw + sum_k rho_l1_k sign(W_k) + 2 sum_k rho_l2_k W_k   (weights only, no biases) m' = mu m
- * + G,  w' = w - eta m'. experiment.md's hypergradients follow by differentiating these two lines (Franceschi
- * et al. 2017, section 3).
- */
+ * momentum:
+ *     G  = dE/dw + sum_k rho_l1_k sign(W_k) + 2 sum_k rho_l2_k W_k    (of weights only, not of biases)
+ *     m' = mu m + G
+ *     w' = w - eta m'
+ * The hypergradients follow by differentiating these lines (Franceschi et al. 2017, section 3). */
 #ifndef HD_TRAINING_DYNAMICS_H
 #define HD_TRAINING_DYNAMICS_H
 

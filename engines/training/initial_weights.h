@@ -4,16 +4,16 @@
 
 #include "arithmetic/philox.h"
 
-/* What a network's initial weights are drawn from: hidden layers Xavier-uniform, the output layer's W and
- * every bias zero. */
+/* What determines a network's initial weights: hidden layers are Xavier-uniform, the output layer's W and all
+ * biases are zero. */
 typedef struct hd_initial {
     hd_fill_kernel kernel;
     uint32_t seed;
-    size_t iteration; /* the hyper-iteration: each draws other numbers */
+    size_t iteration; /* the hyper-iteration: each draws numbers of its own */
 } hd_initial;
 
-/* Hidden layer number `layer`; its op seed is 4 + 17 layer (TensorFlow numbers graph nodes: a placeholder is
- * 1, then 17 nodes a layer). */
+/* Hidden layer number `layer`. Its op seed is 4 + 17 layer, since TensorFlow numbers the nodes of its graph: a
+ * placeholder is node 1, and each layer adds 17. */
 hd_xavier hd_xavier_layer(const hd_initial *initial, size_t layer, size_t fan_in, size_t fan_out);
 
 /* A layer's numbers, numbers[layer->count]. */

@@ -26,9 +26,7 @@ void hd_host_zero(hd_device *device, size_t count, hd_real *to);
 void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real *to);
 void hd_host_draw(hd_device *device, const hd_xavier *layer, hd_real *to);
 
-/* place, unplace, section, forget and settle: bytes stay where they are, and operations are done when they
- * are told.
- */
+/* place, unplace, section, forget and settle: bytes stay where they are, and operations are done at once. */
 const void *hd_host_place(hd_device *device, const void *bytes, size_t count);
 void hd_host_unplace(hd_device *device, const void *placed);
 void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context);

@@ -1,15 +1,14 @@
-/* Random rounding: an overlay (overlay.h) that rounds once more, at random, whatever the device computes, so
- * that runs which differ in its seed alone show what rounding alone can do to a result.
+/* Random rounding: an overlay (overlay.h) that rounds once more, at random, whatever the device computes. Runs
+ * that differ only in its seed show what rounding alone can do to a result.
  *
  * A float32 result x = m 2^e, 1 <= m < 2, becomes one of its two neighbours with probability m^2 / 12: the
- * mean stays x, and the variance is that of x (1 + 2^-24 xi), xi uniform in [-1, 1]; but for powers of two,
- * whose neighbour below is half as far. (That product itself,
- * rounded to float32, would hardly ever leave an x just above a power of two.) A sum, kept in float64, grows
- * by (1 + 2^-24 xi) times its new part.
+ * mean stays x, and the variance is that of x (1 + 2^-24 xi), xi uniform in [-1, 1], except for powers of two,
+ * whose lower neighbour is half as far. (That product itself, rounded to float32, would hardly ever leave an x
+ * just above a power of two.) A sum, kept in float64, grows by (1 + 2^-24 xi) times its new part.
  *
- * What is exact stays as it is: zeros, selections (ReLU, gates, clips), copies, counts, and results that are
- * an operand unchanged, such as the weight of a pixel that is black in every example. An operation rounds its
- * outputs when it is done: momentum's w' follows the m' that was not yet rounded once more. */
+ * What is exact stays as it is: zeros, selections (ReLU, gates, clips), copies, counts, and results that equal
+ * an operand, such as the weight of a pixel that is black in every example. An operation rounds its outputs at
+ * its end: momentum's w' follows from the m' before its extra rounding. */
 #ifndef HD_DEVICE_OVERLAY_ROUNDING_H
 #define HD_DEVICE_OVERLAY_ROUNDING_H
 

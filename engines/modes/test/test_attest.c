@@ -1,4 +1,4 @@
-/* Reverse mode attests that its sweep back went over what its way out had gone over. */
+/* Reverse mode checks that its backward sweep met what its forward sweep had met. */
 #include "device/overlay/overlay.h"
 #include "test/small_problem.h"
 
