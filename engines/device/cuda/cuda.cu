@@ -72,7 +72,7 @@ void destroy(hd_device *device) {
     free(cuda);
 }
 
-const hd_device_ops ops = {
+constexpr hd_device_ops ops = {
     .destroy = destroy,
     .allocate = allocate,
     .release = release,
@@ -111,12 +111,12 @@ const hd_device_ops ops = {
     .momentum_pull_back = momentum_pull_back,
 };
 
-hd_device_ops ops_by_cublas() {
+constexpr hd_device_ops ops_by_cublas() {
     hd_device_ops table = ops;
     table.multiply = multiply_by_cublas;
     return table;
 }
-const hd_device_ops cublas_ops = ops_by_cublas();
+constexpr hd_device_ops cublas_ops = ops_by_cublas();
 
 hd_status unavailable(hd_error *error, cudaError_t cause, const char *doing) {
     return hd_fail(error, HD_UNAVAILABLE, "device cuda: %s: %s", doing, cudaGetErrorString(cause));
@@ -158,6 +158,16 @@ void describe(Cuda *cuda, const cudaDeviceProp &properties) {
         hd_device_add_fact(device, "cublas", "%d.%d.%d", cublas / 10000, cublas / 100 % 100, cublas % 100);
 }
 
+hd_status find_gpu(cudaDeviceProp *properties, hd_error *error) {
+    int count = 0;
+    cudaError_t cause = cudaGetDeviceCount(&count);
+    if (cause != cudaSuccess) return unavailable(error, cause, "looking for a GPU");
+    if (count == 0) return hd_fail(error, HD_UNAVAILABLE, "device cuda: this machine has no GPU");
+    cause = cudaGetDeviceProperties(properties, 0);
+    if (cause != cudaSuccess) return unavailable(error, cause, "asking the GPU what it is");
+    return HD_OK;
+}
+
 } // namespace
 
 extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_device **opened,
@@ -170,13 +180,9 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_de
         return hd_fail(error, HD_INVALID,
                        "device cuda: arithmetic %s: %.*s is set, which would change it unseen: unset it",
                        arithmetic, (int)strcspn(variable, "="), variable);
-    int count = 0;
-    cudaError_t cause = cudaGetDeviceCount(&count);
-    if (cause != cudaSuccess) return unavailable(error, cause, "looking for a GPU");
-    if (count == 0) return hd_fail(error, HD_UNAVAILABLE, "device cuda: this machine has no GPU");
     cudaDeviceProp properties;
-    cause = cudaGetDeviceProperties(&properties, 0);
-    if (cause != cudaSuccess) return unavailable(error, cause, "asking the GPU what it is");
+    hd_status status = find_gpu(&properties, error);
+    if (status != HD_OK) return status;
     Cuda *cuda = static_cast<Cuda *>(calloc(1, sizeof *cuda));
     if (!cuda) return hd_fail(error, HD_UNAVAILABLE, "device cuda: no memory");
     cuda->device.ops = by_cublas ? &cublas_ops : &ops;
@@ -190,7 +196,7 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_de
     cuda->processors = properties.multiProcessorCount;
     snprintf(cuda->device.kernels, sizeof cuda->device.kernels, "%s", by_cublas ? "cublas" : "own");
     snprintf(cuda->device.loops, sizeof cuda->device.loops, "sm_%d%d", properties.major, properties.minor);
-    hd_status status = equip(cuda, by_cublas, error);
+    status = equip(cuda, by_cublas, error);
     if (status == HD_OK && by_cublas)
         status = cublas_open(&cuda->cublas, cuda->stream, cuda->workspace,
                              cuda->workspace_count * sizeof(float), tf32, error);
