@@ -313,6 +313,22 @@ static void conclude_rounding(const hd_drift *drift, const char *where, hd_diagn
     describe_kinks(drift, d, kinked);
 }
 
+/* Which component carries it, or that none does. */
+static void name_component(const hd_drift *drift, const hd_cause *cause, bool swapped, hd_diagnosis *d) {
+    if (cause) snprintf(d->component, sizeof d->component, "%s", cause->component);
+    if (cause && d->cause_count > 1)
+        testify(d, " Most of that goes with %s when it alone is swapped.", cause->component);
+    else if (cause)
+        testify(d, " The two differ in %s alone.", cause->component);
+    else
+        testify(
+            d, " %s",
+            swapped ? "No component that was swapped explains it: a bug is likely."
+            : same_settings(drift)
+                ? "The settings are the same."
+                : "The settings are not the same; drift EXPERIMENT with --a and --b tells which of them carries the difference.");
+}
+
 /* swapped: components were, to see what explains the difference. */
 static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
     char where[256] = "", beyond[256] = "", name[HD_NAME];
@@ -339,18 +355,7 @@ static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
     if (drift->differing == 0) return;
     testify(d, " The hypergradients end up to %.2g apart, relatively.",
             worst_difference(drift, d->iteration));
-    if (cause) snprintf(d->component, sizeof d->component, "%s", cause->component);
-    if (cause && d->cause_count > 1)
-        testify(d, " Most of that goes with %s when it alone is swapped.", cause->component);
-    else if (cause)
-        testify(d, " The two differ in %s alone.", cause->component);
-    else
-        testify(d, " %s",
-                swapped                ? "No component that was swapped explains it: a bug is likely."
-                : same_settings(drift) ? "The settings are the same."
-                                       : "The settings are not the same; drift EXPERIMENT with --a and --b "
-                                         "tells which of them carries "
-                                         "the difference.");
+    name_component(drift, cause, swapped, d);
 }
 
 const char *hd_drift_verdict_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]) {

@@ -13,6 +13,9 @@ void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnos
 /* Steps a reader wants to see of a curve: the first few, then ever fewer. */
 bool hd_drift_selects(size_t step);
 
+/* Of a W_0, the inputs whose weights are among the elements that differ; false for other tensors. */
+bool hd_site_pixels(const hd_site *site, hd_elements *pixels);
+
 /* {"format": "hyperdrift-drift/1", "verdict", "evidence", "a": {"variant", "mode", "device", "arithmetic"},
  * "b", "experiment", "compared", "differing", "dims", "steps", "first": {"iteration", "step", "phase",
  * "tensor", "elements":

@@ -106,7 +106,8 @@ void hd_golden_judge_bits(const hd_golden *golden, const hd_record *record, hd_v
 /* Judges a record, its weights loaded, and fills the verdict's heading. A float32 record: each quantity by
  * the reference with its measured tolerance, and, in the exact arithmetic, all bits ("bits weights", "bits
  * hypergradient eta", ...) unless they were forgotten. A float64 record: as close to the reference as another
- * order of summation allows. HD_INVALID where the golden was made for another experiment, step or data:
+ * order of summation allows. HD_INVALID where the golden was made for another experiment,
+ * hyper-iteration or data:
  * nothing is then judged. What differs is in the verdict and is no error. */
 hd_status hd_golden_judge(const hd_golden *golden, const hd_record *record, hd_verdict *verdict,
                           hd_error *error);

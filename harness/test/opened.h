@@ -22,4 +22,12 @@ static inline hd_history opened(const char *name, hd_history_access access) {
     return history;
 }
 
+/* Adds a run and frees it. */
+static inline hd_kept append(hd_history *history, hd_run_entry *entry) {
+    hd_kept kept;
+    cr_assert_eq(hd_history_append(history, entry, &kept, &error), HD_OK, "%s", error.message);
+    hd_run_entry_free(entry);
+    return kept;
+}
+
 #endif

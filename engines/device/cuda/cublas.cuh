@@ -2,8 +2,8 @@
  * device/cuda/cuda.cu.
  *
  * Products of the same shape whose matrices lie evenly spaced go as one call: the tangents of a layer are one. */
-#ifndef HD_CUDA_CUBLAS_CUH
-#define HD_CUDA_CUBLAS_CUH
+#ifndef HD_DEVICE_CUDA_CUBLAS_CUH
+#define HD_DEVICE_CUDA_CUBLAS_CUH
 
 #include "device/device.h"
 

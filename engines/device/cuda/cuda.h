@@ -6,7 +6,7 @@
 
 /* As hd_device_open. HD_UNAVAILABLE with the reason: not built in, no driver or an old one, no GPU, no
  * memory. */
-hd_status hd_device_open_cuda(const hd_device_options *options, hd_device **device, hd_error *error);
+hd_status hd_device_open_cuda(const hd_device_options *options, hd_device **opened, hd_error *error);
 
 /* How the program was built: "CUDA 13.0, sm_90 ..." or "no nvcc, or CUDA=0". */
 const char *hd_device_cuda_build(void);

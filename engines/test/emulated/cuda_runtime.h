@@ -22,7 +22,7 @@
 
 struct dim3 {
     unsigned x, y, z;
-    dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+    constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) noexcept : x(x_), y(y_), z(z_) {}
 };
 
 namespace emulated {
@@ -100,7 +100,7 @@ typedef std::vector<std::function<void()>> Closures;
 inline Closures *capturing;
 
 /* Now, or when the graph being captured is launched. */
-inline void tell(std::function<void()> what) {
+inline void tell(const std::function<void()> &what) {
     if (capturing)
         capturing->push_back(what);
     else

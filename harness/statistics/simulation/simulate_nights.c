@@ -47,67 +47,68 @@ static size_t draw(const hd_nights *nights, hd_mt19937 *generator, hd_level_chan
 
 /* --- noise alone --- */
 
+static const struct noise {
+    const char *name;
+    hd_nights nights;
+    size_t real;      /* changes of a cost that are no false alarms */
+    const char *note; /* why it is not judged */
+} noises[] = {
+    {.name = "normal, 2 %", .nights = {.size = 0.02, .count = NIGHTS}},
+    {.name = "normal, 10 %", .nights = {.size = 0.1, .count = NIGHTS}},
+    {.name = "normal, 2 %, over two years", .nights = {.size = 0.02, .count = LONGEST}},
+    {.name = "heavy tails (Student's t, 3), 2 %",
+     .nights = {.noise = HD_NOISE_HEAVY, .size = 0.02, .count = NIGHTS}},
+    {.name = "heavy tails, 10 %", .nights = {.noise = HD_NOISE_HEAVY, .size = 0.1, .count = NIGHTS}},
+    {.name = "skewed (1 + 2 % lognormal)",
+     .nights = {.noise = HD_NOISE_SKEWED, .size = 0.02, .count = NIGHTS}},
+    {.name = "0.5 .. 8 %, each series its own",
+     .nights = {.noise = HD_NOISE_OWN, .size = 0.02, .count = NIGHTS}},
+    {.name = "0.5 or 8 %, by the night", .nights = {.noise = HD_NOISE_MIXED, .size = 0.02, .count = NIGHTS}},
+    {.name = "2 % in steps of 2 %: many equal",
+     .nights = {.noise = HD_NOISE_COARSE, .size = 0.02, .count = NIGHTS}},
+    {.name = "normal, 2 %, a night in 4 missing", .nights = {.size = 0.02, .count = NIGHTS, .missing = 0.25}},
+    {.name = "2 %, besides 20 % up, 15 nights, down",
+     .nights = {.size = 0.02, .count = SHORTEST, .from = 30, .until = 45, .step = 0.2},
+     .real = 2},
+    {.name = "normal, 2 %, weekends 10 % less",
+     .nights = {.size = 0.02, .count = NIGHTS, .weekend = -0.1},
+     .note = "not exchangeable"},
+    {.name = "correlated (AR 0.3), 2 %",
+     .nights = {.noise = HD_NOISE_CORRELATED, .size = 0.02, .count = NIGHTS},
+     .note = "not exchangeable"},
+};
+
+/* False alarms in as many nights as NIGHTS of SERIES series with COSTS costs each have; [returned] histories. */
+static size_t count_alarms(const struct noise *noise, uint32_t seed, double *alarms) {
+    hd_mt19937 generator;
+    size_t histories = HISTORIES * NIGHTS / noise->nights.count; /* as many nights in all */
+    hd_mt19937_seed(&generator, seed);
+    for (size_t h = 0; h < histories; h++) {
+        size_t all = 0;
+        for (size_t i = 0; i < SERIES * COSTS; i++) {
+            hd_level_change *found;
+            size_t n = draw(&noise->nights, &generator, &found);
+            all += n > noise->real ? n - noise->real : 0;
+            free(found);
+        }
+        alarms[h] = (double)all * NIGHTS / (double)noise->nights.count;
+    }
+    return histories;
+}
+
 static void noise_alone(tally *t) {
-    static const struct {
-        const char *name;
-        hd_nights nights;
-        size_t real;      /* changes of a cost that are no false alarms */
-        const char *note; /* why it is not judged */
-    } rows[] = {
-        {"normal, 2 %", {.size = 0.02, .count = NIGHTS}, 0, NULL},
-        {"normal, 10 %", {.size = 0.1, .count = NIGHTS}, 0, NULL},
-        {"normal, 2 %, over two years", {.size = 0.02, .count = LONGEST}, 0, NULL},
-        {"heavy tails (Student's t, 3), 2 %",
-         {.noise = HD_NOISE_HEAVY, .size = 0.02, .count = NIGHTS},
-         0,
-         NULL},
-        {"heavy tails, 10 %", {.noise = HD_NOISE_HEAVY, .size = 0.1, .count = NIGHTS}, 0, NULL},
-        {"skewed (1 + 2 % lognormal)", {.noise = HD_NOISE_SKEWED, .size = 0.02, .count = NIGHTS}, 0, NULL},
-        {"0.5 .. 8 %, each series its own", {.noise = HD_NOISE_OWN, .size = 0.02, .count = NIGHTS}, 0, NULL},
-        {"0.5 or 8 %, by the night", {.noise = HD_NOISE_MIXED, .size = 0.02, .count = NIGHTS}, 0, NULL},
-        {"2 % in steps of 2 %: many equal",
-         {.noise = HD_NOISE_COARSE, .size = 0.02, .count = NIGHTS},
-         0,
-         NULL},
-        {"normal, 2 %, a night in 4 missing", {.size = 0.02, .count = NIGHTS, .missing = 0.25}, 0, NULL},
-        {"2 %, besides 20 % up, 15 nights, down",
-         {.size = 0.02, .count = SHORTEST, .from = 30, .until = 45, .step = 0.2},
-         2,
-         NULL},
-        {"normal, 2 %, weekends 10 % less",
-         {.size = 0.02, .count = NIGHTS, .weekend = -0.1},
-         0,
-         "not exchangeable"},
-        {"correlated (AR 0.3), 2 %",
-         {.noise = HD_NOISE_CORRELATED, .size = 0.02, .count = NIGHTS},
-         0,
-         "not exchangeable"},
-    };
+    double alarms[HISTORIES * NIGHTS / SHORTEST];
     printf("Noise alone: false alarms of %d series with %d costs each in %d nights, from %d times as many\n",
            SERIES, COSTS, NIGHTS, HISTORIES);
     printf("    %-38s %8s %15s %9s\n", "noise", "mean", "at most (99 %)", "a series");
-    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        hd_mt19937 generator;
-        double alarms[HISTORIES * NIGHTS / SHORTEST];
-        const hd_nights *nights = &rows[r].nights;
-        size_t histories = HISTORIES * NIGHTS / nights->count; /* as many nights in all */
-        hd_mt19937_seed(&generator, (uint32_t)(100 + r));
-        for (size_t h = 0; h < histories; h++) {
-            size_t all = 0;
-            for (size_t i = 0; i < SERIES * COSTS; i++) {
-                hd_level_change *found;
-                size_t n = draw(nights, &generator, &found);
-                all += n > rows[r].real ? n - rows[r].real : 0;
-                free(found);
-            }
-            alarms[h] = (double)all * NIGHTS / (double)nights->count;
-        }
+    for (size_t r = 0; r < sizeof noises / sizeof *noises; r++) {
+        size_t histories = count_alarms(&noises[r], (uint32_t)(100 + r), alarms);
         hd_summary s = hd_summarize(alarms, histories);
         double freedom = (double)histories - 1;
         double most = s.mean + hd_t_quantile(0.01, freedom) * s.deviation / sqrt(freedom + 1);
-        printf("    %-38s %8.2f %15.2f %9.4f", rows[r].name, s.mean, most, s.mean / SERIES);
-        if (rows[r].note)
-            printf("  %s", rows[r].note);
+        printf("    %-38s %8.2f %15.2f %9.4f", noises[r].name, s.mean, most, s.mean / SERIES);
+        if (noises[r].note)
+            printf("  %s", noises[r].note);
         else
             want(t, most < 1, "not less than 1");
         putchar('\n');

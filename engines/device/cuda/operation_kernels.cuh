@@ -1,7 +1,7 @@
 /* The element operations and sums on the GPU: arithmetic.h's formulas, in the orders that ARITHMETIC.md states. Internal to
  * device/cuda/cuda.cu. */
-#ifndef HD_CUDA_KERNELS_CUH
-#define HD_CUDA_KERNELS_CUH
+#ifndef HD_DEVICE_CUDA_OPERATION_KERNELS_CUH
+#define HD_DEVICE_CUDA_OPERATION_KERNELS_CUH
 
 #include "arithmetic/arithmetic.h"
 #include "arithmetic/philox.h"

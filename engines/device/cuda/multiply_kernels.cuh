@@ -1,8 +1,8 @@
 /* Matrix products on the GPU in the one arithmetic: each element of C is one fmaf chain a slice of 256 in k, slices added in
  * order. Blocks make tiles of C, of all products of a launch; where there are too few tiles to fill the card, slices are made in
  * parallel into a workspace and added by a second kernel. Internal to device/cuda/cuda.cu. */
-#ifndef HD_CUDA_PRODUCTS_CUH
-#define HD_CUDA_PRODUCTS_CUH
+#ifndef HD_DEVICE_CUDA_MULTIPLY_KERNELS_CUH
+#define HD_DEVICE_CUDA_MULTIPLY_KERNELS_CUH
 
 #include "arithmetic/arithmetic.h"
 

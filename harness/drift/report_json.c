@@ -1,0 +1,266 @@
+#include "drift/report.h"
+
+#include <math.h>
+
+static json_t *number(double value) {
+    if (isnan(value)) return json_null();
+    return isinf(value) ? json_string(value > 0 ? "inf" : "-inf") : json_real(value);
+}
+
+static json_t *count(size_t value) {
+    return value == SIZE_MAX ? json_null() : json_integer((json_int_t)value);
+}
+
+static void put(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+
+static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
+    hd_tensor_part part = hd_place_whole(info, place, 1);
+    json_t *json =
+        json_pack("{sisiss}", "iteration", place->iteration, "step", place->step, "phase", part.phase);
+    put(json, "tensor", json_string(part.name));
+    if (place->back) put(json, "back", json_true());
+    if (place->first) put(json, "first_row", json_integer(place->first));
+    return json;
+}
+
+static json_t *site_json(const hd_site *site) {
+    const hd_tensor_difference *d = &site->divergence;
+    if (!site->found) return json_null();
+    json_t *ranges = json_array();
+    for (size_t r = 0; r < d->range_count; r++)
+        json_array_append_new(ranges,
+                              json_pack("[II]", (json_int_t)d->ranges[r].from, (json_int_t)d->ranges[r].to));
+    json_t *json = json_pack("{sisissss}", "iteration", site->place.iteration, "step", site->place.step,
+                             "phase", site->part.phase, "tensor", site->part.name);
+    if (site->place.back) put(json, "back", json_true());
+    put(json, "elements", ranges);
+    put(json, "gap", count(d->gap));
+    hd_elements pixels;
+    if (hd_site_pixels(site, &pixels))
+        put(json, "pixels", json_pack("[II]", (json_int_t)pixels.from, (json_int_t)pixels.to));
+    put(json, "of", count(d->elements));
+    put(json, "differing", count(d->differing));
+    put(json, "relative", number(d->relative));
+    if (d->sampled) put(json, "sampled", json_true());
+    put(json, "worst_ulps", number(d->worst_ulps));
+    if (!isnan(d->worst_ulps)) {
+        put(json, "worst",
+            json_pack("{sIsoso}", "element", (json_int_t)d->worst, "a", number(d->worst_a), "b",
+                      number(d->worst_b)));
+        if (site->part.shape.to)
+            put(json, "worst_at",
+                json_pack("[II]", (json_int_t)(d->worst / site->part.shape.to),
+                          (json_int_t)(d->worst % site->part.shape.to)));
+    }
+    return json;
+}
+
+/* Not fmax: what is not known stays so. */
+static double beyond_zero(double x) {
+    return x < 0 ? 0 : x;
+}
+
+static json_t *growth_json(const hd_drift *drift) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->grown; i++) {
+        const hd_growth *g = &drift->growth[i];
+        json_t *json = place_json(&drift->info[0], &g->place);
+        put(json, "relative", number(g->relative));
+        put(json, "added", number(g->added[HD_FOLLOW_B]));
+        put(json, "inherited", number(beyond_zero(g->relative - g->added[HD_FOLLOW_B])));
+        put(json, "rounding", number(g->added[HD_FOLLOW_ROUNDING]));
+        put(json, "worst_ulps", number(g->worst_ulps));
+        put(json, "differing", count(g->differing));
+        put(json, "of", count(g->elements));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *by_name(const hd_capture_info *info, const double *values) {
+    json_t *json = json_object();
+    char name[HD_NAME];
+    for (size_t j = 0; j < info->hypers; j++)
+        put(json, hd_hyperparameter_name(info->hyper[j], name), number(values[j]));
+    return json;
+}
+
+static json_t *share_of_event(const hd_drift *drift, const hd_diagnosis *diagnosis, size_t event) {
+    for (size_t i = 0; i < diagnosis->event_share_count; i++)
+        if (diagnosis->event_shares[i].event == event)
+            return by_name(&drift->info[0], diagnosis->event_shares[i].share);
+    return json_null();
+}
+
+static json_t *events_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    if (!drift->full) return json_null();
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->events.kept; i++) {
+        const hd_crossing *e = &drift->events.of[i];
+        json_t *json = json_pack("{ss si si si si si so so}", "kind", hd_crossing_name(e->kind), "iteration",
+                                 e->iteration, "step", e->step, "layer", e->layer, "row", e->row, "unit",
+                                 e->unit, "a", number(e->a), "b", number(e->b));
+        put(json, "share", share_of_event(drift, diagnosis, i));
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *event_tallies_json(const hd_drift *drift) {
+    if (!drift->full) return json_null();
+    json_t *list = json_array();
+    for (size_t i = 0; i < drift->events.tallied; i++) {
+        const hd_tally *t = &drift->events.tallies[i];
+        json_array_append_new(list, json_pack("{ss si si si sI}", "kind", hd_crossing_name(t->kind),
+                                              "iteration", t->iteration, "step", t->step, "layer", t->layer,
+                                              "count", (json_int_t)t->count));
+    }
+    return list;
+}
+
+static json_t *event_counts_json(const hd_drift *drift) {
+    json_t *json = json_object();
+    if (!drift->full) {
+        json_decref(json);
+        return json_null();
+    }
+    for (size_t k = 0; k < HD_CROSSING_KINDS; k++)
+        put(json, hd_crossing_name((hd_crossing_kind)k), count(drift->events.counts[k]));
+    return json;
+}
+
+static json_t *cause_json(const hd_capture_info *info, const hd_cause *cause) {
+    double share[HD_MAX_HYPERS];
+    for (size_t j = 0; j < info->hypers; j++) share[j] = hd_cause_share(cause, j);
+    json_t *json = json_pack("{ss}", "component", cause->component);
+    put(json, "share", by_name(info, share));
+    put(json, "into_a", by_name(info, cause->into_a));
+    put(json, "out_of_b", by_name(info, cause->out_of_b));
+    return json;
+}
+
+static json_t *causes_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    json_t *list = json_array();
+    for (size_t c = 0; c < diagnosis->cause_count; c++)
+        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->causes[c]));
+    if (diagnosis->kinks_measured)
+        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->kinks));
+    return list;
+}
+
+static json_t *outcomes_json(const hd_drift *drift) {
+    json_t *list = json_array();
+    for (size_t k = 0; k < drift->iterations; k++) {
+        const hd_ending *o = &drift->ending[k];
+        json_t *json = json_pack("{si}", "iteration", (int)k), *sides[2];
+        for (size_t s = 0; s < 2; s++) {
+            sides[s] = json_object();
+            put(sides[s], "hypergradients", by_name(&drift->info[0], o->hypergradient[s]));
+            put(sides[s], "hyperparameters", by_name(&drift->info[0], o->hyperparameter[s]));
+            put(sides[s], "validation_error", number(o->evaluation[s][0]));
+            put(sides[s], "correct",
+                json_pack("{sisisi}", "test", (int)o->evaluation[s][1], "validation",
+                          (int)o->evaluation[s][2], "training", (int)o->evaluation[s][3]));
+        }
+        put(json, "a", sides[0]);
+        put(json, "b", sides[1]);
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+static json_t *attest_json(const hd_capture_info *info, const hd_attest *attest) {
+    if (!attest->compared) return json_null();
+    json_t *json = json_pack("{sIsI}", "compared", (json_int_t)attest->compared, "differing",
+                             (json_int_t)attest->differing);
+    put(json, "first", attest->differing ? place_json(info, &attest->first) : json_null());
+    return json;
+}
+
+static json_t *pairing_json(const hd_capture_info *info, const hd_pairing *pairing) {
+    char name[HD_NAME];
+    if (!pairing->values) return json_null();
+    json_t *json = json_object(), *values = json_object();
+    put(json, "iteration", count(pairing->iteration));
+    put(json, "jumps", json_boolean(hd_pairing_jumps(pairing)));
+    put(json, "jump", number(pairing->jump));
+    put(json, "tremble", number(pairing->tremble));
+    put(json, "step", count(pairing->jump_step));
+    put(json, "hyperparameter", json_string(hd_hyperparameter_name(info->hyper[pairing->jump_hyper], name)));
+    for (size_t j = 0; j < pairing->hypers; j++) {
+        json_t *list = json_array();
+        for (size_t t = 0; t <= pairing->steps; t++)
+            json_array_append_new(list, number(pairing->values[t * pairing->hypers + j]));
+        put(values, hd_hyperparameter_name(info->hyper[j], name), list);
+    }
+    put(json, "values", values);
+    return json;
+}
+
+/* A picture's sides: 28 x 28 for 784 inputs, else a row. */
+static json_t *heat_json(const hd_drift *drift) {
+    size_t inputs = drift->info[0].dims[0], side = (size_t)(sqrt((double)inputs) + 0.5);
+    bool square = side * side == inputs;
+    if (!drift->heat[0] || !drift->heat[1]) return json_null();
+    json_t *json =
+        json_pack("{sIsIsI}", "iteration", (json_int_t)drift->heat_iteration, "rows",
+                  (json_int_t)(square ? side : 1), "columns", (json_int_t)(square ? side : inputs));
+    static const char *const keys[2] = {"start", "end"};
+    for (size_t w = 0; w < 2; w++) {
+        json_t *values = json_array();
+        for (size_t i = 0; i < inputs; i++) json_array_append_new(values, number(drift->heat[w][i]));
+        put(json, keys[w], values);
+    }
+    return json;
+}
+
+static json_t *side_json(const hd_capture_info *info) {
+    json_t *json = json_pack("{ssssssss}", "variant", info->variant, "mode", hd_mode_name(info->mode),
+                             "device", info->device, "arithmetic", info->arithmetic);
+    put(json, "experiment_sha256", json_string(info->experiment_sha256));
+    put(json, "data_sha256", json_string(info->data_sha256));
+    put(json, "keeps", json_string(info->full ? "full" : "digest"));
+    put(json, "provenance", json_incref(info->provenance));
+    return json;
+}
+
+json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    char finding[HD_VARIANT_KEY + 16];
+    const hd_capture_info *info = &drift->info[0];
+    json_t *json = json_pack("{ssssss}", "format", "hyperdrift-drift/1", "verdict",
+                             hd_drift_verdict_text(diagnosis, finding), "evidence", diagnosis->evidence);
+    char nearer = hd_nearer_reference(diagnosis);
+    put(json, "experiment", json_string(info->experiment));
+    json_t *dims = json_array();
+    for (size_t l = 0; l <= info->layers; l++) json_array_append_new(dims, count(info->dims[l]));
+    put(json, "dims", dims);
+    put(json, "steps", count(info->steps));
+    put(json, "a", side_json(&drift->info[0]));
+    put(json, "b", side_json(&drift->info[1]));
+    put(json, "compared", count(drift->compared));
+    put(json, "differing", count(drift->differing));
+    put(json, "first", site_json(&drift->first));
+    put(json, "beyond", site_json(&drift->beyond));
+    put(json, "growth", growth_json(drift));
+    put(json, "events", events_json(drift, diagnosis));
+    put(json, "event_counts", event_counts_json(drift));
+    put(json, "event_tallies", event_tallies_json(drift));
+    put(json, "pairing", pairing_json(info, &diagnosis->pairing));
+    put(json, "causes", causes_json(drift, diagnosis));
+    put(json, "causes_iteration", count(diagnosis->iteration));
+    put(json, "nearer_reference",
+        nearer == '?'   ? json_null()
+        : nearer == '=' ? json_string("equal")
+                        : json_stringn(&nearer, 1));
+    put(json, "reference_error",
+        json_pack("{soso}", "a", number(diagnosis->reference_error[0]), "b",
+                  number(diagnosis->reference_error[1])));
+    put(json, "outcomes", outcomes_json(drift));
+    put(json, "attest",
+        json_pack("{soso}", "a", attest_json(info, &drift->attest[0]), "b",
+                  attest_json(info, &drift->attest[1])));
+    put(json, "heat", heat_json(drift));
+    return json;
+}
