@@ -1,5 +1,5 @@
 /* Charts as SVG inside HTML, each in a <figure> of its own: they scale with the page and need no script.
- * Colours come from the page's style (page.c): classes l0, l1, ... of lines, d0, d1, ... of dots, h0 .. h15
+ * Colours come from style.css: classes l0, l1, ... of lines, d0, d1, ... of dots, h0 .. h15
  * of heat. */
 #ifndef HD_REPORT_HTML_CHART_H
 #define HD_REPORT_HTML_CHART_H
