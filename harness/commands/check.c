@@ -39,9 +39,17 @@ static void complain(hd_checking *checking, const hd_error *error) {
 }
 
 /* Says what could not be judged, or judged by, and counts it as a failure. */
-static void fail(hd_checking *checking, const hd_error *error) {
+static void fail(hd_checking *checking, const char *what, const hd_error *error) {
     complain(checking, error);
-    hd_findings_fail(&checking->findings, error->message);
+    hd_findings_fail(&checking->findings, what, error->message);
+}
+
+static void fail_record(hd_checking *checking, const hd_finding *finding, const hd_error *error) {
+    const hd_record *record = &finding->record;
+    char what[sizeof checking->findings.failures->what];
+    snprintf(what, sizeof what, "%s on %s, %s, hyper-iteration %zu", record->experiment, record->device,
+             hd_mode_name(record->mode), record->step);
+    fail(checking, what, error);
 }
 
 /* --- one record --- */
@@ -52,7 +60,7 @@ static hd_verdict *new_verdict(hd_checking *checking, hd_finding *finding) {
     hd_verdict *verdict = hd_finding_judge(finding);
     if (verdict) return verdict;
     hd_fail(&error, HD_UNAVAILABLE, "no memory for a verdict");
-    fail(checking, &error);
+    fail_record(checking, finding, &error);
     return NULL;
 }
 
@@ -98,7 +106,7 @@ static void judge_by_golden(hd_checking *checking, const hd_round *round, hd_fin
     }
     if (status == HD_OK)
         status = hd_last_blessings_add(&checking->pedigrees, round->loaded->own.name, &error);
-    if (status != HD_OK) fail(checking, &error);
+    if (status != HD_OK) fail_record(checking, finding, &error);
     hd_golden_free(&golden);
 }
 
@@ -231,13 +239,13 @@ static void note_skip(void *context, const char *what, const char *why) {
     hd_findings_skip(&((hd_checking *)context)->findings, what, why);
 }
 
-static void note_failure(void *context, const char *message) {
-    hd_findings_fail(&((hd_checking *)context)->findings, message);
+static void note_failure(void *context, const char *what, const char *why) {
+    hd_findings_fail(&((hd_checking *)context)->findings, what, why);
 }
 
 /* The goldens are not those that were blessed. */
 static void refuse_goldens(void *context, const hd_error *error) {
-    fail(context, error);
+    fail(context, "goldens", error);
 }
 
 /* --- the end --- */
@@ -365,7 +373,7 @@ static void load_trace(hd_checking *checking) {
     hd_error error;
     snprintf(folder, sizeof folder, "%s/golden/trace-2017", hd_data_root());
     if (access(folder, F_OK) != 0) return; /* another root may do without the trace */
-    if (hd_trace_load(folder, &checking->trace, &error) != HD_OK) fail(checking, &error);
+    if (hd_trace_load(folder, &checking->trace, &error) != HD_OK) fail(checking, "trace of 2017", &error);
     checking->seen = calloc(checking->trace.count + 1, sizeof *checking->seen);
     checking->missed = calloc(checking->trace.count + 1, sizeof *checking->missed);
     if (!checking->seen || !checking->missed) hd_trace_free(&checking->trace);
