@@ -1,7 +1,6 @@
 #include "report/html/cost_panel.h"
 
 #include "base/list.h"
-#include "report/html/chart_axis.h"
 #include "statistics/statistics.h"
 
 #include <math.h>

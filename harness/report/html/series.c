@@ -112,8 +112,8 @@ static void write_comparison(hd_html *html, const hd_history_page_data *story, c
 
 /* The panels and axes of an experiment, [aspect][row]. */
 typedef struct hd_sheet {
-    hd_cost_panel *panels[HD_ASPECTS];     /* owned */
-    hd_timeline_range *ranges[HD_ASPECTS]; /* owned */
+    hd_cost_panel *panels[HD_ASPECTS]; /* owned */
+    hd_range *ranges[HD_ASPECTS];      /* owned */
 } hd_sheet;
 
 static bool fill_sheet(hd_sheet *sheet, const hd_history_page_data *story, const hd_row *rows, size_t count) {
@@ -122,15 +122,15 @@ static bool fill_sheet(hd_sheet *sheet, const hd_history_page_data *story, const
         sheet->ranges[v] = calloc(count, sizeof *sheet->ranges[v]);
         if (!sheet->panels[v] || !sheet->ranges[v]) return false;
         for (size_t r = 0; r < count; r++) {
-            hd_timeline_range *range = &sheet->ranges[v][r];
-            *range = (hd_timeline_range){NAN, NAN};
+            hd_range *range = &sheet->ranges[v][r];
+            *range = (hd_range){NAN, NAN};
             if (!hd_cost_panel_fill(&sheet->panels[v][r], story, &rows[r], v)) return false;
             for (size_t m = 0; m < HD_MODES; m++)
                 hd_timeline_extend(range, &sheet->panels[v][r].timeline.line[m]);
         }
         if (v != HD_ASPECT_SHARE) hd_timeline_align(sheet->ranges[v], count);
     }
-    for (size_t r = 0; r < count; r++) sheet->ranges[HD_ASPECT_SHARE][r] = (hd_timeline_range){0.1, 1000};
+    for (size_t r = 0; r < count; r++) sheet->ranges[HD_ASPECT_SHARE][r] = (hd_range){0.1, 1000};
     return true;
 }
 
