@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#define SERIES "series (experiment, experiment_sha256, data_sha256, mode, device, machine, threads)"
-
 enum {
     FIND_SERIES,
     INSERT_SERIES,
@@ -37,7 +35,8 @@ static const char *const texts[QUERIES] = {
     [FIND_SERIES] =
         "SELECT id FROM series WHERE experiment = ?1 AND experiment_sha256 = ?2 AND data_sha256 = ?3"
         " AND mode = ?4 AND device = ?5 AND machine = ?6 AND threads = ?7",
-    [INSERT_SERIES] = "INSERT INTO " SERIES " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+    [INSERT_SERIES] =
+        "INSERT INTO series (" HD_SERIES_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
     [FIND_RESULT] = "SELECT id FROM result WHERE sha256 = ?1 AND ?2 IS NOT NULL",
     [INSERT_RESULT] = "INSERT INTO result (sha256, json) VALUES (?1, ?2) RETURNING id",
     [FIND_PROVENANCE] = "SELECT id FROM provenance WHERE sha256 = ?1 AND ?2 IS NOT NULL",
@@ -57,10 +56,8 @@ static const char *const texts[QUERIES] = {
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [INSERT_RECORD] = "INSERT INTO record (run, series, step, result, provenance, state_bytes)"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
-    [INSERT_TIMING] =
-        "INSERT INTO timing (record, repetition, seconds, data, training, differentiate, validation,"
-        " operations, launches, sgemm_rate, peak_bytes, device_bytes, device_data_bytes)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [INSERT_TIMING] = "INSERT INTO timing (record, " HD_TIMING_COLUMNS ")"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [INSERT_RECORD_VERDICT] = "INSERT OR IGNORE INTO record_verdict (record, verdict) VALUES (?1, ?2)",
     [INSERT_SKIP] = "INSERT INTO skip (run, what, why) VALUES (?1, ?2, ?3)",
     [INSERT_FAILURE] = "INSERT INTO failure (run, message) VALUES (?1, ?2)",
@@ -102,10 +99,8 @@ static void insert_run(hd_sql *sql, const hd_run_entry *entry, hd_kept *kept) {
     if (!entry->sha256[0]) moment = place_in_time(sql, entry, now, &kept->clock_back);
     hd_status status = kept->clock_back ? HD_UNAVAILABLE : entry->status; /* the worst there is */
     sqlite3_stmt *insert = hd_sql_prepare(
-        sql, "INSERT INTO run (uid, sha256, moment, started, kept, clock_back, host, version, commit_id, "
-             "arguments,"
-             " status, passed, failed, known, skipped, matrix, shard, shards, terms)"
-             " VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
+        sql, "INSERT INTO run (" HD_RUN_COLUMNS
+             ") VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
              " nullif(?17, 0), ?18) RETURNING id");
     kept->run =
         hd_sql_first(sql, insert, "tnttzttttzzzzztzzt", entry->uid, moment, started, now,
@@ -157,14 +152,9 @@ static int64_t intern_verdict(hd_appending *a, const hd_kept_verdict *kept) {
 /* --- records --- */
 
 static void insert_timing(hd_appending *a, int64_t record, size_t repetition, const hd_repetition *r) {
-    hd_sql_do(&a->sql, a->query[INSERT_TIMING],
-              "iz"
-              "nnnnn"
-              "nzn"
-              "zzz",
-              record, repetition, r->seconds.total, r->seconds.data, r->seconds.training,
-              r->seconds.differentiate, r->seconds.validation, r->operations, r->launches, r->sgemm_rate,
-              r->peak_bytes, r->device_bytes, r->data_bytes);
+    hd_sql_do(&a->sql, a->query[INSERT_TIMING], "iznnnnnnznzzz", record, repetition, r->seconds.total,
+              r->seconds.data, r->seconds.training, r->seconds.differentiate, r->seconds.validation,
+              r->operations, r->launches, r->sgemm_rate, r->peak_bytes, r->device_bytes, r->data_bytes);
 }
 
 static void insert_record(hd_appending *a, int64_t run, const hd_run_entry *entry, size_t index) {

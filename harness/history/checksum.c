@@ -1,6 +1,7 @@
 #include "history/checksum.h"
 
 #include "base/sha256.h"
+#include "history/history.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -91,17 +92,13 @@ void hd_checksum_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_SHA256]) {
     static const char *const queries[] = {
         "SELECT against, passes, figures, failures, known, quantity.name, worst_budget FROM verdict"
         " LEFT JOIN quantity ON quantity.id = worst WHERE verdict.id = ?1",
-        "SELECT name, measure, expected, tolerance, element, value, budget_used, outcome, note FROM judgement"
-        " JOIN standard ON standard.id = standard JOIN quantity ON quantity.id = quantity"
-        " WHERE verdict = ?1 ORDER BY place"};
+        HD_JUDGEMENTS_OF_VERDICT};
     seal_rows(sql, queries, sizeof queries / sizeof *queries, id, hex);
 }
 
 /* --- runs --- */
 
-#define SERIES                                                                                               \
-    " experiment, experiment_sha256, data_sha256, mode, device, machine, threads, step" /* what a record is  \
-                                                                                           known by */
+#define SERIES     " " HD_SERIES_COLUMNS ", step" /* what a record is known by */
 #define OF_RECORDS " FROM record JOIN series ON series.id = record.series"
 
 void hd_checksum_run(hd_sql *sql, int64_t run, char hex[HD_SHA256]) {
@@ -112,9 +109,7 @@ void hd_checksum_run(hd_sql *sql, int64_t run, char hex[HD_SHA256]) {
         "SELECT" SERIES ", result.sha256, provenance.sha256, state_bytes" OF_RECORDS
         " JOIN result ON result.id = result JOIN provenance ON provenance.id = provenance"
         " WHERE run = ?1 ORDER BY" SERIES,
-        "SELECT" SERIES
-        ", repetition, seconds, data, training, differentiate, validation, operations, launches,"
-        " sgemm_rate, peak_bytes, device_bytes, device_data_bytes" OF_RECORDS
+        "SELECT" SERIES ", " HD_TIMING_COLUMNS OF_RECORDS
         " JOIN timing ON timing.record = record.id WHERE run = ?1 ORDER BY" SERIES ", repetition",
         "SELECT" SERIES ", verdict.sha256" OF_RECORDS
         " JOIN record_verdict ON record_verdict.record = record.id"

@@ -1,7 +1,8 @@
-#include "history/number_change.h"
-
+/* The numbers in a history that are not what they were, or not what another machine has: trend.h's changes and
+ * disagreements. */
 #include "base/list.h"
 #include "history/result_numbers.h"
+#include "history/trend.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -129,6 +129,19 @@ typedef struct hd_trend {
 hd_status hd_trend_load(const hd_history *history, hd_trend *trend, hd_error *error);
 void hd_trend_free(hd_trend *trend);
 
+/* A statement that begins so has for each run and series its index in trend->nights and trend->series: the
+ * tables night (run, place) and kind (series, rank). `FROM record NOT INDEXED` joined with them is one scan
+ * of the file, where by series it would be as many as there are series. */
+#define HD_PLACES_SQL                                                                                        \
+    "WITH night (run, place) AS (SELECT id, row_number() OVER (ORDER BY moment, id) - 1 FROM run), "         \
+    "kind (series, rank) AS (SELECT id, row_number() OVER (ORDER BY experiment, mode, device, machine, "     \
+    "threads, experiment_sha256, data_sha256) - 1 FROM series WHERE EXISTS (SELECT 1 FROM record "           \
+    "JOIN run ON run.id = record.run WHERE record.series = series.id)) "
+
+/* number_change.c, for hd_trend_load: fills the changes and disagreements of a trend whose nights and series
+ * are there, through sql, which keeps the first failure: HD_INVALID for a record whose numbers cannot be read. */
+void hd_number_changes_find(hd_sql *sql, hd_trend *trend);
+
 /* Whether the run is its host's newest of a series, and current: what is found on it is news. */
 bool hd_trend_is_new(const hd_trend *trend, size_t series, size_t night);
 
