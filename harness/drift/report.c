@@ -33,7 +33,7 @@ static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
 
 /* Of a W_0, the inputs whose weights are among the elements; false for other tensors. */
 static bool pixels_of(const hd_site *site, hd_elements *pixels) {
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     size_t length = strlen(site->part.name), tail = strlen("W_0");
     if (d->range_count == 0 || length < tail || strcmp(site->part.name + length - tail, "W_0") != 0)
         return false;
@@ -43,7 +43,7 @@ static bool pixels_of(const hd_site *site, hd_elements *pixels) {
 }
 
 static json_t *site_json(const hd_site *site) {
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     if (!site->found) return json_null();
     json_t *ranges = json_array();
     for (size_t r = 0; r < d->range_count; r++)
@@ -285,7 +285,7 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
 /* --- text --- */
 
 static void print_site(FILE *to, const char *what, const hd_site *site) {
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     if (!site->found) return;
     fprintf(to, "  %-18s hyper-iteration %u, step %u, %s: %s%s\n", what, site->place.iteration,
             site->place.step, site->part.phase, site->part.name, site->place.back ? " (sweep back)" : "");

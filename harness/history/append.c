@@ -110,12 +110,13 @@ static void insert_run(hd_sql *sql, const hd_run_entry *entry, hd_kept *kept) {
     sqlite3_finalize(insert);
 }
 
-/* Seals the run; one that was kept before must come out as it was. */
-static void seal(hd_sql *sql, int64_t run, const hd_run_entry *entry) {
+/* Keeps the checksum of the run; one that was kept before must come out as it was. */
+static void set_checksum(hd_sql *sql, int64_t run, const hd_run_entry *entry) {
     char sha256[HD_SHA256];
     hd_checksum_run(sql, run, sha256);
     if (sql->status == HD_OK && entry->sha256[0] && strcmp(sha256, entry->sha256) != 0)
-        sql->status = hd_fail(sql->error, HD_INVALID, "run %s is not what it was sealed as", entry->uid);
+        sql->status =
+            hd_fail(sql->error, HD_INVALID, "run %s is not what was kept: its checksum differs", entry->uid);
     sqlite3_stmt *update = hd_sql_prepare(sql, "UPDATE run SET sha256 = ?1 WHERE id = ?2");
     hd_sql_do(sql, update, "ti", sha256, run);
     sqlite3_finalize(update);
@@ -183,7 +184,7 @@ static void insert_all(hd_appending *a, const hd_run_entry *entry, hd_kept *kept
         hd_sql_do(&a->sql, a->query[INSERT_SKIP], "itt", kept->run, entry->skips[i][0], entry->skips[i][1]);
     for (size_t i = 0; i < entry->failure_count; i++)
         hd_sql_do(&a->sql, a->query[INSERT_FAILURE], "it", kept->run, entry->failures[i]);
-    seal(&a->sql, kept->run, entry);
+    set_checksum(&a->sql, kept->run, entry);
     for (size_t i = 0; i < QUERIES; i++) sqlite3_finalize(a->query[i]);
 }
 

@@ -47,8 +47,8 @@ static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_sha256 *digest) {
 }
 
 /* Seals what queries give, one after another, each for ?1 = id. */
-static void seal_rows(hd_sql *sql, const char *const *queries, size_t count, int64_t id,
-                      char hex[HD_SHA256]) {
+static void checksum_rows(hd_sql *sql, const char *const *queries, size_t count, int64_t id,
+                          char hex[HD_SHA256]) {
     hd_sha256 digest = hd_sha256_begin();
     hex[0] = '\0';
     for (size_t i = 0; i < count; i++) {
@@ -93,7 +93,7 @@ void hd_checksum_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_SHA256]) {
         "SELECT against, passes, figures, failures, known, quantity.name, worst_budget FROM verdict"
         " LEFT JOIN quantity ON quantity.id = worst WHERE verdict.id = ?1",
         HD_JUDGEMENTS_OF_VERDICT};
-    seal_rows(sql, queries, sizeof queries / sizeof *queries, id, hex);
+    checksum_rows(sql, queries, sizeof queries / sizeof *queries, id, hex);
 }
 
 /* --- runs --- */
@@ -116,14 +116,14 @@ void hd_checksum_run(hd_sql *sql, int64_t run, char hex[HD_SHA256]) {
         " JOIN verdict ON verdict.id = verdict WHERE run = ?1 ORDER BY" SERIES ", verdict.sha256",
         "SELECT what, why FROM skip WHERE run = ?1 ORDER BY what, why",
         "SELECT message FROM failure WHERE run = ?1 ORDER BY message"};
-    seal_rows(sql, queries, sizeof queries / sizeof *queries, run, hex);
+    checksum_rows(sql, queries, sizeof queries / sizeof *queries, run, hex);
 }
 
 /* --- all of a file --- */
 
-static void expect_seal(hd_sql *sql, const char *what, sqlite3_stmt *row, const char *found) {
+static void expect_checksum(hd_sql *sql, const char *what, sqlite3_stmt *row, const char *found) {
     if (sql->status != HD_OK || !strcmp(hd_sql_text(row, 1), found)) return;
-    sql->status = hd_fail(sql->error, HD_INVALID, "%s: %s %lld is not what it was sealed as",
+    sql->status = hd_fail(sql->error, HD_INVALID, "%s: %s %lld is not what was kept: its checksum differs",
                           sql->history->path, what, (long long)sqlite3_column_int64(row, 0));
 }
 
@@ -134,18 +134,18 @@ static void verify_texts(hd_sql *sql, const char *what, const char *rows) {
         char found[HD_SHA256];
         const char *text = hd_sql_text(row, 2);
         sql->status = hd_sha256_block(text, strlen(text), found, sql->error);
-        expect_seal(sql, what, row, found);
+        expect_checksum(sql, what, row, found);
     }
     sqlite3_finalize(row);
 }
 
 static void verify_rows(hd_sql *sql, const char *what, const char *rows,
-                        void (*seal)(hd_sql *sql, int64_t id, char hex[HD_SHA256])) {
+                        void (*set_checksum)(hd_sql *sql, int64_t id, char hex[HD_SHA256])) {
     sqlite3_stmt *row = hd_sql_prepare(sql, rows);
     while (hd_sql_row(sql, row)) {
         char found[HD_SHA256];
-        seal(sql, sqlite3_column_int64(row, 0), found);
-        expect_seal(sql, what, row, found);
+        set_checksum(sql, sqlite3_column_int64(row, 0), found);
+        expect_checksum(sql, what, row, found);
     }
     sqlite3_finalize(row);
 }

@@ -296,7 +296,7 @@ void hd_trend_free(hd_trend *trend) {
     for (size_t q = 0; q < trend->quantity_count; q++) free(trend->quantities[q]);
     free(trend->nights);
     free(trend->series);
-    free(trend->shifts);
+    free(trend->number_changes);
     free(trend->disagreements);
     free(trend->quantities);
     *trend = (hd_trend){0};

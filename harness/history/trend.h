@@ -101,13 +101,13 @@ typedef struct hd_number_change {
 /* Two series of one experiment, data and mode, both in the exact arithmetic, or two hosts of one series, with
  * other bits: host, machine, threads and device (cpu, cuda) must not matter. The newest night of each host is
  * compared with what most hosts have, and of them with one of its own series if there is any. Not where a
- * host has left its value since another that has it last ran: that one may well follow, and that is a shift.
+ * host has left its value since another that has it last ran: that one may well follow, and that is a change.
  * All hosts of a series with the same bits are one. */
 typedef struct hd_disagreement {
     size_t other; /* the series it is compared with; it may be the same */
     size_t last;  /* the newest night on which it is so */
     hd_number_change
-        shift; /* .series and its new value against the other's old one; .before: the other's newest
+        change; /* .series and its new value against the other's old one; .before: the other's newest
                        night, .since: the first night on which both had what they have */
 } hd_disagreement;
 
@@ -116,8 +116,8 @@ typedef struct hd_trend {
     size_t night_count;
     hd_series *series; /* [series_count], by experiment, mode, device, machine, threads, hashes */
     size_t series_count;
-    hd_number_change *shifts; /* [shift_count], in order of time, then of series and step */
-    size_t shift_count;
+    hd_number_change *number_changes; /* [number_change_count], in order of time, then of series and step */
+    size_t number_change_count;
     hd_disagreement *disagreements; /* [disagreement_count], by series, other, newest night, step */
     size_t disagreement_count;
     char **quantities; /* [quantity_count]: what `worst` points to */
