@@ -1,6 +1,5 @@
 /* Texts from users, put into markup so that they stay texts: what the markup's language reserves is escaped,
- * and what is no character is replaced. Pages, CI servers' reports and their log commands are all written so.
- */
+ * and what is no character is replaced. Pages, CI servers' reports and their log commands are all written so. */
 #ifndef HD_BASE_ESCAPE_H
 #define HD_BASE_ESCAPE_H
 

@@ -31,8 +31,7 @@ typedef struct hd_tolerance {
     hd_evidence evidence[2]; /* by hd_mode */
 } hd_tolerance;
 
-/* How far the reference is from the same computation in higher precision, in one hypergradient, relatively.
- */
+/* How far the reference is from the same computation in higher precision, in one hypergradient, relatively. */
 typedef struct hd_reference_error {
     char name[HD_NAME];
     double relative;

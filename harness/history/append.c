@@ -217,8 +217,7 @@ hd_status hd_history_renamed(const hd_history *history, int64_t run,
                              void (*say)(void *context, const char *line), void *context, hd_error *error) {
     hd_sql sql = {
         .history = history, .doing = "was looked through for experiments of the same name", .error = error};
-    /* the experiments of the run whose names are in runs before it, but for others alone; each with the last
-     */
+    /* the experiments of the run whose names are in runs before it, but for others alone; each with the last */
     sqlite3_stmt *query = hd_sql_prepare(
         &sql, "WITH now AS (SELECT moment, id FROM run WHERE id = ?1),"
               " mine AS (SELECT DISTINCT experiment AS name, experiment_sha256 AS e, data_sha256 AS d"

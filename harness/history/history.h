@@ -13,8 +13,7 @@
  *
  * Errors: HD_INVALID: no history, one of a newer schema (the message has both versions), a corrupt file (the
  * message says how to save what can be saved); HD_UNAVAILABLE: locked for longer than HD_HISTORY_PATIENCE,
- * read-only, disk full, no memory, or the program was interrupted. A failed call leaves the file as it was.
- */
+ * read-only, disk full, no memory, or the program was interrupted. A failed call leaves the file as it was. */
 #ifndef HD_HISTORY_HISTORY_H
 #define HD_HISTORY_HISTORY_H
 
@@ -24,8 +23,7 @@ typedef enum hd_history_access {
     HD_HISTORY_READ,
     HD_HISTORY_WRITE,
     HD_HISTORY_CHANGE, /* as WRITE, but of a file that is there */
-    HD_HISTORY_RECOVER /* as READ, but of a file that is corrupt: what can be read is not refused for the rest
-                        */
+    HD_HISTORY_RECOVER /* as READ, but of a file that is corrupt: what can be read is not refused for the rest */
 } hd_history_access;
 
 /* Opens path, which must outlive *history.

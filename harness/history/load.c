@@ -20,7 +20,7 @@ static void fail(hd_loading *l, hd_status status) {
 
 static void *allocated(hd_loading *l, size_t count, size_t size) {
     void *memory = calloc(count ? count : 1, size);
-    if (!memory) fail(l, hd_fail(l->sql.error, HD_UNAVAILABLE, "no memory for run %lld", (long long)l->run));
+    if (!memory) hd_sql_no_memory(&l->sql);
     return memory;
 }
 
@@ -123,11 +123,8 @@ static bool find_record(const hd_loading *l, sqlite3_stmt *query, size_t *at) {
 }
 
 static void load_timing(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
-    hd_repetition *more = realloc(r->repetitions, (r->count + 1) * sizeof *more);
-    if (!more) {
-        fail(l, hd_fail(l->sql.error, HD_UNAVAILABLE, "no memory for run %lld", (long long)l->run));
-        return;
-    }
+    hd_repetition *more = hd_sql_room(&l->sql, r->repetitions, r->count, sizeof *more);
+    if (!more) return;
     r->repetitions = more;
     more[r->count++] = (hd_repetition){
         .seconds = {.total = sqlite3_column_double(q, 2),
@@ -185,7 +182,7 @@ static void load_judgements(hd_loading *l, sqlite3_stmt *q, int64_t id, hd_verdi
         load_judgement(q, &judgement);
         hd_verdict_append(verdict, &judgement);
     }
-    if (verdict->no_memory) fail(l, hd_fail(l->sql.error, HD_UNAVAILABLE, "no memory for a verdict"));
+    if (verdict->no_memory) hd_sql_no_memory(&l->sql);
 }
 
 /* What cannot be told from the judgements: which was the worst, their relative errors not being kept, and

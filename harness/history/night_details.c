@@ -1,6 +1,5 @@
 #include "history/night_details.h"
 
-#include "base/list.h"
 #include "history/sql.h"
 
 #include <math.h>
@@ -26,22 +25,15 @@ typedef struct hd_reading {
     size_t night;         /* where the rows, in order of time, have come to */
 } hd_reading;
 
-static void fail(hd_reading *reading) {
-    if (reading->sql.status == HD_OK)
-        reading->sql.status = hd_fail(reading->sql.error, HD_UNAVAILABLE, "%.300s: no memory for its nights",
-                                      reading->sql.history->path);
-}
-
 /* The list with room for element count; where there is no memory it has failed. */
 static void *grow(hd_reading *reading, void *list, size_t count, size_t size) {
-    void *more = hd_list_room(list, count, size);
-    if (!more) fail(reading);
+    void *more = hd_sql_room(&reading->sql, list, count, size);
     return more ? more : list;
 }
 
 static char *copy(hd_reading *reading, const char *text) {
     char *copied = strdup(text);
-    if (!copied) fail(reading);
+    if (!copied) hd_sql_no_memory(&reading->sql);
     return copied;
 }
 
@@ -71,7 +63,7 @@ static size_t origin_of(hd_reading *reading, const json_t *provenance) {
     for (size_t i = 0; text && i < details->origin_count && !origin; i++)
         if (!strcmp(details->origins[i].text, text)) origin = &details->origins[i];
     if (origin || !text) {
-        if (!text) fail(reading);
+        if (!text) hd_sql_no_memory(&reading->sql);
         json_decref(facts);
         free(text);
         return origin ? (size_t)(origin - details->origins) : 0;
@@ -144,7 +136,7 @@ static void cut_alike(char *a, char *b) {
 static void add_difference(hd_reading *reading, hd_night_detail *detail, const char *key, const json_t *a,
                            const json_t *b) {
     char *before = text_of(a), *after = text_of(b);
-    if (!before || !after) fail(reading);
+    if (!before || !after) hd_sql_no_memory(&reading->sql);
     if (before && after) cut_alike(before, after);
     bool told = !before || !after;
     for (size_t i = 0; i < detail->difference_count && !told; i++) {
@@ -220,27 +212,15 @@ static void add_text(hd_reading *reading, char ***texts, size_t *count, const ch
     if (reading->sql.status == HD_OK) (*texts)[(*count)++] = copy(reading, text);
 }
 
-static void read_failures(hd_reading *reading) {
-    sqlite3_stmt *rows =
-        hd_sql_prepare(&reading->sql, "SELECT run.id, message FROM run JOIN failure ON failure.run = run.id "
-                                      "ORDER BY moment, run.id, failure.rowid");
+/* Texts of the runs into a list of each night. */
+static void read_texts(hd_reading *reading, const char *query, bool skips) {
+    sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, query);
     reading->night = 0;
     while (hd_sql_row(&reading->sql, rows)) {
         hd_night_detail *detail = detail_of(reading, rows);
-        if (detail) add_text(reading, &detail->failures, &detail->failure_count, hd_sql_text(rows, 1));
-    }
-    sqlite3_finalize(rows);
-}
-
-static void read_skips(hd_reading *reading) {
-    sqlite3_stmt *rows =
-        hd_sql_prepare(&reading->sql,
-                       "SELECT run.id, what || ': ' || why FROM run JOIN skip ON skip.run = run.id "
-                       "ORDER BY moment, run.id, skip.rowid");
-    reading->night = 0;
-    while (hd_sql_row(&reading->sql, rows)) {
-        hd_night_detail *detail = detail_of(reading, rows);
-        if (detail) add_text(reading, &detail->skips, &detail->skip_count, hd_sql_text(rows, 1));
+        if (detail && skips) add_text(reading, &detail->skips, &detail->skip_count, hd_sql_text(rows, 1));
+        if (detail && !skips)
+            add_text(reading, &detail->failures, &detail->failure_count, hd_sql_text(rows, 1));
     }
     sqlite3_finalize(rows);
 }
@@ -316,11 +296,17 @@ hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend
         for (size_t n = 0; n < trend->night_count; n++) find_before(trend, details->nights, n);
         read_provenances(&reading);
         read_records(&reading);
-        read_failures(&reading);
-        read_skips(&reading);
+        read_texts(&reading,
+                   "SELECT run.id, message FROM run JOIN failure ON failure.run = run.id "
+                   "ORDER BY moment, run.id, failure.rowid",
+                   false);
+        read_texts(&reading,
+                   "SELECT run.id, what || ': ' || why FROM run JOIN skip ON skip.run = run.id "
+                   "ORDER BY moment, run.id, skip.rowid",
+                   true);
         read_failing(&reading);
     } else
-        fail(&reading);
+        hd_sql_no_memory(&reading.sql);
     for (size_t i = 0; i < reading.made_count; i++) json_decref(reading.made[i].json);
     free(reading.made);
     free(reading.last);

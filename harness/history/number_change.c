@@ -1,6 +1,5 @@
 /* The numbers in a history that are not what they were, or not what another machine has: trend.h's changes and
  * disagreements. */
-#include "base/list.h"
 #include "history/result_numbers.h"
 #include "history/trend.h"
 
@@ -63,14 +62,11 @@ typedef struct hd_held {
 static void keep_change(hd_finder *finder, const hd_number_change *change, int64_t left) {
     hd_trend *trend = finder->trend;
     hd_number_change *number_changes =
-        hd_list_room(trend->number_changes, trend->number_change_count, sizeof *number_changes);
+        hd_sql_room(finder->sql, trend->number_changes, trend->number_change_count, sizeof *number_changes);
     if (number_changes) trend->number_changes = number_changes;
-    int64_t *results = hd_list_room(finder->left, trend->number_change_count, sizeof *results);
+    int64_t *results = hd_sql_room(finder->sql, finder->left, trend->number_change_count, sizeof *results);
     if (results) finder->left = results;
-    if (!number_changes || !results) {
-        hd_sql_no_memory(finder->sql);
-        return;
-    }
+    if (!number_changes || !results) return;
     number_changes[trend->number_change_count] = *change;
     results[trend->number_change_count++] = left;
 }
@@ -122,11 +118,9 @@ static void withdraw(hd_finder *finder, const hd_standing *own) {
 }
 
 static void add_standing(hd_finder *finder, const hd_standing *standing) {
-    hd_standing *standings = hd_list_room(finder->standings, finder->standing_count, sizeof *standings);
-    if (!standings) {
-        hd_sql_no_memory(finder->sql);
-        return;
-    }
+    hd_standing *standings =
+        hd_sql_room(finder->sql, finder->standings, finder->standing_count, sizeof *standings);
+    if (!standings) return;
     finder->standings = standings;
     standings[finder->standing_count++] = *standing;
 }
@@ -172,11 +166,11 @@ static void follow(hd_finder *finder) {
     sqlite3_stmt *row = hd_sql_prepare(finder->sql, records_sql);
     hd_held held = {0};
     while (hd_sql_row(finder->sql, row)) {
-        const size_t night = (size_t)sqlite3_column_int64(row, 2);
+        const size_t night = hd_sql_size(row, 2);
         const hd_standing now = {
             .series = &finder->trend->series[sqlite3_column_int64(row, 0)],
             .host = finder->trend->nights[night].first,
-            .step = (size_t)sqlite3_column_int64(row, 1),
+            .step = hd_sql_size(row, 1),
             .since = night,
             .last = night,
             .result = sqlite3_column_int64(row, 3),
@@ -290,11 +284,9 @@ static const hd_member *nearest(const hd_member *members, size_t count, const hd
 
 static void disagree(hd_finder *finder, const hd_standing *a, const hd_standing *b) {
     hd_trend *trend = finder->trend;
-    hd_disagreement *all = hd_list_room(trend->disagreements, trend->disagreement_count, sizeof *all);
-    if (!all) {
-        hd_sql_no_memory(finder->sql);
-        return;
-    }
+    hd_disagreement *all =
+        hd_sql_room(finder->sql, trend->disagreements, trend->disagreement_count, sizeof *all);
+    if (!all) return;
     trend->disagreements = all;
     hd_disagreement *one = &all[trend->disagreement_count++];
     *one = (hd_disagreement){

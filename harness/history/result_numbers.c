@@ -1,6 +1,5 @@
 #include "history/result_numbers.h"
 
-#include "base/list.h"
 #include "judge/compare.h"
 #include "run/record_json.h"
 
@@ -69,14 +68,11 @@ static void read_standards(hd_result_numbers *numbers, int64_t record, hd_standa
     sqlite3_stmt *row = numbers->standards;
     hd_sql_bind(numbers->sql, row, "i", record);
     while (hd_sql_row(numbers->sql, row)) {
-        hd_allowed *of = hd_list_room(standards->of, standards->count, sizeof *of);
-        if (!of) {
-            hd_sql_no_memory(numbers->sql);
-            return;
-        }
+        hd_allowed *of = hd_sql_room(numbers->sql, standards->of, standards->count, sizeof *of);
+        if (!of) return;
         standards->of = of;
         hd_allowed *allowed = &of[standards->count++];
-        snprintf(allowed->quantity, sizeof allowed->quantity, "%s", hd_sql_text(row, 0));
+        hd_sql_copy(row, 0, allowed->quantity, sizeof allowed->quantity);
         allowed->tolerance = hd_sql_number(row, 1);
     }
 }

@@ -1,5 +1,6 @@
 #include "history/sql.h"
 
+#include "base/list.h"
 #include "base/process.h"
 
 #include <errno.h>
@@ -61,6 +62,12 @@ static void expect(hd_sql *sql, int code) {
 void hd_sql_no_memory(hd_sql *sql) {
     if (sql->status != HD_OK) return;
     sql->status = hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: no memory", sql->history->path, sql->doing);
+}
+
+void *hd_sql_room(hd_sql *sql, void *list, size_t count, size_t size) {
+    void *more = sql->status == HD_OK ? hd_list_room(list, count, size) : NULL;
+    if (!more) hd_sql_no_memory(sql);
+    return more;
 }
 
 void hd_sql_run(hd_sql *sql, const char *statements) {

@@ -85,11 +85,8 @@ static void load_nights(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, runs_sql);
     while (hd_sql_row(sql, row)) {
         expect_moment(sql, row);
-        hd_night *nights = hd_list_room(trend->nights, trend->night_count, sizeof *nights);
-        if (nights)
-            trend->nights = nights, take_night(row, &nights[trend->night_count++]);
-        else
-            hd_sql_no_memory(sql);
+        hd_night *nights = hd_sql_room(sql, trend->nights, trend->night_count, sizeof *nights);
+        if (nights) trend->nights = nights, take_night(row, &nights[trend->night_count++]);
     }
     sqlite3_finalize(row);
     for (size_t n = 0; n < trend->night_count; n++)
@@ -114,11 +111,8 @@ static void take_series(sqlite3_stmt *row, hd_series *series) {
 static void load_series(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, series_sql);
     while (hd_sql_row(sql, row)) {
-        hd_series *series = hd_list_room(trend->series, trend->series_count, sizeof *series);
-        if (series)
-            trend->series = series, take_series(row, &series[trend->series_count++]);
-        else
-            hd_sql_no_memory(sql);
+        hd_series *series = hd_sql_room(sql, trend->series, trend->series_count, sizeof *series);
+        if (series) trend->series = series, take_series(row, &series[trend->series_count++]);
     }
     sqlite3_finalize(row);
 }

@@ -15,8 +15,7 @@ typedef struct hd_keep_run {
 } hd_keep_run;
 
 /* Opens, inspects and closes `path`, making it where it is missing, and begins an entry. Without
- * --history *keep is zeroed, and the others do nothing. Errors as history.h's. End with hd_keep_run_free.
- */
+ * --history *keep is zeroed, and the others do nothing. Errors as history.h's. End with hd_keep_run_free. */
 hd_status hd_keep_run_begin(hd_keep_run *keep, const char *path, int count, char *const *arguments,
                             const hd_request *request, hd_error *error);
 

@@ -1,6 +1,5 @@
 #include "matrix/shard_merge.h"
 
-#include "base/list.h"
 #include "golden/golden.h"
 #include "history/result_numbers.h"
 #include "judge/verdict_text.h"
@@ -13,25 +12,18 @@
 
 /* ---- the runs ---- */
 
-/* Room for one more element at a list's end; NULL: there is no memory, or a failure before. */
-static void *one_more(hd_sql *sql, void *list, size_t count, size_t size) {
-    void *more = sql->status == HD_OK ? hd_list_room(list, count, size) : NULL;
-    if (!more && sql->status == HD_OK) hd_sql_no_memory(sql);
-    return more;
-}
-
 static void read_run(sqlite3_stmt *row, hd_shard_run *run) {
     *run = (hd_shard_run){.id = sqlite3_column_int64(row, 0),
-                          .shard = (size_t)sqlite3_column_int64(row, 1),
-                          .shards = (size_t)sqlite3_column_int64(row, 2),
+                          .shard = hd_sql_size(row, 1),
+                          .shards = hd_sql_size(row, 2),
                           .status = (hd_status)sqlite3_column_int64(row, 6),
-                          .passed = (size_t)sqlite3_column_int64(row, 7),
-                          .failed = (size_t)sqlite3_column_int64(row, 8),
-                          .known = (size_t)sqlite3_column_int64(row, 9),
-                          .skipped = (size_t)sqlite3_column_int64(row, 10)};
-    snprintf(run->host, sizeof run->host, "%s", hd_sql_text(row, 3));
-    snprintf(run->commit, sizeof run->commit, "%s", hd_sql_text(row, 4));
-    snprintf(run->started, sizeof run->started, "%s", hd_sql_text(row, 5));
+                          .passed = hd_sql_size(row, 7),
+                          .failed = hd_sql_size(row, 8),
+                          .known = hd_sql_size(row, 9),
+                          .skipped = hd_sql_size(row, 10)};
+    hd_sql_copy(row, 3, run->host, sizeof run->host);
+    hd_sql_copy(row, 4, run->commit, sizeof run->commit);
+    hd_sql_copy(row, 5, run->started, sizeof run->started);
     run->terms = json_loads(hd_sql_text(row, 11), 0, NULL);
 }
 
@@ -50,7 +42,7 @@ static void load_runs(hd_sql *sql, hd_shard_merge *merge) {
                             "known, skipped, terms FROM " RUNS " ORDER BY moment, shard, id");
     hd_sql_bind(sql, rows, "t", merge->name);
     while (hd_sql_row(sql, rows)) {
-        hd_shard_run *runs = one_more(sql, merge->runs, merge->run_count, sizeof *runs);
+        hd_shard_run *runs = hd_sql_room(sql, merge->runs, merge->run_count, sizeof *runs);
         if (!runs) break;
         merge->runs = runs;
         read_run(rows, &runs[merge->run_count]);
@@ -116,7 +108,7 @@ static void compare(hd_sql *sql, const hd_made *first, const hd_made *made, hd_s
     hd_verdict verdict = {0}, *differences = NULL;
     merge->compared++;
     if (!same_bits(sql, first, made, &verdict))
-        differences = one_more(sql, merge->differences, merge->difference_count, sizeof *differences);
+        differences = hd_sql_room(sql, merge->differences, merge->difference_count, sizeof *differences);
     if (differences) {
         merge->differences = differences;
         differences[merge->difference_count++] = verdict;
@@ -133,11 +125,11 @@ static void free_made(hd_made *made) {
 static void read_made(hd_result_numbers *numbers, sqlite3_stmt *row, hd_made *made) {
     hd_record *record = &made->record;
     hd_result_numbers_read(numbers, made->result, record);
-    snprintf(record->experiment, sizeof record->experiment, "%s", hd_sql_text(row, 2));
-    snprintf(record->device, sizeof record->device, "%s", hd_sql_text(row, 3));
+    hd_sql_copy(row, 2, record->experiment, sizeof record->experiment);
+    hd_sql_copy(row, 3, record->device, sizeof record->device);
     strcpy(record->arithmetic, "exact");
     record->mode = strcmp(hd_sql_text(row, 4), hd_mode_name(HD_FORWARD)) == 0 ? HD_FORWARD : HD_REVERSE;
-    record->step = (size_t)sqlite3_column_int64(row, 5);
+    record->step = hd_sql_size(row, 5);
 }
 
 /* A row: a record of the exact arithmetic becomes the first of its kind, or is compared with it. */
@@ -170,7 +162,7 @@ static void compare_bits(hd_sql *sql, hd_shard_merge *merge) {
     while (hd_sql_row(sql, rows)) {
         const hd_shard_run *run = compared_run(merge, sqlite3_column_int64(rows, 0));
         if (strcmp(kind, hd_sql_text(rows, 6)) != 0) free_made(&first);
-        snprintf(kind, sizeof kind, "%s", hd_sql_text(rows, 6));
+        hd_sql_copy(rows, 6, kind, sizeof kind);
         if (run) take_record(&numbers, rows, run, &first, merge);
     }
     free_made(&first);

@@ -8,8 +8,7 @@
 #include <stdbool.h>
 
 /* Opens <figure> and <svg>, which the chart closes: width x height in the chart's own units, with its title
- * above and, for those who do not see it, a description. role: "img", or "group" where there are links in it.
- */
+ * above and, for those who do not see it, a description. role: "img", or "group" where there are links in it. */
 void hd_figure_begin(hd_html *html, const char *role, const char *title, const char *description,
                      double width, double height);
 

@@ -236,27 +236,22 @@ static void write_introduction(hd_html *html, const hd_trend *trend, const hd_ti
     for (size_t s = 0; s < trend->series_count; s++) learning += trend->series[s].learning[HD_COST_TIME] > 0;
     hd_html_add(html, "<h3 id=\"series\">Time, memory and tolerances, night by night</h3>\n"
                       "<p class=\"legend\"><span><i class=\"key l0\"></i>forward</span><span><i class=\"key "
-                      "l1\"></i>reverse</span>"
-                      "<span><b class=\"worse\">|</b> slower or larger from here on, or other numbers</span>"
-                      "<span><b class=\"better\">|</b> faster or smaller</span><span><b "
-                      "class=\"other\">|</b> other bits</span>"
-                      "<span><b class=\"worse\">×</b> failed</span></p>\n"
+                      "l1\"></i>reverse</span><span><b class=\"worse\">|</b> slower or larger from here on, "
+                      "or other numbers</span><span><b class=\"better\">|</b> faster or "
+                      "smaller</span><span><b class=\"other\">|</b> other bits</span><span><b "
+                      "class=\"worse\">×</b> failed</span></p>\n"
                       "<p>Time is in units of what the run’s own matrix products take alone, measured in the "
-                      "same run, so that a slow "
-                      "night of the machine cancels; what they take by themselves is folded away below, "
-                      "unless it changed. Dots are nights, lines the level (median) from one "
-                      "change to the next. "
-                      "Within an experiment the charts of a kind have one axis; where their levels are more "
-                      "than a factor of two "
-                      "apart each has its own, spanning the same factor, so that the same change in per cent "
-                      "is the same height. "
-                      "What is beyond an axis is drawn at its end.</p>\n");
+                      "same run, so that a slow night of the machine cancels; what they take by themselves "
+                      "is folded away below, unless it changed. Dots are nights, lines the level (median) "
+                      "from one change to the next. Within an experiment the charts of a kind have one axis; "
+                      "where their levels are more than a factor of two apart each has its own, spanning the "
+                      "same factor, so that the same change in per cent is the same height. What is beyond "
+                      "an axis is drawn at its end.</p>\n");
     if (days->stretch > 1)
         hd_html_add(
             html,
             "<p class=\"note\">Each column stands for %zu days: a stroke from the least to the greatest of "
-            "its "
-            "nights. It leads to the night in it that failed or changed a level, else to its last.</p>\n",
+            "its nights. It leads to the night in it that failed or changed a level, else to its last.</p>\n",
             days->stretch);
     if (learning)
         hd_html_add(
