@@ -193,7 +193,7 @@ $(filter-out $(loop_objects) $(cuda_objects),$(objects)): $(out)/%.o: %.c
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(flags) -I$(out) -MMD -MP -c -o $@ $<
 
-$(objects): | $(out)/build_info.h
+$(objects): | $(out)/build_info.h $(out)/style.h
 -include $(objects:.o=.d)
 
 # What the program says of its own making. Written anew only when it changes; then only the files that include it are
@@ -217,6 +217,11 @@ endef
 $(out)/build_info.h: FORCE
 	$(shell mkdir -p $(@D))$(file >$@.new,$(build_info))
 	$(replace_if_changed)
+
+# The style of pages as a string: a line of the file is a line of it, comments apart.
+$(out)/style.h: harness/report/html/style.css
+	$(quiet)mkdir -p $(@D)
+	$(quiet)(echo 'static const char hd_page_style[] ='; sed '/^\/\*/d; s/["\\]/\\&/g; s/.*/    "&\\n"/' $<; echo '    ;') >$@
 
 # A source that is gone makes no object newer: the list of objects tells that the program must be linked again.
 $(programs:%=$(out)/%.objects): $(out)/%.objects: FORCE
@@ -291,7 +296,7 @@ clean: ## remove the build folder
 format: ## format the C and CUDA sources with clang-format
 	clang-format -i $(sources) $(cuda_source) $(headers)
 
-lint: $(out)/build_info.h ## what includes what, clang-format, clang-tidy and shellcheck over the sources, where they are installed
+lint: $(out)/build_info.h $(out)/style.h ## what includes what, clang-format, clang-tidy and shellcheck over the sources, where they are installed
 	$(quiet)FLAGS='$(filter-out -Werror,$(flags)) -I$(out) -DHD_LOOPS=baseline' scripts/lint $(sources) $(cuda_source) $(headers)
 
 help: ## this list

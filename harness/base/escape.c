@@ -1,6 +1,7 @@
 #include "base/escape.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,43 +54,56 @@ void hd_escape_text(FILE *to, hd_escape escape, const char *text) {
     put_text(to, escape, text, SIZE_MAX);
 }
 
-/* Puts the argument of the directive at `at`, which follows its %, and returns its last character. */
-static const char *put_argument(FILE *to, hd_escape escape, const char *at, va_list *arguments) {
-    char directive[16];
-    size_t length = strcspn(at, "%sducefg") + 1;
-    snprintf(directive, sizeof directive, "%%%.*s", (int)length, at);
-    switch (at[length - 1]) {
-    case '%':
-        fputc('%', to);
-        break;
-    case 's':
-        put_text(to, escape, va_arg(*arguments, const char *),
-                 at[0] == '.' ? strtoul(at + 1, NULL, 10) : SIZE_MAX);
-        break;
-    case 'c':
-    case 'd':
-        fprintf(to, directive, va_arg(*arguments, int));
-        break;
-    case 'u':
-        if (length > 1 && at[length - 2] == 'z')
-            fprintf(to, directive, va_arg(*arguments, size_t));
+/* Prints an integer of the directive's length: the letters before the conversion, which ends it. */
+static void put_integer(FILE *to, const char *directive, const char *conversion, va_list *arguments) {
+    switch (conversion[-1]) {
+    case 'l':
+        if (conversion[-2] == 'l')
+            fprintf(to, directive, va_arg(*arguments, long long));
         else
-            fprintf(to, directive, va_arg(*arguments, unsigned));
-        break;
-    default:
-        fprintf(to, directive, va_arg(*arguments, double));
+            fprintf(to, directive, va_arg(*arguments, long));
+        return;
+    case 'z':
+        fprintf(to, directive, va_arg(*arguments, size_t));
+        return;
+    case 'j':
+        fprintf(to, directive, va_arg(*arguments, intmax_t));
+        return;
+    case 't':
+        fprintf(to, directive, va_arg(*arguments, ptrdiff_t));
+        return;
+    default: /* h, hh: they come as int */
+        fprintf(to, directive, va_arg(*arguments, int));
     }
-    return at + length - 1;
+}
+
+/* Puts the argument of the directive at `at`, its %, and returns its last character. */
+static const char *put_argument(FILE *to, hd_escape escape, const char *at, va_list *arguments) {
+    char directive[32];
+    const char *end = at + 1 + strspn(at + 1, "-+ #0123456789.hlzjtL");
+    snprintf(directive, sizeof directive, "%.*s", (int)(end - at) + 1, at);
+    if (*end == '%')
+        fputc('%', to);
+    else if (*end == 's')
+        put_text(to, escape, va_arg(*arguments, const char *),
+                 at[1] == '.' ? strtoul(at + 2, NULL, 10) : SIZE_MAX);
+    else if (*end && strchr("diouxXc", *end))
+        put_integer(to, directive, end, arguments);
+    else if (*end && strchr("aAeEfFgG", *end) && end[-1] == 'L')
+        fprintf(to, directive, va_arg(*arguments, long double));
+    else if (*end && strchr("aAeEfFgG", *end))
+        fprintf(to, directive, va_arg(*arguments, double));
+    else
+        abort(); /* a mistake in the program: what the arguments are is not known */
+    return end;
 }
 
 void hd_escape_print(FILE *to, hd_escape escape, const char *format, va_list arguments) {
-    va_list rest;
-    va_copy(
-        rest,
-        arguments); /* an argument of type va_list may be an array: only a copy has an address of its type */
+    va_list rest; /* an argument of type va_list may be an array: only a copy has an address of its type */
+    va_copy(rest, arguments);
     for (; *format; format++)
         if (*format == '%')
-            format = put_argument(to, escape, format + 1, &rest);
+            format = put_argument(to, escape, format, &rest);
         else
             fputc(*format, to);
     va_end(rest);

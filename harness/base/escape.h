@@ -1,6 +1,5 @@
 /* Texts from users, put into markup so that they stay texts: what the markup's language reserves is escaped,
- * and what is no character is replaced. Pages, CI servers' reports and their log commands are all written so.
- */
+ * and what is no character is replaced. Pages, CI servers' reports and their log commands are all written so. */
 #ifndef HD_BASE_ESCAPE_H
 #define HD_BASE_ESCAPE_H
 
@@ -18,8 +17,8 @@ const char *hd_escape_markup(char character);
 void hd_escape_text(FILE *to, hd_escape escape, const char *text);
 
 /* Writes the format, which is markup, with its arguments as printf puts them; but every text (%s) is escaped.
- * Conversions: %s (a precision cuts it, between characters), %d, %u, %zu, %c, %e, %f, %g with flags, width
- * and precision (not by *), and %%. */
+ * All of printf's numbers and %c, with flags, width, precision and length; %s, which a precision cuts between
+ * characters; and %%. Neither * nor %p, %n: it aborts. */
 void hd_escape_print(FILE *to, hd_escape escape, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 

@@ -26,8 +26,7 @@ typedef struct hd_node {
 
 /* Reads the object in the file path, which must outlive the document, and returns it; its key "format" must
  * be `format`, or with NULL any text. HD_INVALID: missing file, not JSON, a key twice, text after it. Ends
- * with hd_document_close.
- */
+ * with hd_document_close. */
 hd_node hd_document_open(hd_document *document, const char *path, const char *format, hd_error *error);
 
 /* Frees the document and returns the status of the first failure, HD_OK if there was none. */

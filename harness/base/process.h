@@ -42,8 +42,7 @@ typedef struct hd_program {
 hd_status hd_process_program(const hd_program *program, int *status, hd_error *error);
 
 /* From now on an interrupt (SIGINT, SIGTERM, SIGHUP) ends the child that runs and makes this and every later
- * hd_process_run HD_UNAVAILABLE ("interrupted"), so that the program can put its things away before it ends.
- */
+ * hd_process_run HD_UNAVAILABLE ("interrupted"), so that the program can put its things away before it ends. */
 void hd_process_catch_interrupts(void);
 
 /* Whether one came: what waits for a child by other means than hd_process_wait is then to stop waiting. */

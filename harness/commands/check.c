@@ -24,8 +24,8 @@ typedef struct hd_checking {
     bool *seen;   /* [trace.count]: a record of 2017 has been judged by ... */
     bool *missed; /* ... and something did not reproduce it */
     hd_findings findings;
-    hd_keep_run keeping;
-    hd_last_blessings pedigrees; /* of the goldens that judged */
+    hd_keep_run keep;
+    hd_last_blessings blessings; /* of the goldens that judged */
     json_t *terms;               /* of a shard that is kept, owned; else NULL */
     hd_status status;
 } hd_checking;
@@ -39,9 +39,17 @@ static void complain(hd_checking *checking, const hd_error *error) {
 }
 
 /* Says what could not be judged, or judged by, and counts it as a failure. */
-static void fail(hd_checking *checking, const hd_error *error) {
+static void fail(hd_checking *checking, const char *what, const hd_error *error) {
     complain(checking, error);
-    hd_findings_fail(&checking->findings, error->message);
+    hd_findings_fail(&checking->findings, what, error->message);
+}
+
+static void fail_record(hd_checking *checking, const hd_finding *finding, const hd_error *error) {
+    const hd_record *record = &finding->record;
+    char what[sizeof checking->findings.failures->what];
+    snprintf(what, sizeof what, "%s on %s, %s, hyper-iteration %zu", record->experiment, record->device,
+             hd_mode_name(record->mode), record->step);
+    fail(checking, what, error);
 }
 
 /* --- one record --- */
@@ -52,7 +60,7 @@ static hd_verdict *new_verdict(hd_checking *checking, hd_finding *finding) {
     hd_verdict *verdict = hd_finding_judge(finding);
     if (verdict) return verdict;
     hd_fail(&error, HD_UNAVAILABLE, "no memory for a verdict");
-    fail(checking, &error);
+    fail_record(checking, finding, &error);
     return NULL;
 }
 
@@ -97,8 +105,8 @@ static void judge_by_golden(hd_checking *checking, const hd_round *round, hd_fin
                  round->loaded->experiment.seed);
     }
     if (status == HD_OK)
-        status = hd_last_blessings_add(&checking->pedigrees, round->loaded->own.name, &error);
-    if (status != HD_OK) fail(checking, &error);
+        status = hd_last_blessings_add(&checking->blessings, round->loaded->own.name, &error);
+    if (status != HD_OK) fail_record(checking, finding, &error);
     hd_golden_free(&golden);
 }
 
@@ -231,13 +239,13 @@ static void note_skip(void *context, const char *what, const char *why) {
     hd_findings_skip(&((hd_checking *)context)->findings, what, why);
 }
 
-static void note_failure(void *context, const char *message) {
-    hd_findings_fail(&((hd_checking *)context)->findings, message);
+static void note_failure(void *context, const char *what, const char *why) {
+    hd_findings_fail(&((hd_checking *)context)->findings, what, why);
 }
 
 /* The goldens are not those that were blessed. */
 static void refuse_goldens(void *context, const hd_error *error) {
-    fail(context, error);
+    fail(context, "goldens", error);
 }
 
 /* --- the end --- */
@@ -246,7 +254,7 @@ static void print_totals(const hd_checking *checking) {
     const hd_findings *findings = &checking->findings;
     hd_totals sum = hd_findings_totals(findings);
     size_t of_2017 = 0, reproduced = 0;
-    if (sum.failed || !checking->options->quiet) hd_last_blessings_print(stdout, &checking->pedigrees);
+    if (sum.failed || !checking->options->quiet) hd_last_blessings_print(stdout, &checking->blessings);
     for (size_t i = 0; i < checking->trace.count; i++) {
         of_2017 += checking->seen[i];
         reproduced += checking->seen[i] && !checking->missed[i];
@@ -261,7 +269,7 @@ static void print_totals(const hd_checking *checking) {
         printf("%zu figure%s within a stated allowance (known, see above)\n", sum.known,
                sum.known == 1 ? "" : "s");
     if (findings->no_bits) puts("the goldens' bits were left aside (--no-bits)");
-    hd_keep_run_print(stdout, &checking->keeping);
+    hd_keep_run_print(stdout, &checking->keep);
     printf("%zu passed, %zu failed, %zu skipped\n", sum.passed, sum.failed, findings->skip_count);
 }
 
@@ -302,8 +310,8 @@ static void print_json(hd_checking *checking) {
         json_pack("{sssssbsisisosososo}", "format", "hyperdrift-check/1", "verdict",
                   hd_findings_pass(findings) ? "pass" : "fail", "bits", !findings->no_bits, "passed",
                   (int)sum.passed, "failed", (int)sum.failed, "records", records, "quantities", quantities,
-                  "goldens", hd_last_blessings_json(&checking->pedigrees), "skipped", skipped);
-    hd_keep_run_put(document, &checking->keeping);
+                  "goldens", hd_last_blessings_json(&checking->blessings), "skipped", skipped);
+    hd_keep_run_put(document, &checking->keep);
     json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');
     json_decref(document);
@@ -312,13 +320,13 @@ static void print_json(hd_checking *checking) {
 static void append_to_history(hd_checking *checking) {
     hd_error error;
     if (checking->terms) {
-        json_object_set_new(checking->terms, "goldens", hd_last_blessings_json(&checking->pedigrees));
-        if (hd_run_entry_set_terms(checking->keeping.entry, checking->terms, &error) != HD_OK)
+        json_object_set_new(checking->terms, "goldens", hd_last_blessings_json(&checking->blessings));
+        if (hd_run_entry_set_terms(checking->keep.entry, checking->terms, &error) != HD_OK)
             complain(checking, &error);
     }
-    if (hd_keep_run_end(&checking->keeping, &checking->findings, checking->status, &error) != HD_OK)
+    if (hd_keep_run_end(&checking->keep, &checking->findings, checking->status, &error) != HD_OK)
         complain(checking, &error);
-    if (checking->keeping.kept.clock_back) worsen(checking, HD_UNAVAILABLE);
+    if (checking->keep.kept.clock_back) worsen(checking, HD_UNAVAILABLE);
 }
 
 /* The job summary, with what is new in the history that the run is in. */
@@ -326,9 +334,8 @@ static void append_summary(hd_checking *checking) {
     hd_error error;
     hd_history history = {0};
     hd_trend trend = {0};
-    bool kept = checking->keeping.kept.run != 0;
-    hd_status status =
-        kept ? hd_history_open(checking->keeping.path, HD_HISTORY_READ, &history, &error) : HD_OK;
+    bool kept = checking->keep.kept.run != 0;
+    hd_status status = kept ? hd_history_open(checking->keep.path, HD_HISTORY_READ, &history, &error) : HD_OK;
     if (status == HD_OK && kept) status = hd_trend_load(&history, &trend, &error);
     if (status == HD_OK)
         status = hd_markdown_append(checking->options->markdown, &checking->findings, kept ? &trend : NULL,
@@ -341,7 +348,7 @@ static void append_summary(hd_checking *checking) {
 static void conclude(hd_checking *checking) {
     const hd_options *options = checking->options;
     const hd_findings *findings = &checking->findings;
-    hd_last_blessings_find(&checking->pedigrees, hd_data_root(), refuse_goldens, checking);
+    hd_last_blessings_find(&checking->blessings, hd_data_root(), refuse_goldens, checking);
     hd_totals sum = hd_findings_totals(findings);
     hd_error error;
     if (options->junit && hd_junit_write(options->junit, findings, &error) != HD_OK)
@@ -365,7 +372,7 @@ static void load_trace(hd_checking *checking) {
     hd_error error;
     snprintf(folder, sizeof folder, "%s/golden/trace-2017", hd_data_root());
     if (access(folder, F_OK) != 0) return; /* another root may do without the trace */
-    if (hd_trace_load(folder, &checking->trace, &error) != HD_OK) fail(checking, &error);
+    if (hd_trace_load(folder, &checking->trace, &error) != HD_OK) fail(checking, "trace of 2017", &error);
     checking->seen = calloc(checking->trace.count + 1, sizeof *checking->seen);
     checking->missed = calloc(checking->trace.count + 1, sizeof *checking->missed);
     if (!checking->seen || !checking->missed) hd_trace_free(&checking->trace);
@@ -378,7 +385,7 @@ static hd_status check(const hd_options *options, char *const *words, size_t cou
     hd_findings_begin(&checking.findings);
     checking.findings.no_bits = options->request.no_bits;
     checking.findings.shard = options->request.shards > 0;
-    if (hd_keep_run_begin(&checking.keeping, options->history, options->argument_count, options->arguments,
+    if (hd_keep_run_begin(&checking.keep, options->history, options->argument_count, options->arguments,
                           &options->request, &error) == HD_OK) {
         if (options->request.matrix) checking.terms = hd_shard_terms_of(&options->request, words, count);
         load_trace(&checking);
@@ -389,11 +396,11 @@ static hd_status check(const hd_options *options, char *const *words, size_t cou
     }
     hd_findings_free(&checking.findings);
     hd_trace_free(&checking.trace);
-    hd_last_blessings_free(&checking.pedigrees);
+    hd_last_blessings_free(&checking.blessings);
     json_decref(checking.terms);
     free(checking.seen);
     free(checking.missed);
-    hd_keep_run_free(&checking.keeping);
+    hd_keep_run_free(&checking.keep);
     return checking.status;
 }
 

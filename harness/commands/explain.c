@@ -123,7 +123,7 @@ static hd_status locate(hd_explaining *x, const hd_explanation *e, size_t word, 
     if (status == HD_OK) status = hd_lockstep(&without, &with, kinds, false, &drift, error);
     if (status == HD_OK && drift.first.found) {
         const hd_site *site = &drift.first;
-        const hd_elements *range = &site->divergence.ranges[0];
+        const hd_elements *range = &site->difference.ranges[0];
         say(x, "  %-18s parts in hyper-iteration %u, %s: %s, elements %zu..%zu", e->word[word],
             site->place.iteration, site->part.phase, site->part.name, range->from, range->to);
         if (!strcmp(site->part.phase, "initial weights"))

@@ -65,22 +65,22 @@ static hd_status take_file(hd_merging *merging, const char *path, hd_error *erro
 /* --- judging --- */
 
 static void judge_matrix(hd_merging *merging, const char *name) {
-    hd_shard_merge assembly;
+    hd_shard_merge merge;
     hd_error error;
-    if (hd_shard_merge_load(&merging->into, name, name ? merging->options->request.shards : 0, &assembly,
+    if (hd_shard_merge_load(&merging->into, name, name ? merging->options->request.shards : 0, &merge,
                             &error) != HD_OK) {
         fail(merging, &error);
     } else {
-        merging->passed += assembly.passed;
-        merging->failed += assembly.failed;
-        merging->skipped += assembly.skipped;
-        if (assembly.status > merging->status) merging->status = assembly.status;
+        merging->passed += merge.passed;
+        merging->failed += merge.failed;
+        merging->skipped += merge.skipped;
+        if (merge.status > merging->status) merging->status = merge.status;
         if (!merging->matrices)
-            hd_shard_merge_print(stdout, &assembly, merging->options->quiet);
-        else if (json_array_append_new(merging->matrices, hd_shard_merge_json(&assembly)))
+            hd_shard_merge_print(stdout, &merge, merging->options->quiet);
+        else if (json_array_append_new(merging->matrices, hd_shard_merge_json(&merge)))
             refuse_document(merging, name ? name : "runs of no matrix");
     }
-    hd_shard_merge_free(&assembly);
+    hd_shard_merge_free(&merge);
 }
 
 /* Every matrix of the runs that came, and those of none. */

@@ -31,10 +31,10 @@ static bool is_history(const char *path) {
 }
 
 static hd_status write_history(hd_html *html, const char *path, hd_error *error) {
-    hd_history_page_data story;
-    hd_status status = hd_history_page_load(path, &story, error);
-    if (status == HD_OK) status = hd_page_history(html, &story, error);
-    hd_history_page_free(&story);
+    hd_history_page_data page;
+    hd_status status = hd_history_page_load(path, &page, error);
+    if (status == HD_OK) status = hd_page_history(html, &page, error);
+    hd_history_page_free(&page);
     return status;
 }
 

@@ -50,8 +50,8 @@ static void say_skipped(void *context, const char *what, const char *why) {
     fprintf(stderr, "skipped: %s: %s\n", what, why);
 }
 
-static void already_said(void *context, const char *message) {
-    (void)context, (void)message;
+static void already_said(void *context, const char *what, const char *why) {
+    (void)context, (void)what, (void)why;
 }
 
 hd_status hd_command_run(const hd_options *options) {

@@ -48,8 +48,7 @@ typedef struct hd_stream {
     const char *name; /* for messages */
 } hd_stream;
 
-/* Captures a run: give &writer->watch to its job. Zero it, then set variant, job's dataset hash, sink, full.
- */
+/* Captures a run: give &writer->watch to its job. Zero it, then set variant, job's dataset hash, sink, full. */
 typedef struct hd_capture_writer {
     hd_watch watch; /* made by hd_capture_writer_start */
     const hd_variant *variant;

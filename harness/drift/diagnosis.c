@@ -220,7 +220,7 @@ static const hd_cause *main_cause(const hd_drift *drift, const hd_diagnosis *d) 
 
 /* Whether the first difference is in how many validation examples are correct: their logits were the same. */
 static bool is_of_counting(const hd_site *site) {
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     bool counts = false;
     for (size_t r = 0; r < d->range_count; r++)
         counts |= d->ranges[r].from <= HD_EVALUATED_CORRECT && HD_EVALUATED_CORRECT <= d->ranges[r].to;
@@ -240,7 +240,7 @@ static bool same_settings(const hd_drift *drift) {
 static bool more_than_rounding(const hd_drift *drift) {
     if (of_no_rounding(&drift->first)) return true;
     if (drift->followed[HD_FOLLOW_ROUNDING]) return drift->beyond.found;
-    return !same_settings(drift) || !(drift->first.divergence.relative <= PLAIN_ROUNDING);
+    return !same_settings(drift) || !(drift->first.difference.relative <= PLAIN_ROUNDING);
 }
 
 /* Past this, relatively, a hypergradient's difference is a jump and not what sums tremble by. */
@@ -277,7 +277,7 @@ static void describe_kinks(const hd_drift *drift, hd_diagnosis *d, size_t hyper)
 static void describe_site(const hd_site *site, char text[256]) {
     size_t used = (size_t)snprintf(text, 256, "%s at step %u of hyper-iteration %u (%s)", site->part.name,
                                    site->place.step, site->place.iteration, site->part.phase);
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     if (d->range_count == 1)
         snprintf(text + used, 256 - used, ", elements %zu..%zu", d->ranges[0].from, d->ranges[0].to);
 }

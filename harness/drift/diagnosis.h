@@ -55,8 +55,7 @@ typedef struct hd_diagnosis {
 
 /* Concludes from a drift. With both variants given, they are run again with components swapped, and on the
  * reference; without (two captures) that is left open. Where they differ in mode tangents and adjoints are
- * paired, with `pairing` also b's own. Errors as hd_run's. End with hd_diagnosis_free, also after a failure.
- */
+ * paired, with `pairing` also b's own. Errors as hd_run's. End with hd_diagnosis_free, also after a failure. */
 hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b, bool pairing,
                       hd_diagnosis *diagnosis, hd_error *error);
 

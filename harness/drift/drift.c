@@ -75,13 +75,13 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
     site->place = a->head.place;
     for (size_t p = 0; full && p < count; p++) {
         site->part = parts[p];
-        hd_tensor_difference_measure(a, b, parts[p].from, parts[p].count, &site->divergence);
-        if (site->divergence.differs) return;
+        hd_tensor_difference_measure(a, b, parts[p].from, parts[p].count, &site->difference);
+        if (site->difference.differs) return;
     }
-    hd_tensor_difference_measure(a, b, 0, a->head.count, &site->divergence);
+    hd_tensor_difference_measure(a, b, 0, a->head.count, &site->difference);
     if (full) return;
     /* of a digest whole blocks are known: the part that the first lies in, if it lies in one */
-    hd_tensor_difference *d = &site->divergence;
+    hd_tensor_difference *d = &site->difference;
     site->part = hd_place_whole(&a->info, &a->head.place, a->head.count);
     for (size_t p = 0; p < count; p++)
         if (d->ranges[0].from >= parts[p].from && d->ranges[0].to < parts[p].from + parts[p].count)

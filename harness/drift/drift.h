@@ -33,7 +33,7 @@ typedef struct hd_site {
     bool found;
     hd_place place;
     hd_tensor_part part;
-    hd_tensor_difference divergence;
+    hd_tensor_difference difference;
 } hd_site;
 
 /* Whether both are found, and the same part of the same tensor. */

@@ -13,7 +13,7 @@
 struct hd_attempt {
     char text[512];   /* hd_variant_text */
     hd_status status; /* HD_INVALID: these words do not go together */
-    hd_variant_results trial;
+    hd_variant_results results;
 };
 
 /* --- runs --- */
@@ -36,12 +36,12 @@ static hd_status attempt(hd_explainer *x, const char *const *words, size_t count
     x->attempts = attempts;
     *found = &attempts[x->count++];
     **found = made;
-    return made.status == HD_OK ? hd_variant_results_compute(&variant, NULL, 0, &(*found)->trial, error)
+    return made.status == HD_OK ? hd_variant_results_compute(&variant, NULL, 0, &(*found)->results, error)
                                 : HD_OK;
 }
 
 void hd_explainer_free(hd_explainer *explainer) {
-    for (size_t i = 0; i < explainer->count; i++) hd_variant_results_free(&explainer->attempts[i].trial);
+    for (size_t i = 0; i < explainer->count; i++) hd_variant_results_free(&explainer->attempts[i].results);
     free(explainer->attempts);
     *explainer = (hd_explainer){.experiment = NULL};
 }
@@ -83,8 +83,8 @@ hd_status hd_explainer_record(hd_explainer *explainer, const hd_trace_record *pr
     const char *all[HD_EXPLAIN_WORDS + 2];
     struct hd_attempt *found = NULL;
     hd_status status = attempt(explainer, all, with_mode(printed, words, count, all), &found, error);
-    *record =
-        status == HD_OK && printed->step < found->trial.count ? &found->trial.records[printed->step] : NULL;
+    *record = status == HD_OK && printed->step < found->results.count ? &found->results.records[printed->step]
+                                                                      : NULL;
     return status;
 }
 

@@ -12,51 +12,52 @@ const char *hd_crossing_name(hd_crossing_kind kind) {
 }
 
 typedef struct hd_pair {
-    hd_crossings *events;
+    hd_crossings *crossings;
     const hd_capture_reader *a, *b;
     bool no_memory;
 } hd_pair;
 
 /* The tally of that kind and layer at the place: one of the last few, if there is one; NULL: no memory. */
-static hd_tally *tally_of(hd_crossings *events, const hd_place *place, hd_crossing_kind kind, size_t layer) {
-    for (size_t i = events->tallied; i-- > 0;) {
-        hd_tally *tally = &events->tallies[i];
+static hd_tally *tally_of(hd_crossings *crossings, const hd_place *place, hd_crossing_kind kind,
+                          size_t layer) {
+    for (size_t i = crossings->tallied; i-- > 0;) {
+        hd_tally *tally = &crossings->tallies[i];
         if (tally->iteration != place->iteration || tally->step != place->step) break;
         if (tally->kind == kind && tally->layer == layer) return tally;
     }
-    if (events->tallied == events->tally_capacity) {
-        size_t capacity = 2 * events->tally_capacity + 64;
-        hd_tally *grown = realloc(events->tallies, capacity * sizeof *grown);
+    if (crossings->tallied == crossings->tally_capacity) {
+        size_t capacity = 2 * crossings->tally_capacity + 64;
+        hd_tally *grown = realloc(crossings->tallies, capacity * sizeof *grown);
         if (!grown) return NULL;
-        events->tallies = grown;
-        events->tally_capacity = capacity;
+        crossings->tallies = grown;
+        crossings->tally_capacity = capacity;
     }
-    hd_tally *tally = &events->tallies[events->tallied++];
+    hd_tally *tally = &crossings->tallies[crossings->tallied++];
     *tally = (hd_tally){kind, place->iteration, place->step, (uint32_t)layer, 0};
     return tally;
 }
 
 static void add(hd_pair *pair, hd_crossing_kind kind, size_t layer, size_t row, size_t unit, double a,
                 double b) {
-    hd_crossings *events = pair->events;
+    hd_crossings *crossings = pair->crossings;
     const hd_place *place = &pair->a->head.place;
-    hd_tally *tally = tally_of(events, place, kind, layer);
-    if (!events->of) events->of = malloc(HD_MAX_CROSSINGS * sizeof *events->of);
-    if (!tally || !events->of) {
+    hd_tally *tally = tally_of(crossings, place, kind, layer);
+    if (!crossings->of) crossings->of = malloc(HD_MAX_CROSSINGS * sizeof *crossings->of);
+    if (!tally || !crossings->of) {
         pair->no_memory = true;
         return;
     }
-    events->counts[kind]++;
+    crossings->counts[kind]++;
     tally->count++;
-    if (events->kept == HD_MAX_CROSSINGS) return;
-    events->of[events->kept++] = (hd_crossing){.kind = kind,
-                                               .iteration = place->iteration,
-                                               .step = place->step,
-                                               .layer = (uint32_t)layer,
-                                               .row = (uint32_t)(place->first + row),
-                                               .unit = (uint32_t)unit,
-                                               .a = a,
-                                               .b = b};
+    if (crossings->kept == HD_MAX_CROSSINGS) return;
+    crossings->of[crossings->kept++] = (hd_crossing){.kind = kind,
+                                                     .iteration = place->iteration,
+                                                     .step = place->step,
+                                                     .layer = (uint32_t)layer,
+                                                     .row = (uint32_t)(place->first + row),
+                                                     .unit = (uint32_t)unit,
+                                                     .a = a,
+                                                     .b = b};
 }
 
 static int side(double x) {
@@ -118,9 +119,9 @@ static void compare_signs(hd_pair *pair) {
     }
 }
 
-hd_status hd_crossings_add(hd_crossings *events, const hd_capture_reader *a, const hd_capture_reader *b,
+hd_status hd_crossings_add(hd_crossings *crossings, const hd_capture_reader *a, const hd_capture_reader *b,
                            hd_error *error) {
-    hd_pair pair = {events, a, b, false};
+    hd_pair pair = {crossings, a, b, false};
     const hd_place *place = &a->head.place;
     bool hidden = place->index < a->info.layers;
     if (place->tensor == HD_ACTIVATION && hidden)
@@ -132,17 +133,17 @@ hd_status hd_crossings_add(hd_crossings *events, const hd_capture_reader *a, con
     return pair.no_memory ? hd_fail(error, HD_UNAVAILABLE, "no memory for events") : HD_OK;
 }
 
-size_t hd_crossings_total(const hd_crossings *events) {
+size_t hd_crossings_total(const hd_crossings *crossings) {
     size_t total = 0;
-    for (size_t k = 0; k < HD_CROSSING_KINDS; k++) total += events->counts[k];
+    for (size_t k = 0; k < HD_CROSSING_KINDS; k++) total += crossings->counts[k];
     return total;
 }
 
-size_t hd_crossings_kinks(const hd_crossings *events, size_t iteration, bool to_b, hd_kink *kinks,
+size_t hd_crossings_kinks(const hd_crossings *crossings, size_t iteration, bool to_b, hd_kink *kinks,
                           size_t *which) {
     size_t count = 0;
-    for (size_t i = 0; i < events->kept; i++) {
-        const hd_crossing *e = &events->of[i];
+    for (size_t i = 0; i < crossings->kept; i++) {
+        const hd_crossing *e = &crossings->of[i];
         double value = to_b ? e->b : e->a;
         bool relu = e->kind == HD_CROSSING_RELU;
         if (e->iteration > iteration || (!relu && e->kind != HD_CROSSING_SIGN)) continue;
@@ -158,8 +159,8 @@ size_t hd_crossings_kinks(const hd_crossings *events, size_t iteration, bool to_
     return count;
 }
 
-void hd_crossings_free(hd_crossings *events) {
-    free(events->of);
-    free(events->tallies);
-    *events = (hd_crossings){.of = NULL};
+void hd_crossings_free(hd_crossings *crossings) {
+    free(crossings->of);
+    free(crossings->tallies);
+    *crossings = (hd_crossings){.of = NULL};
 }

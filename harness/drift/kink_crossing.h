@@ -1,4 +1,4 @@
-/* Events: where two runs went to different sides of a kink. A kink turns rounding into a jump. */
+/* Kink crossings: where two runs went to different sides of a kink. A kink turns rounding into a jump. */
 #ifndef HD_DRIFT_KINK_CROSSING_H
 #define HD_DRIFT_KINK_CROSSING_H
 
@@ -26,7 +26,7 @@ typedef struct hd_crossing {
 
 enum { HD_MAX_CROSSINGS = 4096 };
 
-/* How many events of a kind a layer had in a step. */
+/* How many crossings of a kind a layer had in a step. */
 typedef struct hd_tally {
     hd_crossing_kind kind;
     uint32_t iteration, step, layer;
@@ -36,22 +36,22 @@ typedef struct hd_tally {
 typedef struct hd_crossings {
     hd_crossing *of; /* [kept], owned: the first HD_MAX_CROSSINGS */
     size_t kept, counts[HD_CROSSING_KINDS];
-    hd_tally *tallies; /* [tallied], owned: of all events, in the order of the first ones */
+    hd_tally *tallies; /* [tallied], owned: of all crossings, in the order of the first ones */
     size_t tallied, tally_capacity;
 } hd_crossings;
 
-/* Adds the events between the tensors that a and b have both just read: activations, weights, errors; others
+/* Adds the crossings between the tensors that a and b have both just read: activations, weights, errors; others
  * have none. Both must be full, and not of the sweep back. HD_UNAVAILABLE: no memory. */
-hd_status hd_crossings_add(hd_crossings *events, const hd_capture_reader *a, const hd_capture_reader *b,
+hd_status hd_crossings_add(hd_crossings *crossings, const hd_capture_reader *a, const hd_capture_reader *b,
                            hd_error *error);
-size_t hd_crossings_total(const hd_crossings *events);
+size_t hd_crossings_total(const hd_crossings *crossings);
 
-/* The decisions that would lead one side the other's way, for hd_job: of the kept events up to a
+/* The decisions that would lead one side the other's way, for hd_job: of the kept crossings up to a
  * hyper-iteration, those at a ReLU or a sign. to_b: as b decided, else as a did. kinks has room for kept;
- * which[i] is the number of kinks[i]'s event. Their number. */
-size_t hd_crossings_kinks(const hd_crossings *events, size_t iteration, bool to_b, hd_kink *kinks,
+ * which[i] is the number of kinks[i]'s crossing. Their number. */
+size_t hd_crossings_kinks(const hd_crossings *crossings, size_t iteration, bool to_b, hd_kink *kinks,
                           size_t *which);
 
-void hd_crossings_free(hd_crossings *events);
+void hd_crossings_free(hd_crossings *crossings);
 
 #endif

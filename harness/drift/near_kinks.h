@@ -21,8 +21,7 @@ typedef struct hd_near_kinks {
     double hypergradient[HD_MAX_HYPERS]; /* as it stands */
 } hd_near_kinks;
 
-/* How many are remembered, and how many of them weighed: signs first, then those that most replicas turned.
- */
+/* How many are remembered, and how many of them weighed: signs first, then those that most replicas turned. */
 enum { HD_MOST_FOUND = 4096, HD_MOST_NEAR = 64 };
 
 /* Finds and weighs the decisions of one hyper-iteration of a variant on the cpu device, by so many replicas;

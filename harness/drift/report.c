@@ -7,7 +7,7 @@
 #include <string.h>
 
 bool hd_site_pixels(const hd_site *site, hd_elements *pixels) {
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     size_t length = strlen(site->part.name), tail = strlen("W_0");
     if (d->range_count == 0 || length < tail || strcmp(site->part.name + length - tail, "W_0") != 0)
         return false;
@@ -17,7 +17,7 @@ bool hd_site_pixels(const hd_site *site, hd_elements *pixels) {
 }
 
 static void print_site(FILE *to, const char *what, const hd_site *site) {
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     if (!site->found) return;
     fprintf(to, "  %-18s hyper-iteration %u, step %u, %s: %s%s\n", what, site->place.iteration,
             site->place.step, site->part.phase, site->part.name, site->place.back ? " (sweep back)" : "");

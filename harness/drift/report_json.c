@@ -26,7 +26,7 @@ static json_t *place_json(const hd_capture_info *info, const hd_place *place) {
 }
 
 static json_t *site_json(const hd_site *site) {
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     if (!site->found) return json_null();
     json_t *ranges = json_array();
     for (size_t r = 0; r < d->range_count; r++)

@@ -60,7 +60,7 @@ static void add_range(hd_tensor_difference *d, size_t from, size_t to) {
 
 /* --- elements --- */
 
-static void diverge_elements(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,
+static void compare_elements(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,
                              size_t count, hd_tensor_difference *d) {
     bool float32 = a->info.float32 || b->info.float32;
     double squares = 0, norm = 0;
@@ -81,7 +81,7 @@ static void diverge_elements(const hd_capture_reader *a, const hd_capture_reader
 
 /* --- digests --- */
 
-static void diverge_digests(const hd_capture_reader *a, const hd_capture_reader *b, size_t count,
+static void compare_digests(const hd_capture_reader *a, const hd_capture_reader *b, size_t count,
                             hd_tensor_difference *d) {
     hd_tensor_digest x, y;
     size_t length = hd_block_length(count);
@@ -105,12 +105,12 @@ static void diverge_digests(const hd_capture_reader *a, const hd_capture_reader 
 }
 
 void hd_tensor_difference_measure(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,
-                                  size_t count, hd_tensor_difference *divergence) {
-    *divergence = (hd_tensor_difference){.elements = count};
+                                  size_t count, hd_tensor_difference *difference) {
+    *difference = (hd_tensor_difference){.elements = count};
     if (a->head.full && b->head.full)
-        diverge_elements(a, b, from, count, divergence);
+        compare_elements(a, b, from, count, difference);
     else
-        diverge_digests(a, b, count, divergence);
+        compare_digests(a, b, count, difference);
 }
 
 /* --- parts --- */

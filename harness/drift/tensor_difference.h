@@ -30,7 +30,7 @@ typedef struct hd_tensor_difference {
  * are counted from `from`. Where a side is a digest, whole tensors only (from 0, count: all of it), and both
  * of elements of the same type. */
 void hd_tensor_difference_measure(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,
-                                  size_t count, hd_tensor_difference *divergence);
+                                  size_t count, hd_tensor_difference *difference);
 
 /* Whether they differ at all: what hd_tensor_difference_measure would say, quickly. */
 bool hd_tensor_differs(const hd_capture_reader *a, const hd_capture_reader *b);

@@ -21,29 +21,29 @@ hd_status hd_problem_data(const hd_experiment *experiment, hd_dataset *dataset, 
 }
 
 static hd_examples part(const hd_setup *setup, const hd_dataset *dataset, size_t first, size_t count) {
-    const uint8_t *pixels = setup->disguised ? setup->disguised : dataset->pixels;
+    const uint8_t *pixels = setup->permuted ? setup->permuted : dataset->pixels;
     return (hd_examples){pixels + first * dataset->inputs, dataset->labels + first, count};
 }
 
-static hd_status disguise_as(hd_setup *setup, const hd_dataset *dataset, uint32_t seed, hd_error *error) {
+static hd_status permute(hd_setup *setup, const hd_dataset *dataset, uint32_t seed, hd_error *error) {
     const hd_experiment *e = setup->experiment;
-    hd_status status = hd_permutation_create(&setup->symmetry, seed, e->layers, e->dims, error);
+    hd_status status = hd_permutation_create(&setup->permutation, seed, e->layers, e->dims, error);
     if (status != HD_OK) return status;
-    setup->disguised = malloc(dataset->count * dataset->inputs);
+    setup->permuted = malloc(dataset->count * dataset->inputs);
     size_t weights = hd_weight_count(e->layers, e->dims);
     setup->plain = malloc(weights * sizeof *setup->plain);
     setup->weights = malloc(weights * sizeof *setup->weights);
-    setup->undisguised = malloc(weights * sizeof *setup->undisguised);
-    if (!setup->disguised || !setup->plain || !setup->weights || !setup->undisguised)
+    setup->restored = malloc(weights * sizeof *setup->restored);
+    if (!setup->permuted || !setup->plain || !setup->weights || !setup->restored)
         return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a copy of data and weights", e->name);
-    hd_permutation_pixels(&setup->symmetry, dataset->count, dataset->inputs, dataset->pixels,
-                          setup->disguised);
-    hd_permutation_scheme(&setup->symmetry, e->steps, e->batch, setup->scheme);
+    hd_permutation_pixels(&setup->permutation, dataset->count, dataset->inputs, dataset->pixels,
+                          setup->permuted);
+    hd_permutation_scheme(&setup->permutation, e->steps, e->batch, setup->scheme);
     return HD_OK;
 }
 
 hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
-                          uint32_t disguise, hd_error *error) {
+                          uint32_t permutation, hd_error *error) {
     const hd_experiment *e = experiment;
     *setup = (hd_setup){.experiment = experiment};
     setup->scheme = malloc(e->epochs * e->training * sizeof *setup->scheme);
@@ -52,7 +52,7 @@ hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, cons
         status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for the visiting scheme", e->name);
     if (status == HD_OK) {
         hd_visiting_scheme(e->seed, e->training, e->epochs, setup->scheme);
-        if (disguise) status = disguise_as(setup, dataset, disguise, error);
+        if (permutation) status = permute(setup, dataset, permutation, error);
     }
     if (status != HD_OK) {
         hd_setup_free(setup);
@@ -74,12 +74,12 @@ hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, cons
 }
 
 void hd_setup_free(hd_setup *setup) {
-    hd_permutation_free(&setup->symmetry);
+    hd_permutation_free(&setup->permutation);
     free(setup->scheme);
-    free(setup->disguised);
+    free(setup->permuted);
     free(setup->weights);
     free(setup->plain);
-    free(setup->undisguised);
+    free(setup->restored);
     *setup = (hd_setup){0};
 }
 
@@ -94,14 +94,14 @@ void hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point) {
                                   .seed = e->seed,
                                   .iteration = iteration};
     point->initial_weights = NULL;
-    if (!setup->disguised) return;
+    if (!setup->permuted) return;
     hd_initial_weights(&point->initial, e->layers, e->dims, setup->plain);
-    hd_permutation_apply(&setup->symmetry, e->dims, setup->plain, setup->weights);
+    hd_permutation_apply(&setup->permutation, e->dims, setup->plain, setup->weights);
     point->initial_weights = setup->weights;
 }
 
 const double *hd_setup_trained(hd_setup *setup, const double *weights) {
-    if (!setup->disguised) return weights;
-    hd_permutation_undo(&setup->symmetry, setup->experiment->dims, weights, setup->undisguised);
-    return setup->undisguised;
+    if (!setup->permuted) return weights;
+    hd_permutation_undo(&setup->permutation, setup->experiment->dims, weights, setup->restored);
+    return setup->restored;
 }

@@ -10,24 +10,24 @@
  * hd_dataset_blobs's. */
 hd_status hd_problem_data(const hd_experiment *experiment, hd_dataset *dataset, hd_error *error);
 
-/* A problem with what it needs, in the order of the experiment or in a disguise. */
+/* A problem with what it needs, in the order of the experiment or permuted. */
 typedef struct hd_setup {
     const hd_experiment *experiment;
     hd_problem problem;
     uint32_t *scheme;
-    hd_permutation symmetry; /* zeroed: none */
-    uint8_t *disguised;      /* pixels, or NULL: the data set's own */
-    float *weights, *plain;  /* initial ones, disguised and not; without a disguise none */
-    double *undisguised;
+    hd_permutation permutation; /* zeroed: none */
+    uint8_t *permuted;          /* pixels, or NULL: the data set's own */
+    float *weights, *plain;     /* initial ones, permuted and not; not permuted: none */
+    double *restored;
 } hd_setup;
 
-/* Makes the problem of an experiment on its data set; both must outlive it. disguise 0: as it stands, else
- * the seed of a symmetry. HD_UNAVAILABLE: no memory. End with hd_setup_free (a zeroed one is allowed). */
+/* Makes the problem of an experiment on its data set; both must outlive it. permutation 0: as it stands, else
+ * the seed of a permutation. HD_UNAVAILABLE: no memory. End with hd_setup_free (a zeroed one is allowed). */
 hd_status hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
-                          uint32_t disguise, hd_error *error);
+                          uint32_t permutation, hd_error *error);
 void hd_setup_free(hd_setup *setup);
 
-/* Where a hyper-iteration starts, into *point: what its initial weights are drawn from, or in a disguise the
+/* Where a hyper-iteration starts, into *point: what its initial weights are drawn from, or, where it is permuted, the
  * weights themselves, valid until the next call. */
 void hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point);
 

@@ -124,7 +124,7 @@ static hd_status expect_content(const char *scratch, const char *experiment, hd_
 /* --- drift --- */
 
 static bool is_place(const hd_planted_fault *fault, const hd_site *site) {
-    const hd_tensor_difference *d = &site->divergence;
+    const hd_tensor_difference *d = &site->difference;
     return site->found && site->place.iteration == fault->iteration && site->place.step == fault->at_step &&
            !strcmp(site->part.name, fault->tensor) &&
            (fault->element == HD_ANY_ELEMENT || (d->range_count && d->ranges[0].from == fault->element));
@@ -157,7 +157,7 @@ static hd_status locate(const hd_planted_fault *fault, hd_row *row, hd_error *er
         snprintf(row->place, TEXT, "no difference");
         if (site->found)
             snprintf(row->place, TEXT, "%u, step %u, %s [%zu]", site->place.iteration, site->place.step,
-                     site->part.name, site->divergence.ranges[0].from);
+                     site->part.name, site->difference.ranges[0].from);
         row->located = is_place(fault, site);
     }
     hd_drift_free(&drift);

@@ -45,16 +45,16 @@ static const char *lacking(const hd_experiment *experiment) {
 }
 
 hd_status __real_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
-                                 uint32_t disguise, hd_error *error);
+                                 uint32_t permutation, hd_error *error);
 hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
-                                 uint32_t disguise, hd_error *error);
+                                 uint32_t permutation, hd_error *error);
 hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
-                                 uint32_t disguise, hd_error *error) {
+                                 uint32_t permutation, hd_error *error) {
     *setup = (hd_setup){.experiment = experiment};
     if (lacking(experiment))
         return hd_fail(error, HD_INVALID, "%s: the fault %s has no place in it: there is no %s",
                        experiment->name, hd_fault_catalogue[hd_fault_chosen()].name, lacking(experiment));
-    hd_status status = __real_hd_setup_create(setup, experiment, dataset, disguise, error);
+    hd_status status = __real_hd_setup_create(setup, experiment, dataset, permutation, error);
     hd_problem *problem = &setup->problem;
     if (status != HD_OK) return status;
     if (hd_fault_acts(HD_LABEL_FLIPPED)) problem->training.labels = flip_label(problem);

@@ -27,7 +27,7 @@ static hd_status run(const hd_calibration *c, const hd_experiment *experiment, c
                   .mode = mode,
                   .device = device,
                   .options = c->request->device,
-                  .disguise = (uint32_t)seed,
+                  .permutation = (uint32_t)seed,
                   .progress = c->request->progress};
     job.options.rounding = (uint32_t)seed;
     hd_status status = folder_of(c, device, mode, seed, folder, error);

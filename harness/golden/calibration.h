@@ -1,6 +1,6 @@
 /* A calibration: an experiment run again and again, so that its figures tell what rounding alone can do. On
  * the reference in both modes; on `cpu` in both modes as the experiment stands and in replicas, seeds 1 ..
- * replicas, each rounding at random (rounding.h) under a symmetry (experiment/permutation.h); and on `extended`, which
+ * replicas, each rounding at random (rounding.h) under a permutation (experiment/permutation.h); and on `extended`, which
  * judges the reference. There long double is slow: of a large experiment it runs the first hyper-iteration
  * alone, in reverse. */
 #ifndef HD_GOLDEN_CALIBRATION_H

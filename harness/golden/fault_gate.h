@@ -1,4 +1,4 @@
-/* Goldens on probation: before they are kept, every planted fault must be seen by them. */
+/* What new goldens must pass before they are kept: they must see every planted fault. */
 #ifndef HD_GOLDEN_FAULT_GATE_H
 #define HD_GOLDEN_FAULT_GATE_H
 

@@ -205,7 +205,7 @@ static void put_golden(hd_builder *builder, json_t *root, const hd_golden *golde
 }
 
 /* The SHA-256 of the golden's canonical text, its key "sha256" not being there. */
-static hd_status seal(const json_t *root, char hex[HD_SHA256], hd_error *error) {
+static hd_status hash(const json_t *root, char hex[HD_SHA256], hd_error *error) {
     char *text = json_dumps(root, (size_t)(JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(DIGITS)));
     if (!text) return hd_fail(error, HD_UNAVAILABLE, "no memory for a golden's text");
     hd_status status = hd_sha256_block(text, strlen(text), hex, error);
@@ -322,14 +322,14 @@ static void get_golden(hd_golden *golden, const hd_node *root) {
     get_blessing(golden, root);
 }
 
-/* Reads the seal and holds it against the rest. */
-static void get_seal(const hd_node *root, char found[HD_SHA256]) {
+/* Reads the hash and holds it against the rest. */
+static void get_hash(const hd_node *root, char found[HD_SHA256]) {
     char expected[HD_SHA256];
     hd_node_sha256(root, "sha256", found);
     hd_document *document = root->document;
     if (document->status != HD_OK) return;
     json_object_del(root->json, "sha256");
-    document->status = seal(root->json, expected, document->error);
+    document->status = hash(root->json, expected, document->error);
     if (document->status == HD_OK && strcmp(found, expected) != 0)
         hd_node_refuse(root, "sha256", "does not match: the golden was edited after it was blessed");
 }
@@ -339,7 +339,7 @@ hd_status hd_golden_load(const char *path, hd_golden *golden, hd_error *error) {
     hd_document document;
     hd_node root = hd_document_open(&document, path, FORMAT, error);
     get_golden(golden, &root);
-    get_seal(&root, golden->sha256);
+    get_hash(&root, golden->sha256);
     hd_status status = hd_document_close(&document);
     if (status == HD_OK && !golden->method) status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory", path);
     if (status == HD_OK) status = hd_weights_load(&golden->reference, path, true, error);
@@ -366,7 +366,7 @@ hd_status hd_golden_save(const hd_golden *golden, const char *directory, hd_erro
     put_golden(&builder, json, golden);
     hd_status status = builder.status;
     if (status == HD_OK) status = check_readable(json, directory, error);
-    if (status == HD_OK) status = seal(json, hex, error);
+    if (status == HD_OK) status = hash(json, hex, error);
     if (status == HD_OK) {
         hd_build_text(&builder, json, "sha256", hex);
         status = builder.status;

@@ -31,8 +31,7 @@ typedef struct hd_tolerance {
     hd_evidence evidence[2]; /* by hd_mode */
 } hd_tolerance;
 
-/* How far the reference is from the same computation in higher precision, in one hypergradient, relatively.
- */
+/* How far the reference is from the same computation in higher precision, in one hypergradient, relatively. */
 typedef struct hd_reference_error {
     char name[HD_NAME];
     double relative;
@@ -65,7 +64,7 @@ typedef struct hd_golden {
     struct {
         char reason[HD_REASON], commit[HD_LABEL], date[HD_LABEL], machine[2 * HD_LABEL];
     } blessed;
-    char sha256[HD_SHA256]; /* its seal, as it was loaded; "": it was not */
+    char sha256[HD_SHA256]; /* its own hash, as it was loaded; "": it was not */
 } hd_golden;
 
 /* Fills golden->exact[record->mode] from a record of the exact arithmetic (replacing what was there).

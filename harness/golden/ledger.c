@@ -64,24 +64,24 @@ static bool get_text(const char *line, const char *key, char *to, size_t size) {
            !strncmp(line + 4 + length, ": ", 2) && copy(to, size, line + length + 6);
 }
 
-static bool get_seal(const char *text, const char *none, char seal[HD_SHA256]) {
+static bool get_hash(const char *text, const char *none, char hash[HD_SHA256]) {
     bool is_none = !strcmp(text, none);
-    bool is_seal = strlen(text) == HD_SHA256 - 1 && strspn(text, "0123456789abcdef") == HD_SHA256 - 1;
-    snprintf(seal, HD_SHA256, "%s", is_none ? "" : text);
-    return is_none || is_seal;
+    bool is_hash = strlen(text) == HD_SHA256 - 1 && strspn(text, "0123456789abcdef") == HD_SHA256 - 1;
+    snprintf(hash, HD_SHA256, "%s", is_none ? "" : text);
+    return is_none || is_hash;
 }
 
 /* "    golden STEP: WAS -> IS", of the step that comes next. */
 static bool get_golden(const char *line, hd_blessing *blessing) {
     char was[HD_SHA256], is[HD_SHA256], expected[2 * HD_SHA256 + 64];
-    hd_golden_hashes *seals;
+    hd_golden_hashes *hashes;
     if (sscanf(line, "    golden %*u: %64s -> %64s", was, is) != 2) return false;
     snprintf(expected, sizeof expected, "    golden %zu: %s -> %s", blessing->steps, was, is);
     if (strcmp(line, expected) != 0) return false;
-    if (!(seals = realloc(blessing->seals, (blessing->steps + 1) * sizeof *seals))) return false;
-    blessing->seals = seals;
-    seals += blessing->steps++;
-    return get_seal(was, "new", seals->was) && get_seal(is, "gone", seals->is);
+    if (!(hashes = realloc(blessing->hashes, (blessing->steps + 1) * sizeof *hashes))) return false;
+    blessing->hashes = hashes;
+    hashes += blessing->steps++;
+    return get_hash(was, "new", hashes->was) && get_hash(is, "gone", hashes->is);
 }
 
 /* "    STEP FIGURE: WAS -> IS" */
@@ -107,7 +107,7 @@ static const char *get_entry(hd_lines *lines, hd_blessing *b) {
 }
 
 static void free_blessing(hd_blessing *blessing) {
-    free(blessing->seals);
+    free(blessing->hashes);
 }
 
 /* Takes all entries of the lines, the last of which is an empty one. */
@@ -215,9 +215,9 @@ static hd_status make_folder(const hd_ledger *ledger, hd_error *error) {
 static bool are(const hd_blessing *blessing, const hd_golden_set *goldens, bool before) {
     size_t there = 0;
     for (size_t k = 0; k < blessing->steps; k++) {
-        const char *seal = before ? blessing->seals[k].was : blessing->seals[k].is;
-        if (!seal[0]) continue;
-        if (k >= goldens->count || strcmp(goldens->steps[k].sha256, seal) != 0) return false;
+        const char *hash = before ? blessing->hashes[k].was : blessing->hashes[k].is;
+        if (!hash[0]) continue;
+        if (k >= goldens->count || strcmp(goldens->steps[k].sha256, hash) != 0) return false;
         there++;
     }
     return there == goldens->count;
@@ -263,7 +263,7 @@ hd_status hd_ledger_open(const char *root, hd_ledger *ledger, hd_error *error) {
     return status == HD_OK && ledger->cut ? mend(root, ledger, size, error) : status;
 }
 
-static const char *seal_of(const hd_golden_set *goldens, size_t step, const char *none) {
+static const char *hash_of(const hd_golden_set *goldens, size_t step, const char *none) {
     return step < goldens->count ? goldens->steps[step].sha256 : none;
 }
 
@@ -274,7 +274,7 @@ static void write_entry(FILE *to, const hd_golden_set *was, const hd_golden_set 
     fprintf(to, "    reason: %s\n    commit: %s\n", first->blessed.reason, first->blessed.commit);
     fprintf(to, "    machine: %s\n    program: %s (%s)\n", first->blessed.machine, HD_VERSION, HD_COMMIT);
     for (size_t k = 0; k < steps; k++)
-        fprintf(to, "    golden %zu: %s -> %s\n", k, seal_of(was, k, "new"), seal_of(is, k, "gone"));
+        fprintf(to, "    golden %zu: %s -> %s\n", k, hash_of(was, k, "new"), hash_of(is, k, "gone"));
     for (size_t k = 0; k < steps; k++)
         hd_golden_diff_write(to, k < was->count ? &was->steps[k] : NULL,
                              k < is->count ? &is->steps[k] : NULL);

@@ -12,7 +12,7 @@
  *         0 tolerance hypergradient eta: ...
  *
  * An entry: date and experiment; four lines of who, why and with what; one line a hyper-iteration with the
- * seals of its golden (its key "sha256"); then each figure that changes (golden/golden_diff.h); and an empty line, by
+ * hashes of its golden (its key "sha256"); then each figure that changes (golden/golden_diff.h); and an empty line, by
  * which a whole entry is known from one whose writing was cut off. (For blessings made before the log was
  * kept the day alone is known, and no figures.) Behind the last whole entry only the beginning of one may
  * stand. It is what an ended writer left, unless its goldens are in place: then it was whole, and lost its
@@ -33,7 +33,7 @@ typedef struct hd_blessing {
     char date[24]; /* "2026-11-24T06:30:02Z", or the day alone */
     char experiment[HD_LABEL];
     char reason[HD_REASON], commit[HD_LABEL], machine[2 * HD_LABEL], program[2 * HD_LABEL];
-    hd_golden_hashes *seals; /* [steps], owned: of hyper-iteration 0, 1, ... */
+    hd_golden_hashes *hashes; /* [steps], owned: of hyper-iteration 0, 1, ... */
     size_t steps;
     const char *lacking; /* the newlines missing at its end; NULL: none */
 } hd_blessing;

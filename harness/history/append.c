@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#define SERIES "series (experiment, experiment_sha256, data_sha256, mode, device, machine, threads)"
-
 enum {
     FIND_SERIES,
     INSERT_SERIES,
@@ -37,7 +35,8 @@ static const char *const texts[QUERIES] = {
     [FIND_SERIES] =
         "SELECT id FROM series WHERE experiment = ?1 AND experiment_sha256 = ?2 AND data_sha256 = ?3"
         " AND mode = ?4 AND device = ?5 AND machine = ?6 AND threads = ?7",
-    [INSERT_SERIES] = "INSERT INTO " SERIES " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+    [INSERT_SERIES] =
+        "INSERT INTO series (" HD_SERIES_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
     [FIND_RESULT] = "SELECT id FROM result WHERE sha256 = ?1 AND ?2 IS NOT NULL",
     [INSERT_RESULT] = "INSERT INTO result (sha256, json) VALUES (?1, ?2) RETURNING id",
     [FIND_PROVENANCE] = "SELECT id FROM provenance WHERE sha256 = ?1 AND ?2 IS NOT NULL",
@@ -57,10 +56,8 @@ static const char *const texts[QUERIES] = {
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [INSERT_RECORD] = "INSERT INTO record (run, series, step, result, provenance, state_bytes)"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
-    [INSERT_TIMING] =
-        "INSERT INTO timing (record, repetition, seconds, data, training, differentiate, validation,"
-        " operations, launches, sgemm_rate, peak_bytes, device_bytes, device_data_bytes)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [INSERT_TIMING] = "INSERT INTO timing (record, " HD_TIMING_COLUMNS ")"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [INSERT_RECORD_VERDICT] = "INSERT OR IGNORE INTO record_verdict (record, verdict) VALUES (?1, ?2)",
     [INSERT_SKIP] = "INSERT INTO skip (run, what, why) VALUES (?1, ?2, ?3)",
     [INSERT_FAILURE] = "INSERT INTO failure (run, message) VALUES (?1, ?2)",
@@ -102,10 +99,8 @@ static void insert_run(hd_sql *sql, const hd_run_entry *entry, hd_kept *kept) {
     if (!entry->sha256[0]) moment = place_in_time(sql, entry, now, &kept->clock_back);
     hd_status status = kept->clock_back ? HD_UNAVAILABLE : entry->status; /* the worst there is */
     sqlite3_stmt *insert = hd_sql_prepare(
-        sql, "INSERT INTO run (uid, sha256, moment, started, kept, clock_back, host, version, commit_id, "
-             "arguments,"
-             " status, passed, failed, known, skipped, matrix, shard, shards, terms)"
-             " VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
+        sql, "INSERT INTO run (" HD_RUN_COLUMNS
+             ") VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
              " nullif(?17, 0), ?18) RETURNING id");
     kept->run =
         hd_sql_first(sql, insert, "tnttzttttzzzzztzzt", entry->uid, moment, started, now,
@@ -115,12 +110,13 @@ static void insert_run(hd_sql *sql, const hd_run_entry *entry, hd_kept *kept) {
     sqlite3_finalize(insert);
 }
 
-/* Seals the run; one that was kept before must come out as it was. */
-static void seal(hd_sql *sql, int64_t run, const hd_run_entry *entry) {
+/* Keeps the checksum of the run; one that was kept before must come out as it was. */
+static void set_checksum(hd_sql *sql, int64_t run, const hd_run_entry *entry) {
     char sha256[HD_SHA256];
     hd_checksum_run(sql, run, sha256);
     if (sql->status == HD_OK && entry->sha256[0] && strcmp(sha256, entry->sha256) != 0)
-        sql->status = hd_fail(sql->error, HD_INVALID, "run %s is not what it was sealed as", entry->uid);
+        sql->status =
+            hd_fail(sql->error, HD_INVALID, "run %s is not what was kept: its checksum differs", entry->uid);
     sqlite3_stmt *update = hd_sql_prepare(sql, "UPDATE run SET sha256 = ?1 WHERE id = ?2");
     hd_sql_do(sql, update, "ti", sha256, run);
     sqlite3_finalize(update);
@@ -157,14 +153,9 @@ static int64_t intern_verdict(hd_appending *a, const hd_kept_verdict *kept) {
 /* --- records --- */
 
 static void insert_timing(hd_appending *a, int64_t record, size_t repetition, const hd_repetition *r) {
-    hd_sql_do(&a->sql, a->query[INSERT_TIMING],
-              "iz"
-              "nnnnn"
-              "nzn"
-              "zzz",
-              record, repetition, r->seconds.total, r->seconds.data, r->seconds.training,
-              r->seconds.differentiate, r->seconds.validation, r->operations, r->launches, r->sgemm_rate,
-              r->peak_bytes, r->device_bytes, r->data_bytes);
+    hd_sql_do(&a->sql, a->query[INSERT_TIMING], "iznnnnnnznzzz", record, repetition, r->seconds.total,
+              r->seconds.data, r->seconds.training, r->seconds.differentiate, r->seconds.validation,
+              r->operations, r->launches, r->sgemm_rate, r->peak_bytes, r->device_bytes, r->data_bytes);
 }
 
 static void insert_record(hd_appending *a, int64_t run, const hd_run_entry *entry, size_t index) {
@@ -193,7 +184,7 @@ static void insert_all(hd_appending *a, const hd_run_entry *entry, hd_kept *kept
         hd_sql_do(&a->sql, a->query[INSERT_SKIP], "itt", kept->run, entry->skips[i][0], entry->skips[i][1]);
     for (size_t i = 0; i < entry->failure_count; i++)
         hd_sql_do(&a->sql, a->query[INSERT_FAILURE], "it", kept->run, entry->failures[i]);
-    seal(&a->sql, kept->run, entry);
+    set_checksum(&a->sql, kept->run, entry);
     for (size_t i = 0; i < QUERIES; i++) sqlite3_finalize(a->query[i]);
 }
 
@@ -226,8 +217,7 @@ hd_status hd_history_renamed(const hd_history *history, int64_t run,
                              void (*say)(void *context, const char *line), void *context, hd_error *error) {
     hd_sql sql = {
         .history = history, .doing = "was looked through for experiments of the same name", .error = error};
-    /* the experiments of the run whose names are in runs before it, but for others alone; each with the last
-     */
+    /* the experiments of the run whose names are in runs before it, but for others alone; each with the last */
     sqlite3_stmt *query = hd_sql_prepare(
         &sql, "WITH now AS (SELECT moment, id FROM run WHERE id = ?1),"
               " mine AS (SELECT DISTINCT experiment AS name, experiment_sha256 AS e, data_sha256 AS d"

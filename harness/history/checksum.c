@@ -1,6 +1,7 @@
 #include "history/checksum.h"
 
 #include "base/sha256.h"
+#include "history/history.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -46,8 +47,8 @@ static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_sha256 *digest) {
 }
 
 /* Seals what queries give, one after another, each for ?1 = id. */
-static void seal_rows(hd_sql *sql, const char *const *queries, size_t count, int64_t id,
-                      char hex[HD_SHA256]) {
+static void checksum_rows(hd_sql *sql, const char *const *queries, size_t count, int64_t id,
+                          char hex[HD_SHA256]) {
     hd_sha256 digest = hd_sha256_begin();
     hex[0] = '\0';
     for (size_t i = 0; i < count; i++) {
@@ -91,17 +92,13 @@ void hd_checksum_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_SHA256]) {
     static const char *const queries[] = {
         "SELECT against, passes, figures, failures, known, quantity.name, worst_budget FROM verdict"
         " LEFT JOIN quantity ON quantity.id = worst WHERE verdict.id = ?1",
-        "SELECT name, measure, expected, tolerance, element, value, budget_used, outcome, note FROM judgement"
-        " JOIN standard ON standard.id = standard JOIN quantity ON quantity.id = quantity"
-        " WHERE verdict = ?1 ORDER BY place"};
-    seal_rows(sql, queries, sizeof queries / sizeof *queries, id, hex);
+        HD_JUDGEMENTS_OF_VERDICT};
+    checksum_rows(sql, queries, sizeof queries / sizeof *queries, id, hex);
 }
 
 /* --- runs --- */
 
-#define SERIES                                                                                               \
-    " experiment, experiment_sha256, data_sha256, mode, device, machine, threads, step" /* what a record is  \
-                                                                                           known by */
+#define SERIES     " " HD_SERIES_COLUMNS ", step" /* what a record is known by */
 #define OF_RECORDS " FROM record JOIN series ON series.id = record.series"
 
 void hd_checksum_run(hd_sql *sql, int64_t run, char hex[HD_SHA256]) {
@@ -112,23 +109,21 @@ void hd_checksum_run(hd_sql *sql, int64_t run, char hex[HD_SHA256]) {
         "SELECT" SERIES ", result.sha256, provenance.sha256, state_bytes" OF_RECORDS
         " JOIN result ON result.id = result JOIN provenance ON provenance.id = provenance"
         " WHERE run = ?1 ORDER BY" SERIES,
-        "SELECT" SERIES
-        ", repetition, seconds, data, training, differentiate, validation, operations, launches,"
-        " sgemm_rate, peak_bytes, device_bytes, device_data_bytes" OF_RECORDS
+        "SELECT" SERIES ", " HD_TIMING_COLUMNS OF_RECORDS
         " JOIN timing ON timing.record = record.id WHERE run = ?1 ORDER BY" SERIES ", repetition",
         "SELECT" SERIES ", verdict.sha256" OF_RECORDS
         " JOIN record_verdict ON record_verdict.record = record.id"
         " JOIN verdict ON verdict.id = verdict WHERE run = ?1 ORDER BY" SERIES ", verdict.sha256",
         "SELECT what, why FROM skip WHERE run = ?1 ORDER BY what, why",
         "SELECT message FROM failure WHERE run = ?1 ORDER BY message"};
-    seal_rows(sql, queries, sizeof queries / sizeof *queries, run, hex);
+    checksum_rows(sql, queries, sizeof queries / sizeof *queries, run, hex);
 }
 
 /* --- all of a file --- */
 
-static void expect_seal(hd_sql *sql, const char *what, sqlite3_stmt *row, const char *found) {
+static void expect_checksum(hd_sql *sql, const char *what, sqlite3_stmt *row, const char *found) {
     if (sql->status != HD_OK || !strcmp(hd_sql_text(row, 1), found)) return;
-    sql->status = hd_fail(sql->error, HD_INVALID, "%s: %s %lld is not what it was sealed as",
+    sql->status = hd_fail(sql->error, HD_INVALID, "%s: %s %lld is not what was kept: its checksum differs",
                           sql->history->path, what, (long long)sqlite3_column_int64(row, 0));
 }
 
@@ -139,18 +134,18 @@ static void verify_texts(hd_sql *sql, const char *what, const char *rows) {
         char found[HD_SHA256];
         const char *text = hd_sql_text(row, 2);
         sql->status = hd_sha256_block(text, strlen(text), found, sql->error);
-        expect_seal(sql, what, row, found);
+        expect_checksum(sql, what, row, found);
     }
     sqlite3_finalize(row);
 }
 
 static void verify_rows(hd_sql *sql, const char *what, const char *rows,
-                        void (*seal)(hd_sql *sql, int64_t id, char hex[HD_SHA256])) {
+                        void (*set_checksum)(hd_sql *sql, int64_t id, char hex[HD_SHA256])) {
     sqlite3_stmt *row = hd_sql_prepare(sql, rows);
     while (hd_sql_row(sql, row)) {
         char found[HD_SHA256];
-        seal(sql, sqlite3_column_int64(row, 0), found);
-        expect_seal(sql, what, row, found);
+        set_checksum(sql, sqlite3_column_int64(row, 0), found);
+        expect_checksum(sql, what, row, found);
     }
     sqlite3_finalize(row);
 }

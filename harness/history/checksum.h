@@ -1,7 +1,7 @@
 /* Seals: SHA-256 over what a run or a verdict consists of, wherever its rows lie in a file. By them it is
  * known that a run is whole, bit by bit, and that two verdicts are the same.
  *
- * What is sealed is a sequence of values. Each goes into the hash as a letter and its bytes: "i" and the
+ * What is hashed is a sequence of values. Each goes into the hash as a letter and its bytes: "i" and the
  * decimal digits and ";", "r" and the eight bytes of a float64, little-endian, "t" and a text with its zero.
  * A number that is not finite is the text that it is kept as; NULL adds nothing, so that columns of later
  * schemas leave older seals as they are. */

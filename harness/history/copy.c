@@ -88,7 +88,7 @@ static void salvage(hd_sql *sql, sqlite3 *from) {
     sqlite3_finalize(table);
 }
 
-/* Appends the runs of what was salvaged that are what they were sealed as. */
+/* Appends the runs of what was salvaged whose checksums are what was kept. */
 static void save_runs(hd_sql *salvaged, hd_history *into, size_t *saved, size_t *found) {
     sqlite3_stmt *run =
         hd_sql_prepare(salvaged, "SELECT id FROM run UNION SELECT run FROM record ORDER BY 1");

@@ -49,14 +49,11 @@ static int64_t taken(json_t *object, const char *key) {
 
 enum { RECORDS, TIMINGS, VERDICTS, SKIPS, FAILURES, QUERIES };
 static const char *const texts[QUERIES] = {
-    [RECORDS] =
-        "SELECT record.id, experiment, experiment_sha256, data_sha256, mode, device, machine, threads, step,"
-        " result.sha256 AS result, provenance.sha256 AS provenance, state_bytes FROM record"
-        " JOIN series ON series.id = series JOIN result ON result.id = result"
-        " JOIN provenance ON provenance.id = provenance WHERE run = ?1 ORDER BY record.id",
-    [TIMINGS] = "SELECT repetition, seconds, data, training, differentiate, validation, operations, launches,"
-                " sgemm_rate, peak_bytes, device_bytes, device_data_bytes FROM timing WHERE record = ?1"
-                " ORDER BY repetition",
+    [RECORDS] = "SELECT record.id, " HD_SERIES_COLUMNS
+                ", step, result.sha256 AS result, provenance.sha256 AS provenance, state_bytes FROM record"
+                " JOIN series ON series.id = series JOIN result ON result.id = result"
+                " JOIN provenance ON provenance.id = provenance WHERE run = ?1 ORDER BY record.id",
+    [TIMINGS] = "SELECT " HD_TIMING_COLUMNS " FROM timing WHERE record = ?1 ORDER BY repetition",
     [VERDICTS] = ("SELECT sha256 FROM record_verdict JOIN verdict ON verdict.id = verdict WHERE record = ?1"
                   " ORDER BY verdict.id"),
     [SKIPS] = "SELECT what, why FROM skip WHERE run = ?1 ORDER BY rowid",
@@ -134,11 +131,7 @@ static void put_verdicts(hd_exporting *x) {
         " worst_budget FROM verdict LEFT JOIN quantity ON quantity.id = worst WHERE ?1 = 0 OR verdict.id IN"
         " (SELECT verdict FROM record_verdict JOIN record ON record.id = record WHERE run = ?1)"
         " ORDER BY verdict.id");
-    sqlite3_stmt *quantities = hd_sql_prepare(
-        &x->sql,
-        "SELECT name, measure, expected, tolerance, element, value, budget_used, outcome, note FROM judgement"
-        " JOIN standard ON standard.id = standard JOIN quantity ON quantity.id = quantity WHERE verdict = ?1"
-        " ORDER BY place");
+    sqlite3_stmt *quantities = hd_sql_prepare(&x->sql, HD_JUDGEMENTS_OF_VERDICT);
     hd_sql_bind(&x->sql, verdict, "i", x->run);
     fputs(",\n\"verdicts\":{", x->to);
     for (size_t i = 0; hd_sql_row(&x->sql, verdict); i++) {

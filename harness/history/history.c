@@ -13,51 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- what went wrong --- */
-
-static hd_status corrupt(const hd_history *history, hd_error *error, const char *doing, const char *cause) {
-    return hd_fail(
-        error, HD_INVALID,
-        "%s: %s: the file is corrupt (%s); what can be read of it is saved by: hyperdrift history recover "
-        "%s --out NEW",
-        history->path, doing, cause, history->path);
-}
-
-hd_status hd_history_fail(const hd_history *history, hd_error *error, const char *doing) {
-    sqlite3 *database = history->database;
-    int code = sqlite3_errcode(database), number = sqlite3_system_errno(database);
-    const char *path = history->path, *why = number ? strerror(number) : sqlite3_errmsg(database);
-    switch (code & 0xff) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: locked by another process for more than %d seconds",
-                       path, doing, HD_HISTORY_PATIENCE);
-    case SQLITE_CORRUPT:
-        return corrupt(history, error, doing, sqlite3_errmsg(database));
-    case SQLITE_NOTADB:
-        return hd_fail(error, HD_INVALID, "%s: %s: is no SQLite file, or its header is gone", path, doing);
-    case SQLITE_INTERRUPT:
-        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: interrupted", path, doing);
-    case SQLITE_FULL:
-        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the disk is full", path, doing);
-    case SQLITE_READONLY:
-        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the file or its folder is read-only", path, doing);
-    case SQLITE_CANTOPEN: /* what cannot be made SQLite then tries to open, and keeps that cause alone */
-        return hd_fail(
-            error, HD_UNAVAILABLE, "%s: %s: the file or its journal cannot be opened: %s", path, doing,
-            number == ENOENT ? "it is not there, and cannot be made (no room for another file?)" : why);
-    case SQLITE_IOERR:
-    case SQLITE_NOMEM:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_NOLFS:
-    case SQLITE_PROTOCOL: /* locks do not work there */
-        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: %s (%s)", path, doing, why, sqlite3_errstr(code));
-    default:
-        return hd_fail(error, HD_INVALID, "%s: %s: %s", path, doing, sqlite3_errmsg(database));
-    }
-}
-
 /* --- opening --- */
 
 /* What a file says of itself. */
@@ -205,7 +160,8 @@ void hd_history_close(hd_history *history) {
 static hd_status judge(const hd_history *history, hd_error *error, const char *doing, const char *text) {
     const char *line = strrchr(text, '\n'), *code = strstr(text, "error code="); /* line: after a heading */
     int number = code ? atoi(code + strlen("error code=")) : SQLITE_CORRUPT;
-    if ((number & 0xff) == SQLITE_CORRUPT) return corrupt(history, error, doing, line ? line + 1 : text);
+    if ((number & 0xff) == SQLITE_CORRUPT)
+        return hd_history_corrupt(history, error, doing, line ? line + 1 : text);
     return hd_fail(error, HD_UNAVAILABLE, "%s: %s: %s", history->path, doing, sqlite3_errstr(number));
 }
 
@@ -216,7 +172,8 @@ hd_status hd_history_inspect(const hd_history *history, hd_error *error) {
         sql.status = judge(history, error, sql.doing, hd_sql_text(query, 0));
     sqlite3_finalize(query);
     query = hd_sql_prepare(&sql, "PRAGMA foreign_key_check");
-    if (hd_sql_row(&sql, query)) sql.status = corrupt(history, error, sql.doing, "a reference leads nowhere");
+    if (hd_sql_row(&sql, query))
+        sql.status = hd_history_corrupt(history, error, sql.doing, "a reference leads nowhere");
     sqlite3_finalize(query);
     return sql.status;
 }

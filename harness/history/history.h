@@ -13,31 +13,18 @@
  *
  * Errors: HD_INVALID: no history, one of a newer schema (the message has both versions), a corrupt file (the
  * message says how to save what can be saved); HD_UNAVAILABLE: locked for longer than HD_HISTORY_PATIENCE,
- * read-only, disk full, no memory, or the program was interrupted. A failed call leaves the file as it was.
- */
+ * read-only, disk full, no memory, or the program was interrupted. A failed call leaves the file as it was. */
 #ifndef HD_HISTORY_HISTORY_H
 #define HD_HISTORY_HISTORY_H
 
-#include "core/error.h"
-
-#include <sqlite3.h>
-#include <stddef.h>
-
-enum { HD_HISTORY_PATIENCE = 10 /* seconds */ };
+#include "history/sql.h"
 
 typedef enum hd_history_access {
     HD_HISTORY_READ,
     HD_HISTORY_WRITE,
     HD_HISTORY_CHANGE, /* as WRITE, but of a file that is there */
-    HD_HISTORY_RECOVER /* as READ, but of a file that is corrupt: what can be read is not refused for the rest
-                        */
+    HD_HISTORY_RECOVER /* as READ, but of a file that is corrupt: what can be read is not refused for the rest */
 } hd_history_access;
-
-/* A history that is open. A process that forks must not have one. */
-typedef struct hd_history {
-    const char *path; /* the caller's, for messages */
-    sqlite3 *database;
-} hd_history;
 
 /* Opens path, which must outlive *history.
  *
@@ -73,8 +60,5 @@ hd_status hd_history_merge(hd_history *into, const hd_history *from, size_t *cop
  * HD_UNAVAILABLE: `into` cannot take them. */
 hd_status hd_history_recover(const hd_history *from, hd_history *into, size_t *saved, size_t *found,
                              hd_error *error);
-
-/* Turns what SQLite last complained of into an error: "PATH: what was being done: cause". */
-hd_status hd_history_fail(const hd_history *history, hd_error *error, const char *doing);
 
 #endif

@@ -20,7 +20,7 @@ static void fail(hd_loading *l, hd_status status) {
 
 static void *allocated(hd_loading *l, size_t count, size_t size) {
     void *memory = calloc(count ? count : 1, size);
-    if (!memory) fail(l, hd_fail(l->sql.error, HD_UNAVAILABLE, "no memory for run %lld", (long long)l->run));
+    if (!memory) hd_sql_no_memory(&l->sql);
     return memory;
 }
 
@@ -29,14 +29,6 @@ static sqlite3_stmt *rows_of_run(hd_loading *l, const char *text) {
     sqlite3_stmt *query = hd_sql_prepare(&l->sql, text);
     hd_sql_bind(&l->sql, query, "i", l->run);
     return query;
-}
-
-static size_t size_at(sqlite3_stmt *query, int column) {
-    return (size_t)sqlite3_column_int64(query, column);
-}
-
-static void copy_at(sqlite3_stmt *query, int column, char *text, size_t size) {
-    snprintf(text, size, "%s", hd_sql_text(query, column));
 }
 
 static char *text_at(hd_loading *l, sqlite3_stmt *query, int column) {
@@ -56,26 +48,24 @@ static time_t time_at(sqlite3_stmt *query, int column) {
 
 static void load_run(hd_loading *l) {
     hd_run_entry *e = l->entry;
-    sqlite3_stmt *q =
-        rows_of_run(l, "SELECT uid, sha256, moment, started, kept, clock_back, host, version, "
-                       "commit_id, arguments, status, passed,"
-                       " failed, known, skipped, matrix, shard, shards, terms FROM run WHERE id = ?1");
+    sqlite3_stmt *q = rows_of_run(l, "SELECT " HD_RUN_COLUMNS " FROM run WHERE id = ?1");
     if (hd_sql_row(&l->sql, q)) {
-        copy_at(q, 0, e->uid, sizeof e->uid);
-        copy_at(q, 1, e->sha256, sizeof e->sha256);
+        hd_sql_copy(q, 0, e->uid, sizeof e->uid);
+        hd_sql_copy(q, 1, e->sha256, sizeof e->sha256);
         e->moment = sqlite3_column_double(q, 2);
         e->started = time_at(q, 3);
         e->kept = time_at(q, 4);
         e->clock_back = sqlite3_column_int(q, 5);
-        copy_at(q, 6, e->host, sizeof e->host);
-        copy_at(q, 7, e->version, sizeof e->version);
-        copy_at(q, 8, e->commit, sizeof e->commit);
+        hd_sql_copy(q, 6, e->host, sizeof e->host);
+        hd_sql_copy(q, 7, e->version, sizeof e->version);
+        hd_sql_copy(q, 8, e->commit, sizeof e->commit);
         e->arguments = text_at(l, q, 9);
         e->status = (hd_status)sqlite3_column_int(q, 10);
-        hd_run_entry_conclude(e, e->status, size_at(q, 11), size_at(q, 12), size_at(q, 13), size_at(q, 14));
-        copy_at(q, 15, e->matrix, sizeof e->matrix);
-        e->shard = size_at(q, 16);
-        e->shards = size_at(q, 17);
+        hd_run_entry_conclude(e, e->status, hd_sql_size(q, 11), hd_sql_size(q, 12), hd_sql_size(q, 13),
+                              hd_sql_size(q, 14));
+        hd_sql_copy(q, 15, e->matrix, sizeof e->matrix);
+        e->shard = hd_sql_size(q, 16);
+        e->shards = hd_sql_size(q, 17);
         if (sqlite3_column_type(q, 18) != SQLITE_NULL) e->terms = text_at(l, q, 18);
     } else if (l->sql.status == HD_OK) {
         fail(l, hd_fail(l->sql.error, HD_INVALID, "%s: has no run %lld", l->sql.history->path,
@@ -85,15 +75,15 @@ static void load_run(hd_loading *l) {
 }
 
 static void load_record(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
-    copy_at(q, 1, r->experiment, sizeof r->experiment);
-    copy_at(q, 2, r->experiment_sha256, sizeof r->experiment_sha256);
-    copy_at(q, 3, r->data_sha256, sizeof r->data_sha256);
+    hd_sql_copy(q, 1, r->experiment, sizeof r->experiment);
+    hd_sql_copy(q, 2, r->experiment_sha256, sizeof r->experiment_sha256);
+    hd_sql_copy(q, 3, r->data_sha256, sizeof r->data_sha256);
     r->mode = strcmp(hd_sql_text(q, 4), hd_mode_name(HD_REVERSE)) ? HD_FORWARD : HD_REVERSE;
-    copy_at(q, 5, r->device, sizeof r->device);
-    copy_at(q, 6, r->machine, sizeof r->machine);
-    r->threads = size_at(q, 7);
-    r->step = size_at(q, 8);
-    r->state_bytes = size_at(q, 9);
+    hd_sql_copy(q, 5, r->device, sizeof r->device);
+    hd_sql_copy(q, 6, r->machine, sizeof r->machine);
+    r->threads = hd_sql_size(q, 7);
+    r->step = hd_sql_size(q, 8);
+    r->state_bytes = hd_sql_size(q, 9);
     r->result = text_at(l, q, 10);
     r->provenance = text_at(l, q, 11);
     if (l->sql.status == HD_OK)
@@ -104,7 +94,7 @@ static void load_record(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
 
 static size_t count_of_run(hd_loading *l, const char *text) {
     sqlite3_stmt *query = rows_of_run(l, text);
-    size_t count = hd_sql_row(&l->sql, query) ? size_at(query, 0) : 0;
+    size_t count = hd_sql_row(&l->sql, query) ? hd_sql_size(query, 0) : 0;
     sqlite3_finalize(query);
     return count;
 }
@@ -114,10 +104,10 @@ static void load_records(hd_loading *l) {
     l->entry->records = allocated(l, count, sizeof *l->entry->records);
     l->ids = allocated(l, count, sizeof *l->ids);
     sqlite3_stmt *q = rows_of_run(
-        l, "SELECT record.id, experiment, experiment_sha256, data_sha256, mode, device, machine, threads, "
-           "step, state_bytes, result.json,"
-           " provenance.json FROM record JOIN series ON series.id = series JOIN result ON result.id = result"
-           " JOIN provenance ON provenance.id = provenance WHERE run = ?1 ORDER BY record.id");
+        l,
+        "SELECT record.id, " HD_SERIES_COLUMNS
+        ", step, state_bytes, result.json, provenance.json FROM record JOIN series ON series.id = series JOIN result ON result.id = result"
+        " JOIN provenance ON provenance.id = provenance WHERE run = ?1 ORDER BY record.id");
     while (l->entry->record_count < count && hd_sql_row(&l->sql, q)) {
         l->ids[l->entry->record_count] = sqlite3_column_int64(q, 0);
         load_record(l, q, &l->entry->records[l->entry->record_count++]);
@@ -133,33 +123,28 @@ static bool find_record(const hd_loading *l, sqlite3_stmt *query, size_t *at) {
 }
 
 static void load_timing(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
-    hd_repetition *more = realloc(r->repetitions, (r->count + 1) * sizeof *more);
-    if (!more) {
-        fail(l, hd_fail(l->sql.error, HD_UNAVAILABLE, "no memory for run %lld", (long long)l->run));
-        return;
-    }
+    hd_repetition *more = hd_sql_room(&l->sql, r->repetitions, r->count, sizeof *more);
+    if (!more) return;
     r->repetitions = more;
     more[r->count++] = (hd_repetition){
-        .seconds = {.total = sqlite3_column_double(q, 1),
-                    .data = sqlite3_column_double(q, 2),
-                    .training = sqlite3_column_double(q, 3),
-                    .differentiate = sqlite3_column_double(q, 4),
-                    .validation = sqlite3_column_double(q, 5)},
-        .operations = sqlite3_column_double(q, 6),
-        .launches = size_at(q, 7),
-        .sgemm_rate = sqlite3_column_double(q, 8),
-        .peak_bytes = size_at(q, 9),
-        .device_bytes = size_at(q, 10),
-        .data_bytes = size_at(q, 11),
+        .seconds = {.total = sqlite3_column_double(q, 2),
+                    .data = sqlite3_column_double(q, 3),
+                    .training = sqlite3_column_double(q, 4),
+                    .differentiate = sqlite3_column_double(q, 5),
+                    .validation = sqlite3_column_double(q, 6)},
+        .operations = sqlite3_column_double(q, 7),
+        .launches = hd_sql_size(q, 8),
+        .sgemm_rate = sqlite3_column_double(q, 9),
+        .peak_bytes = hd_sql_size(q, 10),
+        .device_bytes = hd_sql_size(q, 11),
+        .data_bytes = hd_sql_size(q, 12),
     };
 }
 
 static void load_timings(hd_loading *l) {
-    sqlite3_stmt *q = rows_of_run(
-        l, "SELECT record.id, seconds, data, training, differentiate, validation, operations, launches, "
-           "sgemm_rate,"
-           " peak_bytes, device_bytes, device_data_bytes FROM record JOIN timing ON timing.record = record.id"
-           " WHERE run = ?1 ORDER BY record.id, repetition");
+    sqlite3_stmt *q = rows_of_run(l, "SELECT record.id, " HD_TIMING_COLUMNS
+                                     " FROM record JOIN timing ON timing.record = record.id"
+                                     " WHERE run = ?1 ORDER BY record.id, repetition");
     size_t at = 0;
     while (hd_sql_row(&l->sql, q))
         if (find_record(l, q, &at)) load_timing(l, q, &l->entry->records[at]);
@@ -177,17 +162,17 @@ static hd_outcome outcome_at(sqlite3_stmt *query, int column) {
 
 static void load_judgement(sqlite3_stmt *q, hd_judgement *j) {
     *j = (hd_judgement){.resolution = NAN, .ulps = NAN};
-    copy_at(q, 0, j->name, sizeof j->name);
+    hd_sql_copy(q, 0, j->name, sizeof j->name);
     j->measure = strcmp(hd_sql_text(q, 1), hd_measure_name(HD_RELATIVE)) ? HD_ABSOLUTE : HD_RELATIVE;
     j->expected = hd_sql_number(q, 2);
     j->tolerance = hd_sql_number(q, 3);
-    copy_at(q, 4, j->element, sizeof j->element);
+    hd_sql_copy(q, 4, j->element, sizeof j->element);
     j->value = hd_sql_number(q, 5);
     j->error = fabs(j->value - j->expected);
     j->relative = j->error == 0 ? 0 : j->error / fabs(j->expected);
     j->budget_used = hd_sql_number(q, 6);
     j->outcome = outcome_at(q, 7);
-    copy_at(q, 8, j->note, sizeof j->note);
+    hd_sql_copy(q, 8, j->note, sizeof j->note);
 }
 
 static void load_judgements(hd_loading *l, sqlite3_stmt *q, int64_t id, hd_verdict *verdict) {
@@ -197,14 +182,14 @@ static void load_judgements(hd_loading *l, sqlite3_stmt *q, int64_t id, hd_verdi
         load_judgement(q, &judgement);
         hd_verdict_append(verdict, &judgement);
     }
-    if (verdict->no_memory) fail(l, hd_fail(l->sql.error, HD_UNAVAILABLE, "no memory for a verdict"));
+    if (verdict->no_memory) hd_sql_no_memory(&l->sql);
 }
 
 /* What cannot be told from the judgements: which was the worst, their relative errors not being kept, and
  * whether it failed for want of memory. */
 static void restore(hd_verdict *verdict, sqlite3_stmt *q) {
     const char *worst = hd_sql_text(q, 4);
-    verdict->known = size_at(q, 3);
+    verdict->known = hd_sql_size(q, 3);
     for (size_t i = verdict->count; i-- > 0;)
         if (!strcmp(verdict->judgements[i].name, worst) &&
             verdict->judgements[i].budget_used == verdict->judgements[verdict->worst].budget_used)
@@ -217,11 +202,7 @@ static void load_verdicts(hd_loading *l) {
         l, "SELECT record.id, verdict.id, against, known, quantity.name, passes FROM record"
            " JOIN record_verdict ON record_verdict.record = record.id JOIN verdict ON verdict.id = verdict"
            " LEFT JOIN quantity ON quantity.id = worst WHERE run = ?1 ORDER BY record.id, verdict.id");
-    sqlite3_stmt *judgements = hd_sql_prepare(
-        &l->sql,
-        "SELECT name, measure, expected, tolerance, element, value, budget_used, outcome, note FROM judgement"
-        " JOIN standard ON standard.id = standard JOIN quantity ON quantity.id = quantity"
-        " WHERE verdict = ?1 ORDER BY place");
+    sqlite3_stmt *judgements = hd_sql_prepare(&l->sql, HD_JUDGEMENTS_OF_VERDICT);
     size_t at = 0;
     while (hd_sql_row(&l->sql, q)) {
         if (!find_record(l, q, &at)) continue;
@@ -229,7 +210,7 @@ static void load_verdicts(hd_loading *l) {
         hd_verdict verdict = {.step = r->step, .mode = r->mode};
         snprintf(verdict.experiment, sizeof verdict.experiment, "%s", r->experiment);
         snprintf(verdict.device, sizeof verdict.device, "%s", r->device);
-        copy_at(q, 2, verdict.against, sizeof verdict.against);
+        hd_sql_copy(q, 2, verdict.against, sizeof verdict.against);
         load_judgements(l, judgements, sqlite3_column_int64(q, 1), &verdict);
         restore(&verdict, q);
         l->entry->last = at;

@@ -40,17 +40,19 @@ static void gather_levels(const hd_trend *trend, size_t s, hd_cost cost, hd_list
     }
 }
 
-static void gather_shifts(const hd_trend *trend, hd_list *list) {
-    for (size_t first = 0, end; first < trend->shift_count; first = end) {
-        const hd_number_change *shift = &trend->shifts[first];
-        for (end = first + 1; end < trend->shift_count; end++)
-            if (trend->shifts[end].series != shift->series || trend->shifts[end].since != shift->since) break;
+static void gather_number_changes(const hd_trend *trend, hd_list *list) {
+    for (size_t first = 0, end; first < trend->number_change_count; first = end) {
+        const hd_number_change *change = &trend->number_changes[first];
+        for (end = first + 1; end < trend->number_change_count; end++)
+            if (trend->number_changes[end].series != change->series ||
+                trend->number_changes[end].since != change->since)
+                break;
         append(list, (hd_news){.kind = HD_NEWS_NUMBERS,
-                               .series = shift->series,
-                               .night = shift->since,
+                               .series = change->series,
+                               .night = change->since,
                                .first = first,
                                .count = end - first,
-                               .fresh = hd_trend_is_new(trend, shift->series, shift->since),
+                               .fresh = hd_trend_is_new(trend, change->series, change->since),
                                .bad = true});
     }
 }
@@ -58,13 +60,13 @@ static void gather_shifts(const hd_trend *trend, hd_list *list) {
 /* A machine that is gone contradicts the others once, on the night on which it shows. */
 static bool is_fresh(const hd_trend *trend, const hd_disagreement *one) {
     const hd_night *nights = trend->nights;
-    return nights[one->shift.since].current ||
-           (nights[one->last].current && nights[one->shift.before].current);
+    return nights[one->change.since].current ||
+           (nights[one->last].current && nights[one->change.before].current);
 }
 
 static bool of_one(const hd_disagreement *a, const hd_disagreement *b) {
-    return a->other == b->other && a->shift.series == b->shift.series && a->last == b->last &&
-           a->shift.since == b->shift.since;
+    return a->other == b->other && a->change.series == b->change.series && a->last == b->last &&
+           a->change.since == b->change.since;
 }
 
 static void gather_disagreements(const hd_trend *trend, hd_list *list) {
@@ -73,8 +75,8 @@ static void gather_disagreements(const hd_trend *trend, hd_list *list) {
         for (end = first + 1; end < trend->disagreement_count; end++)
             if (!of_one(one, &trend->disagreements[end])) break;
         append(list, (hd_news){.kind = HD_NEWS_DISAGREEMENT,
-                               .series = one->shift.series,
-                               .night = one->shift.since,
+                               .series = one->change.series,
+                               .night = one->change.since,
                                .first = first,
                                .count = end - first,
                                .fresh = is_fresh(trend, one),
@@ -94,7 +96,7 @@ static int newest_first(const void *x, const void *y) {
 hd_status hd_news_gather(const hd_trend *trend, hd_news **news, size_t *count, hd_error *error) {
     hd_list list = {0};
     gather_disagreements(trend, &list);
-    gather_shifts(trend, &list);
+    gather_number_changes(trend, &list);
     for (size_t s = 0; s < trend->series_count; s++)
         for (hd_cost cost = 0; cost < HD_COSTS; cost++) gather_levels(trend, s, cost, &list);
     if (list.no_memory) {
@@ -175,16 +177,16 @@ static void say_level(FILE *to, const hd_trend *trend, const hd_news *news) {
 }
 
 const hd_number_change *hd_news_number_change(const hd_trend *trend, const hd_news *news, size_t i) {
-    return news->kind == HD_NEWS_NUMBERS ? &trend->shifts[news->first + i]
-                                         : &trend->disagreements[news->first + i].shift;
+    return news->kind == HD_NEWS_NUMBERS ? &trend->number_changes[news->first + i]
+                                         : &trend->disagreements[news->first + i].change;
 }
 
 const hd_number_change *hd_news_most(const hd_trend *trend, const hd_news *news) {
     const hd_number_change *most = hd_news_number_change(trend, news, 0);
     for (size_t i = 1; i < news->count; i++) {
-        const hd_number_change *shift = hd_news_number_change(trend, news, i);
-        const bool known = !isnan(shift->tolerances), more = shift->tolerances > most->tolerances;
-        if (more || (known && isnan(most->tolerances))) most = shift;
+        const hd_number_change *change = hd_news_number_change(trend, news, i);
+        const bool known = !isnan(change->tolerances), more = change->tolerances > most->tolerances;
+        if (more || (known && isnan(most->tolerances))) most = change;
     }
     return most;
 }
@@ -196,22 +198,22 @@ static void say_steps(FILE *to, const hd_trend *trend, const hd_news *news) {
 }
 
 /* "2 of 12 figures and the weights; most hypergradient eta: 0.5 instead of 0.25, 0.31 of its tolerance" */
-static void say_most(FILE *to, const hd_number_change *shift) {
-    if (!shift->changed) {
+static void say_most(FILE *to, const hd_number_change *change) {
+    if (!change->changed) {
         fputs("the weights alone", to);
         return;
     }
-    fprintf(to, "%zu of %zu figures%s; most %s: ", shift->changed, shift->of,
-            shift->weights ? " and the weights" : "", shift->quantity);
-    if (isnan(shift->new_value))
+    fprintf(to, "%zu of %zu figures%s; most %s: ", change->changed, change->of,
+            change->weights ? " and the weights" : "", change->quantity);
+    if (isnan(change->new_value))
         fputs("on one side alone", to);
     else
-        fprintf(to, "%.9g instead of %.9g", shift->new_value, shift->old_value);
-    if (isnan(shift->tolerances))
+        fprintf(to, "%.9g instead of %.9g", change->new_value, change->old_value);
+    if (isnan(change->tolerances))
         fputs(", no tolerance known", to);
-    else if (isfinite(shift->tolerances))
-        fprintf(to, ", %.3g of its tolerance", shift->tolerances);
-    if (shift->beyond) fputs(": BEYOND", to);
+    else if (isfinite(change->tolerances))
+        fprintf(to, ", %.3g of its tolerance", change->tolerances);
+    if (change->beyond) fputs(": BEYOND", to);
 }
 
 static void say_numbers(FILE *to, const hd_trend *trend, const hd_news *news) {
@@ -230,7 +232,7 @@ static void say_disagreement(FILE *to, const hd_trend *trend, const hd_news *new
     const hd_number_change *most = hd_news_most(trend, news);
     const hd_disagreement *one = &trend->disagreements[news->first];
     const hd_series *series = &trend->series[news->series], *other = &trend->series[one->other];
-    const hd_night *here = &trend->nights[one->last], *there = &trend->nights[one->shift.before];
+    const hd_night *here = &trend->nights[one->last], *there = &trend->nights[one->change.before];
     hd_news_say_series(to, series);
     if (other == series) fprintf(to, " of host %s", here->host);
     say_steps(to, trend, news);

@@ -14,10 +14,11 @@ typedef enum hd_news_kind {
 
 typedef struct hd_news {
     hd_news_kind kind;
-    size_t series;       /* index into trend->series */
-    size_t night;        /* on which it was found, index into trend->nights */
-    hd_cost cost;        /* of a level */
-    size_t first, count; /* in trend->disagreements, trend->shifts, or the series' changes of cost: those of
+    size_t series; /* index into trend->series */
+    size_t night;  /* on which it was found, index into trend->nights */
+    hd_cost cost;  /* of a level */
+    size_t first,
+        count;  /* in trend->disagreements, trend->number_changes, or the series' changes of cost: those of
                             the series' hyper-iterations from one night on are one */
     bool fresh; /* found on the newest night: hd_trend_is_new; of a disagreement also one that is found again
                    there, on both sides. What a host that is gone found last is so no more */

@@ -1,6 +1,5 @@
 #include "history/night_details.h"
 
-#include "base/list.h"
 #include "history/sql.h"
 
 #include <math.h>
@@ -15,42 +14,35 @@ typedef struct hd_made {
 } hd_made;
 
 /* What is being read. */
-typedef struct hd_telling {
+typedef struct hd_reading {
     hd_sql sql;
     const hd_trend *trend;
-    hd_night_details *chronicle;
+    hd_night_details *details;
     hd_made *made; /* [made_count], by id; owned */
     size_t made_count;
     const hd_made **last; /* [series_count][night_count + 1] what made each series' newest record so far: by
                              the host's first run, and at the end on any host; owned */
     size_t night;         /* where the rows, in order of time, have come to */
-} hd_telling;
-
-static void fail(hd_telling *telling) {
-    if (telling->sql.status == HD_OK)
-        telling->sql.status = hd_fail(telling->sql.error, HD_UNAVAILABLE, "%.300s: no memory for its nights",
-                                      telling->sql.history->path);
-}
+} hd_reading;
 
 /* The list with room for element count; where there is no memory it has failed. */
-static void *grow(hd_telling *telling, void *list, size_t count, size_t size) {
-    void *more = hd_list_room(list, count, size);
-    if (!more) fail(telling);
+static void *grow(hd_reading *reading, void *list, size_t count, size_t size) {
+    void *more = hd_sql_room(&reading->sql, list, count, size);
     return more ? more : list;
 }
 
-static char *copy(hd_telling *telling, const char *text) {
+static char *copy(hd_reading *reading, const char *text) {
     char *copied = strdup(text);
-    if (!copied) fail(telling);
+    if (!copied) hd_sql_no_memory(&reading->sql);
     return copied;
 }
 
-/* The account of the run in the row's first column, rows coming in the order of the trend's nights; NULL: it
+/* The details of the run in the row's first column, rows coming in the order of the trend's nights; NULL: it
  * was kept since the trend was read. */
-static hd_night_detail *account_of(hd_telling *telling, sqlite3_stmt *row) {
+static hd_night_detail *detail_of(hd_reading *reading, sqlite3_stmt *row) {
     int64_t run = sqlite3_column_int64(row, 0);
-    for (size_t n = telling->night; n < telling->trend->night_count; n++)
-        if (telling->trend->nights[n].id == run) return &telling->chronicle->nights[telling->night = n];
+    for (size_t n = reading->night; n < reading->trend->night_count; n++)
+        if (reading->trend->nights[n].id == run) return &reading->details->nights[reading->night = n];
     return NULL;
 }
 
@@ -63,43 +55,43 @@ static json_t *facts_of(const json_t *provenance) {
     return facts;
 }
 
-static size_t origin_of(hd_telling *telling, const json_t *provenance) {
-    hd_night_details *chronicle = telling->chronicle;
+static size_t origin_of(hd_reading *reading, const json_t *provenance) {
+    hd_night_details *details = reading->details;
     json_t *facts = facts_of(provenance);
     char *text = facts ? json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     hd_origin *origin = NULL;
-    for (size_t i = 0; text && i < chronicle->origin_count && !origin; i++)
-        if (!strcmp(chronicle->origins[i].text, text)) origin = &chronicle->origins[i];
+    for (size_t i = 0; text && i < details->origin_count && !origin; i++)
+        if (!strcmp(details->origins[i].text, text)) origin = &details->origins[i];
     if (origin || !text) {
-        if (!text) fail(telling);
+        if (!text) hd_sql_no_memory(&reading->sql);
         json_decref(facts);
         free(text);
-        return origin ? (size_t)(origin - chronicle->origins) : 0;
+        return origin ? (size_t)(origin - details->origins) : 0;
     }
-    chronicle->origins = grow(telling, chronicle->origins, chronicle->origin_count, sizeof *origin);
-    if (telling->sql.status != HD_OK) {
+    details->origins = grow(reading, details->origins, details->origin_count, sizeof *origin);
+    if (reading->sql.status != HD_OK) {
         json_decref(facts);
         free(text);
         return 0;
     }
-    chronicle->origins[chronicle->origin_count] = (hd_origin){facts, text, SIZE_MAX, 0};
-    return chronicle->origin_count++;
+    details->origins[details->origin_count] = (hd_origin){facts, text, SIZE_MAX, 0};
+    return details->origin_count++;
 }
 
-static void read_provenances(hd_telling *telling) {
-    sqlite3_stmt *rows = hd_sql_prepare(&telling->sql, "SELECT id, json FROM provenance ORDER BY id");
-    while (hd_sql_row(&telling->sql, rows)) {
-        telling->made = grow(telling, telling->made, telling->made_count, sizeof *telling->made);
-        if (telling->sql.status != HD_OK) break;
-        hd_made *made = &telling->made[telling->made_count++];
+static void read_provenances(hd_reading *reading) {
+    sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, "SELECT id, json FROM provenance ORDER BY id");
+    while (hd_sql_row(&reading->sql, rows)) {
+        reading->made = grow(reading, reading->made, reading->made_count, sizeof *reading->made);
+        if (reading->sql.status != HD_OK) break;
+        hd_made *made = &reading->made[reading->made_count++];
         *made = (hd_made){.id = sqlite3_column_int64(rows, 0),
                           .json = json_loads(hd_sql_text(rows, 1), JSON_REJECT_DUPLICATES, NULL)};
         if (json_is_object(made->json))
-            made->origin = origin_of(telling, made->json);
+            made->origin = origin_of(reading, made->json);
         else
-            telling->sql.status =
-                hd_fail(telling->sql.error, HD_INVALID, "%.300s: provenance %.0f is no JSON object",
-                        telling->sql.history->path, (double)made->id);
+            reading->sql.status =
+                hd_fail(reading->sql.error, HD_INVALID, "%.300s: provenance %.0f is no JSON object",
+                        reading->sql.history->path, (double)made->id);
     }
     sqlite3_finalize(rows);
 }
@@ -109,14 +101,14 @@ static int by_id(const void *key, const void *made) {
     return (a > b) - (a < b);
 }
 
-static void add_origin(hd_telling *telling, hd_night_detail *account, size_t index) {
-    hd_origin *origin = &telling->chronicle->origins[index];
-    if (origin->first == SIZE_MAX) origin->first = telling->night;
-    origin->last = telling->night;
-    for (size_t i = 0; i < account->origin_count; i++)
-        if (account->origins[i] == index) return;
-    account->origins = grow(telling, account->origins, account->origin_count, sizeof *account->origins);
-    if (telling->sql.status == HD_OK) account->origins[account->origin_count++] = index;
+static void add_origin(hd_reading *reading, hd_night_detail *detail, size_t index) {
+    hd_origin *origin = &reading->details->origins[index];
+    if (origin->first == SIZE_MAX) origin->first = reading->night;
+    origin->last = reading->night;
+    for (size_t i = 0; i < detail->origin_count; i++)
+        if (detail->origins[i] == index) return;
+    detail->origins = grow(reading, detail->origins, detail->origin_count, sizeof *detail->origins);
+    if (reading->sql.status == HD_OK) detail->origins[detail->origin_count++] = index;
 }
 
 /* --- what differs --- */
@@ -141,23 +133,23 @@ static void cut_alike(char *a, char *b) {
     memmove(b, b + front, length[1] - back - front + 1);
 }
 
-static void add_difference(hd_telling *telling, hd_night_detail *account, const char *key, const json_t *a,
+static void add_difference(hd_reading *reading, hd_night_detail *detail, const char *key, const json_t *a,
                            const json_t *b) {
     char *before = text_of(a), *after = text_of(b);
-    if (!before || !after) fail(telling);
+    if (!before || !after) hd_sql_no_memory(&reading->sql);
     if (before && after) cut_alike(before, after);
     bool told = !before || !after;
-    for (size_t i = 0; i < account->difference_count && !told; i++) {
-        const hd_provenance_difference *difference = &account->differences[i];
+    for (size_t i = 0; i < detail->difference_count && !told; i++) {
+        const hd_provenance_difference *difference = &detail->differences[i];
         told = !strcmp(difference->key, key) && !strcmp(difference->before, before) &&
                !strcmp(difference->after, after);
     }
-    char *named = told ? NULL : copy(telling, key);
+    char *named = told ? NULL : copy(reading, key);
     if (named)
-        account->differences =
-            grow(telling, account->differences, account->difference_count, sizeof *account->differences);
-    if (named && telling->sql.status == HD_OK) {
-        account->differences[account->difference_count++] = (hd_provenance_difference){named, before, after};
+        detail->differences =
+            grow(reading, detail->differences, detail->difference_count, sizeof *detail->differences);
+    if (named && reading->sql.status == HD_OK) {
+        detail->differences[detail->difference_count++] = (hd_provenance_difference){named, before, after};
         return;
     }
     free(named);
@@ -165,16 +157,16 @@ static void add_difference(hd_telling *telling, hd_night_detail *account, const 
     free(after);
 }
 
-static void compare(hd_telling *telling, hd_night_detail *account, json_t *before, json_t *after) {
+static void compare(hd_reading *reading, hd_night_detail *detail, json_t *before, json_t *after) {
     const char *key;
     json_t *value;
     json_object_foreach(after, key, value) {
         const json_t *old = json_object_get(before, key);
         bool hash = !strcmp(key, "experiment_sha256") || !strcmp(key, "data_sha256"); /* the series has it */
-        if (!hash && !json_equal(old, value)) add_difference(telling, account, key, old, value);
+        if (!hash && !json_equal(old, value)) add_difference(reading, detail, key, old, value);
     }
     json_object_foreach(before, key, value) if (!json_object_get(after, key))
-        add_difference(telling, account, key, value, NULL);
+        add_difference(reading, detail, key, value, NULL);
 }
 
 static size_t series_index(const hd_trend *trend, int64_t id) {
@@ -185,28 +177,28 @@ static size_t series_index(const hd_trend *trend, int64_t id) {
 
 /* Each night's origins, and the differences to each series' night before on the host. Many series share what
  * they are made by, and so its differences: a pair that was just compared is not compared again. */
-static void read_records(hd_telling *telling) {
+static void read_records(hd_reading *reading) {
     sqlite3_stmt *rows = hd_sql_prepare(
-        &telling->sql,
+        &reading->sql,
         "SELECT run.id, record.series, record.provenance FROM run JOIN record ON record.run = run.id "
         "GROUP BY run.moment, run.id, record.series, record.provenance "
         "ORDER BY run.moment, run.id, record.series");
     const hd_made *compared[2] = {NULL, NULL};
-    const size_t nights = telling->trend->night_count;
-    telling->night = 0;
-    while (hd_sql_row(&telling->sql, rows)) {
+    const size_t nights = reading->trend->night_count;
+    reading->night = 0;
+    while (hd_sql_row(&reading->sql, rows)) {
         int64_t id = sqlite3_column_int64(rows, 2);
-        hd_night_detail *account = account_of(telling, rows);
-        size_t series = series_index(telling->trend, sqlite3_column_int64(rows, 1));
-        const hd_made *made = bsearch(&id, telling->made, telling->made_count, sizeof *made, by_id);
-        if (!account || series == SIZE_MAX || !made) continue;
-        add_origin(telling, account, made->origin);
-        const hd_made **last = &telling->last[series * (nights + 1)];
-        const hd_made **on_host = &last[telling->trend->nights[telling->night].first];
+        hd_night_detail *detail = detail_of(reading, rows);
+        size_t series = series_index(reading->trend, sqlite3_column_int64(rows, 1));
+        const hd_made *made = bsearch(&id, reading->made, reading->made_count, sizeof *made, by_id);
+        if (!detail || series == SIZE_MAX || !made) continue;
+        add_origin(reading, detail, made->origin);
+        const hd_made **last = &reading->last[series * (nights + 1)];
+        const hd_made **on_host = &last[reading->trend->nights[reading->night].first];
         const hd_made *before = *on_host ? *on_host : last[nights];
         *on_host = last[nights] = made;
         if (!before || before == made || (before == compared[0] && made == compared[1])) continue;
-        compare(telling, account, before->json, made->json);
+        compare(reading, detail, before->json, made->json);
         compared[0] = before;
         compared[1] = made;
     }
@@ -215,39 +207,27 @@ static void read_records(hd_telling *telling) {
 
 /* --- what failed --- */
 
-static void add_text(hd_telling *telling, char ***texts, size_t *count, const char *text) {
-    *texts = grow(telling, *texts, *count, sizeof **texts);
-    if (telling->sql.status == HD_OK) (*texts)[(*count)++] = copy(telling, text);
+static void add_text(hd_reading *reading, char ***texts, size_t *count, const char *text) {
+    *texts = grow(reading, *texts, *count, sizeof **texts);
+    if (reading->sql.status == HD_OK) (*texts)[(*count)++] = copy(reading, text);
 }
 
-static void read_failures(hd_telling *telling) {
-    sqlite3_stmt *rows =
-        hd_sql_prepare(&telling->sql, "SELECT run.id, message FROM run JOIN failure ON failure.run = run.id "
-                                      "ORDER BY moment, run.id, failure.rowid");
-    telling->night = 0;
-    while (hd_sql_row(&telling->sql, rows)) {
-        hd_night_detail *account = account_of(telling, rows);
-        if (account) add_text(telling, &account->failures, &account->failure_count, hd_sql_text(rows, 1));
+/* Texts of the runs into a list of each night. */
+static void read_texts(hd_reading *reading, const char *query, bool skips) {
+    sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, query);
+    reading->night = 0;
+    while (hd_sql_row(&reading->sql, rows)) {
+        hd_night_detail *detail = detail_of(reading, rows);
+        if (detail && skips) add_text(reading, &detail->skips, &detail->skip_count, hd_sql_text(rows, 1));
+        if (detail && !skips)
+            add_text(reading, &detail->failures, &detail->failure_count, hd_sql_text(rows, 1));
     }
     sqlite3_finalize(rows);
 }
 
-static void read_skips(hd_telling *telling) {
-    sqlite3_stmt *rows =
-        hd_sql_prepare(&telling->sql,
-                       "SELECT run.id, what || ': ' || why FROM run JOIN skip ON skip.run = run.id "
-                       "ORDER BY moment, run.id, skip.rowid");
-    telling->night = 0;
-    while (hd_sql_row(&telling->sql, rows)) {
-        hd_night_detail *account = account_of(telling, rows);
-        if (account) add_text(telling, &account->skips, &account->skip_count, hd_sql_text(rows, 1));
-    }
-    sqlite3_finalize(rows);
-}
-
-static void read_failing(hd_telling *telling) {
+static void read_failing(hd_reading *reading) {
     sqlite3_stmt *rows = hd_sql_prepare(
-        &telling->sql,
+        &reading->sql,
         "SELECT series.experiment || ', hyper-iteration ' || record.step || ', ' || series.mode || ', ' || "
         "series.device, trim(quantity.name || ' ' || judgement.element), verdict.against, judgement.note, "
         "judgement.value, standard.expected, judgement.budget_used "
@@ -259,20 +239,19 @@ static void read_failing(hd_telling *telling) {
         "WHERE record.run = ?1 ORDER BY quantity.name LIKE 'bits %', judgement.budget_used DESC, record.id, "
         "verdict.id, judgement.place "
         "LIMIT ?2");
-    for (size_t n = 0; n < telling->trend->night_count; n++) {
-        hd_night_detail *account = &telling->chronicle->nights[n];
-        if (!telling->trend->nights[n].newest) continue;
-        hd_sql_bind(&telling->sql, rows, "iz", telling->trend->nights[n].id,
+    for (size_t n = 0; n < reading->trend->night_count; n++) {
+        hd_night_detail *detail = &reading->details->nights[n];
+        if (!reading->trend->nights[n].newest) continue;
+        hd_sql_bind(&reading->sql, rows, "iz", reading->trend->nights[n].id,
                     (size_t)HD_NIGHT_DETAILS_FAILING);
-        while (hd_sql_row(&telling->sql, rows)) {
-            account->failing =
-                grow(telling, account->failing, account->failing_count, sizeof *account->failing);
-            if (telling->sql.status != HD_OK) break;
-            account->failing[account->failing_count++] =
-                (hd_failing){.record = copy(telling, hd_sql_text(rows, 0)),
-                             .figure = copy(telling, hd_sql_text(rows, 1)),
-                             .against = copy(telling, hd_sql_text(rows, 2)),
-                             .note = copy(telling, hd_sql_text(rows, 3)),
+        while (hd_sql_row(&reading->sql, rows)) {
+            detail->failing = grow(reading, detail->failing, detail->failing_count, sizeof *detail->failing);
+            if (reading->sql.status != HD_OK) break;
+            detail->failing[detail->failing_count++] =
+                (hd_failing){.record = copy(reading, hd_sql_text(rows, 0)),
+                             .figure = copy(reading, hd_sql_text(rows, 1)),
+                             .against = copy(reading, hd_sql_text(rows, 2)),
+                             .note = copy(reading, hd_sql_text(rows, 3)),
                              .value = hd_sql_number(rows, 4),
                              .expected = hd_sql_number(rows, 5),
                              .budget_used = hd_sql_number(rows, 6)};
@@ -290,13 +269,13 @@ static double days_between(const hd_night *before, const hd_night *after) {
 }
 
 static void find_before(const hd_trend *trend, hd_night_detail *nights, size_t n) {
-    hd_night_detail *account = &nights[n];
-    account->before = HD_NO_NIGHT;
-    for (size_t b = n; b-- > 0 && account->before == HD_NO_NIGHT;)
-        if (!strcmp(trend->nights[b].host, trend->nights[n].host)) account->before = b;
-    if (account->before == HD_NO_NIGHT) return;
-    double days = days_between(&trend->nights[account->before], &trend->nights[n]);
-    account->missing = days > 1.5 ? (size_t)lround(days) - 1 : 0;
+    hd_night_detail *detail = &nights[n];
+    detail->before = HD_NO_NIGHT;
+    for (size_t b = n; b-- > 0 && detail->before == HD_NO_NIGHT;)
+        if (!strcmp(trend->nights[b].host, trend->nights[n].host)) detail->before = b;
+    if (detail->before == HD_NO_NIGHT) return;
+    double days = days_between(&trend->nights[detail->before], &trend->nights[n]);
+    detail->missing = days > 1.5 ? (size_t)lround(days) - 1 : 0;
 }
 
 size_t hd_night_details_overdue(const hd_trend *trend, size_t night) {
@@ -306,58 +285,62 @@ size_t hd_night_details_overdue(const hd_trend *trend, size_t night) {
 
 /* --- the whole --- */
 
-hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend, hd_night_details *chronicle,
+hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend, hd_night_details *details,
                                 hd_error *error) {
-    hd_telling telling = {.sql = {history, "its nights could not be read", HD_OK, error},
-                          .trend = trend,
-                          .chronicle = chronicle};
-    *chronicle = (hd_night_details){.nights = calloc(trend->night_count + 1, sizeof *chronicle->nights),
-                                    .night_count = trend->night_count};
-    telling.last = calloc(trend->series_count * (trend->night_count + 1) + 1, sizeof(hd_made *));
-    if (chronicle->nights && telling.last) {
-        for (size_t n = 0; n < trend->night_count; n++) find_before(trend, chronicle->nights, n);
-        read_provenances(&telling);
-        read_records(&telling);
-        read_failures(&telling);
-        read_skips(&telling);
-        read_failing(&telling);
+    hd_reading reading = {
+        .sql = {history, "its nights could not be read", HD_OK, error}, .trend = trend, .details = details};
+    *details = (hd_night_details){.nights = calloc(trend->night_count + 1, sizeof *details->nights),
+                                  .night_count = trend->night_count};
+    reading.last = calloc(trend->series_count * (trend->night_count + 1) + 1, sizeof(hd_made *));
+    if (details->nights && reading.last) {
+        for (size_t n = 0; n < trend->night_count; n++) find_before(trend, details->nights, n);
+        read_provenances(&reading);
+        read_records(&reading);
+        read_texts(&reading,
+                   "SELECT run.id, message FROM run JOIN failure ON failure.run = run.id "
+                   "ORDER BY moment, run.id, failure.rowid",
+                   false);
+        read_texts(&reading,
+                   "SELECT run.id, what || ': ' || why FROM run JOIN skip ON skip.run = run.id "
+                   "ORDER BY moment, run.id, skip.rowid",
+                   true);
+        read_failing(&reading);
     } else
-        fail(&telling);
-    for (size_t i = 0; i < telling.made_count; i++) json_decref(telling.made[i].json);
-    free(telling.made);
-    free(telling.last);
-    return telling.sql.status;
+        hd_sql_no_memory(&reading.sql);
+    for (size_t i = 0; i < reading.made_count; i++) json_decref(reading.made[i].json);
+    free(reading.made);
+    free(reading.last);
+    return reading.sql.status;
 }
 
-static void free_account(hd_night_detail *account) {
-    for (size_t i = 0; i < account->difference_count; i++) {
-        free(account->differences[i].key);
-        free(account->differences[i].before);
-        free(account->differences[i].after);
+static void free_detail(hd_night_detail *detail) {
+    for (size_t i = 0; i < detail->difference_count; i++) {
+        free(detail->differences[i].key);
+        free(detail->differences[i].before);
+        free(detail->differences[i].after);
     }
-    for (size_t i = 0; i < account->failing_count; i++) {
-        free(account->failing[i].record);
-        free(account->failing[i].figure);
-        free(account->failing[i].against);
-        free(account->failing[i].note);
+    for (size_t i = 0; i < detail->failing_count; i++) {
+        free(detail->failing[i].record);
+        free(detail->failing[i].figure);
+        free(detail->failing[i].against);
+        free(detail->failing[i].note);
     }
-    for (size_t i = 0; i < account->failure_count; i++) free(account->failures[i]);
-    for (size_t i = 0; i < account->skip_count; i++) free(account->skips[i]);
-    free(account->origins);
-    free(account->differences);
-    free(account->failures);
-    free(account->skips);
-    free(account->failing);
+    for (size_t i = 0; i < detail->failure_count; i++) free(detail->failures[i]);
+    for (size_t i = 0; i < detail->skip_count; i++) free(detail->skips[i]);
+    free(detail->origins);
+    free(detail->differences);
+    free(detail->failures);
+    free(detail->skips);
+    free(detail->failing);
 }
 
-void hd_night_details_free(hd_night_details *chronicle) {
-    for (size_t n = 0; chronicle->nights && n < chronicle->night_count; n++)
-        free_account(&chronicle->nights[n]);
-    for (size_t i = 0; i < chronicle->origin_count; i++) {
-        json_decref(chronicle->origins[i].facts);
-        free(chronicle->origins[i].text);
+void hd_night_details_free(hd_night_details *details) {
+    for (size_t n = 0; details->nights && n < details->night_count; n++) free_detail(&details->nights[n]);
+    for (size_t i = 0; i < details->origin_count; i++) {
+        json_decref(details->origins[i].facts);
+        free(details->origins[i].text);
     }
-    free(chronicle->nights);
-    free(chronicle->origins);
-    *chronicle = (hd_night_details){0};
+    free(details->nights);
+    free(details->origins);
+    *details = (hd_night_details){0};
 }

@@ -1,5 +1,5 @@
-/* A chronicle: what the numbers of a trend do not tell of its nights: what made their records, how that
- * differs from the night before, and what failed. */
+/* What the numbers of a trend do not tell of its nights: what made their records, how that differs from the
+ * night before, and what failed. */
 #ifndef HD_HISTORY_NIGHT_DETAILS_H
 #define HD_HISTORY_NIGHT_DETAILS_H
 
@@ -58,9 +58,9 @@ typedef struct hd_night_details {
 
 /* Reads it for the trend of the same history. HD_INVALID: a provenance cannot be read; else as
  * hd_history_fail's. End with hd_night_details_free, also after a failure. */
-hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend, hd_night_details *chronicle,
+hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend, hd_night_details *details,
                                 hd_error *error);
-void hd_night_details_free(hd_night_details *chronicle);
+void hd_night_details_free(hd_night_details *details);
 
 /* Nights without a run of a host, of which `night` is the newest, up to the newest run of all hosts. */
 size_t hd_night_details_overdue(const hd_trend *trend, size_t night);

@@ -1,7 +1,7 @@
-#include "history/number_change.h"
-
-#include "base/list.h"
+/* The numbers in a history that are not what they were, or not what another machine has: trend.h's changes and
+ * disagreements. */
 #include "history/result_numbers.h"
+#include "history/trend.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ typedef struct hd_finder {
     hd_standing *standings; /* [standing_count], owned */
     size_t standing_count;
     size_t first;  /* of the standings: the first host's of the series and hyper-iteration at hand */
-    int64_t *left; /* [trend->shift_count], owned: the result that each shift left */
+    int64_t *left; /* [trend->number_change_count], owned: the result that each change left */
 } hd_finder;
 
 static size_t index_of(const hd_finder *finder, const hd_series *series) {
@@ -34,9 +34,9 @@ static size_t index_of(const hd_finder *finder, const hd_series *series) {
 /* --- two results --- */
 
 static bool are_alike(hd_finder *finder, const hd_record *a, const hd_record *b) {
-    hd_number_change shift;
-    hd_result_numbers_compare(&finder->numbers, a, 0, b, &shift);
-    return finder->sql->status == HD_OK && !shift.changed && !shift.weights;
+    hd_number_change change;
+    hd_result_numbers_compare(&finder->numbers, a, 0, b, &change);
+    return finder->sql->status == HD_OK && !change.changed && !change.weights;
 }
 
 /* Whether two results have the same numbers: their texts may differ in what is none. */
@@ -53,45 +53,43 @@ static bool same_numbers(hd_finder *finder, int64_t a, int64_t b) {
 
 /* --- from night to night --- */
 
-/* The result read last: what one shift led to is what the next comes from. */
+/* The result read last: what one change led to is what the next comes from. */
 typedef struct hd_held {
     int64_t result; /* 0: none */
     hd_record numbers;
 } hd_held;
 
-static void keep_shift(hd_finder *finder, const hd_number_change *shift, int64_t left) {
+static void keep_change(hd_finder *finder, const hd_number_change *change, int64_t left) {
     hd_trend *trend = finder->trend;
-    hd_number_change *shifts = hd_list_room(trend->shifts, trend->shift_count, sizeof *shifts);
-    if (shifts) trend->shifts = shifts;
-    int64_t *results = hd_list_room(finder->left, trend->shift_count, sizeof *results);
+    hd_number_change *number_changes =
+        hd_sql_room(finder->sql, trend->number_changes, trend->number_change_count, sizeof *number_changes);
+    if (number_changes) trend->number_changes = number_changes;
+    int64_t *results = hd_sql_room(finder->sql, finder->left, trend->number_change_count, sizeof *results);
     if (results) finder->left = results;
-    if (!shifts || !results) {
-        hd_sql_no_memory(finder->sql);
-        return;
-    }
-    shifts[trend->shift_count] = *shift;
-    results[trend->shift_count++] = left;
+    if (!number_changes || !results) return;
+    number_changes[trend->number_change_count] = *change;
+    results[trend->number_change_count++] = left;
 }
 
-/* Whether a record has other numbers than before: then *shift is that, unless only what is no number changed.
+/* Whether a record has other numbers than before: then *change is that, unless only what is no number changed.
  */
 static bool turns(hd_finder *finder, const hd_standing *before, const hd_standing *now, hd_held *held,
-                  hd_number_change *shift) {
+                  hd_number_change *change) {
     if (before->result == now->result) return false;
-    *shift = (hd_number_change){.series = index_of(finder, now->series),
-                                .step = now->step,
-                                .before = before->last,
-                                .since = now->since};
+    *change = (hd_number_change){.series = index_of(finder, now->series),
+                                 .step = now->step,
+                                 .before = before->last,
+                                 .since = now->since};
     hd_record numbers;
     if (held->result != before->result) {
         hd_record_free(&held->numbers);
         hd_result_numbers_read(&finder->numbers, before->result, &held->numbers);
     }
     hd_result_numbers_read(&finder->numbers, now->result, &numbers);
-    hd_result_numbers_compare(&finder->numbers, &numbers, now->record, &held->numbers, shift);
+    hd_result_numbers_compare(&finder->numbers, &numbers, now->record, &held->numbers, change);
     hd_record_free(&held->numbers);
     *held = (hd_held){now->result, numbers};
-    return finder->sql->status == HD_OK && (shift->changed || shift->weights);
+    return finder->sql->status == HD_OK && (change->changed || change->weights);
 }
 
 /* Whether another host came to these numbers since this one last ran. */
@@ -103,27 +101,26 @@ static bool follows(hd_finder *finder, const hd_standing *own, const hd_standing
     return false;
 }
 
-/* The host still has what a new one seemed to have left since it last ran: that was no shift. */
+/* The host still has what a new one seemed to have left since it last ran: that was no change. */
 static void withdraw(hd_finder *finder, const hd_standing *own) {
     hd_trend *trend = finder->trend;
-    for (size_t k = finder->left ? trend->shift_count : 0; k-- > 0;) {
-        const hd_number_change *shift = &trend->shifts[k];
-        if (&trend->series[shift->series] != own->series || shift->step != own->step) return;
-        const bool of_hosts = trend->nights[shift->before].first != trend->nights[shift->since].first;
-        if (!of_hosts || shift->since <= own->last || !same_numbers(finder, finder->left[k], own->result))
+    for (size_t k = finder->left ? trend->number_change_count : 0; k-- > 0;) {
+        const hd_number_change *change = &trend->number_changes[k];
+        if (&trend->series[change->series] != own->series || change->step != own->step) return;
+        const bool of_hosts = trend->nights[change->before].first != trend->nights[change->since].first;
+        if (!of_hosts || change->since <= own->last || !same_numbers(finder, finder->left[k], own->result))
             continue;
-        const size_t after = --trend->shift_count - k;
-        memmove(trend->shifts + k, trend->shifts + k + 1, after * sizeof *trend->shifts);
+        const size_t after = --trend->number_change_count - k;
+        memmove(trend->number_changes + k, trend->number_changes + k + 1,
+                after * sizeof *trend->number_changes);
         memmove(finder->left + k, finder->left + k + 1, after * sizeof *finder->left);
     }
 }
 
 static void add_standing(hd_finder *finder, const hd_standing *standing) {
-    hd_standing *standings = hd_list_room(finder->standings, finder->standing_count, sizeof *standings);
-    if (!standings) {
-        hd_sql_no_memory(finder->sql);
-        return;
-    }
+    hd_standing *standings =
+        hd_sql_room(finder->sql, finder->standings, finder->standing_count, sizeof *standings);
+    if (!standings) return;
     finder->standings = standings;
     standings[finder->standing_count++] = *standing;
 }
@@ -150,11 +147,11 @@ static hd_standing *standing_before(const hd_finder *finder, size_t host) {
 /* A record, the standing it would have by itself, after those before it. */
 static void advance(hd_finder *finder, hd_standing now, hd_held *held) {
     enter(finder, &now);
-    hd_number_change shift;
+    hd_number_change change;
     hd_standing *before = standing_before(finder, now.host);
     const bool own = before && before->host == now.host,
-               turned = before && turns(finder, before, &now, held, &shift);
-    if (turned && !(own && follows(finder, before, &now))) keep_shift(finder, &shift, before->result);
+               turned = before && turns(finder, before, &now, held, &change);
+    if (turned && !(own && follows(finder, before, &now))) keep_change(finder, &change, before->result);
     if (own && !turned) {
         withdraw(finder, before);
         now.since = before->since;
@@ -169,11 +166,11 @@ static void follow(hd_finder *finder) {
     sqlite3_stmt *row = hd_sql_prepare(finder->sql, records_sql);
     hd_held held = {0};
     while (hd_sql_row(finder->sql, row)) {
-        const size_t night = (size_t)sqlite3_column_int64(row, 2);
+        const size_t night = hd_sql_size(row, 2);
         const hd_standing now = {
             .series = &finder->trend->series[sqlite3_column_int64(row, 0)],
             .host = finder->trend->nights[night].first,
-            .step = (size_t)sqlite3_column_int64(row, 1),
+            .step = hd_sql_size(row, 1),
             .since = night,
             .last = night,
             .result = sqlite3_column_int64(row, 3),
@@ -231,10 +228,10 @@ static size_t first_alike(hd_finder *finder, const hd_member *members, size_t la
 
 static bool is_stale(hd_finder *finder, const hd_standing *standing) {
     const hd_trend *trend = finder->trend;
-    for (size_t k = 0; k < trend->shift_count; k++) {
-        const hd_number_change *shift = &trend->shifts[k];
-        const hd_standing shifted = {.series = &trend->series[shift->series], .step = shift->step};
-        if (shift->since > standing->last && in_one_group(&shifted, standing) &&
+    for (size_t k = 0; k < trend->number_change_count; k++) {
+        const hd_number_change *change = &trend->number_changes[k];
+        const hd_standing changed_one = {.series = &trend->series[change->series], .step = change->step};
+        if (change->since > standing->last && in_one_group(&changed_one, standing) &&
             same_numbers(finder, finder->left[k], standing->result))
             return true;
     }
@@ -287,25 +284,23 @@ static const hd_member *nearest(const hd_member *members, size_t count, const hd
 
 static void disagree(hd_finder *finder, const hd_standing *a, const hd_standing *b) {
     hd_trend *trend = finder->trend;
-    hd_disagreement *all = hd_list_room(trend->disagreements, trend->disagreement_count, sizeof *all);
-    if (!all) {
-        hd_sql_no_memory(finder->sql);
-        return;
-    }
+    hd_disagreement *all =
+        hd_sql_room(finder->sql, trend->disagreements, trend->disagreement_count, sizeof *all);
+    if (!all) return;
     trend->disagreements = all;
     hd_disagreement *one = &all[trend->disagreement_count++];
     *one = (hd_disagreement){
         .other = index_of(finder, b->series),
         .last = a->last,
-        .shift = {.series = index_of(finder, a->series),
-                  .step = a->step,
-                  .before = b->last,
-                  .since = a->since > b->since ? a->since : b->since},
+        .change = {.series = index_of(finder, a->series),
+                   .step = a->step,
+                   .before = b->last,
+                   .since = a->since > b->since ? a->since : b->since},
     };
     hd_record now, then;
     hd_result_numbers_read(&finder->numbers, a->result, &now);
     hd_result_numbers_read(&finder->numbers, b->result, &then);
-    hd_result_numbers_compare(&finder->numbers, &now, a->record, &then, &one->shift);
+    hd_result_numbers_compare(&finder->numbers, &now, a->record, &then, &one->change);
     hd_record_free(&now);
     hd_record_free(&then);
 }
@@ -355,23 +350,25 @@ static int by_series(const hd_number_change *a, const hd_number_change *b) {
     return a->series == b->series ? by_number(a->step, b->step) : by_number(a->series, b->series);
 }
 
-static int shifts_by_time(const void *x, const void *y) {
+static int changes_by_time(const void *x, const void *y) {
     const hd_number_change *a = x, *b = y;
     return a->since == b->since ? by_series(a, b) : by_number(a->since, b->since);
 }
 
 static int disagreements_by_series(const void *x, const void *y) {
     const hd_disagreement *a = x, *b = y;
-    if (a->shift.series != b->shift.series) return by_number(a->shift.series, b->shift.series);
+    if (a->change.series != b->change.series) return by_number(a->change.series, b->change.series);
     if (a->other != b->other) return by_number(a->other, b->other);
-    return a->last == b->last ? by_number(a->shift.step, b->shift.step) : by_number(a->last, b->last);
+    return a->last == b->last ? by_number(a->change.step, b->change.step) : by_number(a->last, b->last);
 }
 
 void hd_number_changes_find(hd_sql *sql, hd_trend *trend) {
     hd_finder finder = {.sql = sql, .numbers = hd_result_numbers_open(sql), .trend = trend};
     follow(&finder);
     compare_machines(&finder);
-    if (trend->shift_count) qsort(trend->shifts, trend->shift_count, sizeof *trend->shifts, shifts_by_time);
+    if (trend->number_change_count)
+        qsort(trend->number_changes, trend->number_change_count, sizeof *trend->number_changes,
+              changes_by_time);
     if (trend->disagreement_count)
         qsort(trend->disagreements, trend->disagreement_count, sizeof *trend->disagreements,
               disagreements_by_series);

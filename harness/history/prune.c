@@ -41,9 +41,9 @@ static void count_chosen(hd_sql *sql, hd_pruned *pruned) {
     sqlite3_stmt *span =
         hd_sql_prepare(sql, "SELECT count(*), min(started), max(started) FROM run JOIN old ON run = id");
     if (hd_sql_row(sql, span)) {
-        pruned->runs = (size_t)sqlite3_column_int64(span, 0);
-        snprintf(pruned->first, sizeof pruned->first, "%s", hd_sql_text(span, 1));
-        snprintf(pruned->last, sizeof pruned->last, "%s", hd_sql_text(span, 2));
+        pruned->runs = hd_sql_size(span, 0);
+        hd_sql_copy(span, 1, pruned->first, sizeof pruned->first);
+        hd_sql_copy(span, 2, pruned->last, sizeof pruned->last);
     }
     sqlite3_finalize(span);
 }

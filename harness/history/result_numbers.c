@@ -1,6 +1,5 @@
 #include "history/result_numbers.h"
 
-#include "base/list.h"
 #include "judge/compare.h"
 #include "run/record_json.h"
 
@@ -69,14 +68,11 @@ static void read_standards(hd_result_numbers *numbers, int64_t record, hd_standa
     sqlite3_stmt *row = numbers->standards;
     hd_sql_bind(numbers->sql, row, "i", record);
     while (hd_sql_row(numbers->sql, row)) {
-        hd_allowed *of = hd_list_room(standards->of, standards->count, sizeof *of);
-        if (!of) {
-            hd_sql_no_memory(numbers->sql);
-            return;
-        }
+        hd_allowed *of = hd_sql_room(numbers->sql, standards->of, standards->count, sizeof *of);
+        if (!of) return;
         standards->of = of;
         hd_allowed *allowed = &of[standards->count++];
-        snprintf(allowed->quantity, sizeof allowed->quantity, "%s", hd_sql_text(row, 0));
+        hd_sql_copy(row, 0, allowed->quantity, sizeof allowed->quantity);
         allowed->tolerance = hd_sql_number(row, 1);
     }
 }
@@ -102,7 +98,7 @@ static bool moved_more(const hd_judgement *a, const hd_judgement *b) {
 }
 
 void hd_result_numbers_compare(hd_result_numbers *numbers, const hd_record *now, int64_t record,
-                               const hd_record *then, hd_number_change *shift) {
+                               const hd_record *then, hd_number_change *change) {
     hd_standards standards = {0};
     hd_verdict verdict = {0};
     const hd_judgement *most = NULL;
@@ -110,20 +106,20 @@ void hd_result_numbers_compare(hd_result_numbers *numbers, const hd_record *now,
     if (numbers->sql->status == HD_OK)
         hd_compare_figures(&verdict, now, then, (hd_tolerances){tolerance_of, &standards});
     if (verdict.no_memory) hd_sql_no_memory(numbers->sql);
-    shift->changed = 0;
-    shift->of = verdict.count;
-    shift->weights = strcmp(now->weights.sha256, then->weights.sha256) != 0;
+    change->changed = 0;
+    change->of = verdict.count;
+    change->weights = strcmp(now->weights.sha256, then->weights.sha256) != 0;
     for (size_t i = 0; i < verdict.count; i++) {
         const hd_judgement *figure = &verdict.judgements[i];
         if (!moved(figure)) continue;
-        shift->changed++;
+        change->changed++;
         if (!most || moved_more(figure, most)) most = figure;
     }
-    snprintf(shift->quantity, sizeof shift->quantity, "%s", most ? most->name : "weights");
-    shift->old_value = most ? most->expected : NAN;
-    shift->new_value = most ? most->value : NAN;
-    shift->tolerances = most && !isnan(most->tolerance) ? most->budget_used : NAN;
-    shift->beyond = shift->tolerances > 1;
+    snprintf(change->quantity, sizeof change->quantity, "%s", most ? most->name : "weights");
+    change->old_value = most ? most->expected : NAN;
+    change->new_value = most ? most->value : NAN;
+    change->tolerances = most && !isnan(most->tolerance) ? most->budget_used : NAN;
+    change->beyond = change->tolerances > 1;
     hd_verdict_free(&verdict);
     free(standards.of);
 }

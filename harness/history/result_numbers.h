@@ -22,6 +22,6 @@ void hd_result_numbers_read(hd_result_numbers *numbers, int64_t result, hd_recor
 /* How `now`, the numbers of the record of that id, differ from `then`: writes what hd_number_change has from
  * `changed` on, and leaves the rest. The tolerances are those by which a golden judged the record. */
 void hd_result_numbers_compare(hd_result_numbers *numbers, const hd_record *now, int64_t record,
-                               const hd_record *then, hd_number_change *shift);
+                               const hd_record *then, hd_number_change *change);
 
 #endif

@@ -88,8 +88,7 @@ void hd_run_entry_free(hd_run_entry *entry) {
     free(entry);
 }
 
-/* By such a name runs are told apart, and it is printed and exported: it must be there in full, and be text.
- */
+/* By such a name runs are told apart, and it is printed and exported: it must be there in full, and be text. */
 static hd_status check_name(const char *what, const char *name, size_t size, hd_error *error) {
     if (!hd_text_is_line(name))
         return hd_fail(error, HD_INVALID, "%s: its name is not one line of UTF-8 text", what);

@@ -102,7 +102,7 @@ void hd_run_entry_conclude(hd_run_entry *entry, hd_status status, size_t passed,
 
 /* Appends the run in one transaction, or as a part of the one that is open. Once this has returned HD_OK, and
  * the transaction is done, it is on the disk. Errors as history.h's; HD_UNAVAILABLE for an entry that is
- * incomplete, HD_INVALID for a run that was kept before and is not what it was sealed as. */
+ * incomplete, HD_INVALID for a run that was kept before and has another checksum now. */
 hd_status hd_history_append(hd_history *history, const hd_run_entry *entry, hd_kept *kept, hd_error *error);
 
 /* Reads a run that is kept. *entry is the caller's to free; NULL after a failure. HD_INVALID: there is none

@@ -54,8 +54,7 @@ static const char *const hd_history_schema[] = {
     " record INTEGER NOT NULL REFERENCES record ON DELETE CASCADE, repetition INTEGER NOT NULL," /* from 1 */
     " seconds REAL NOT NULL, data REAL NOT NULL, training REAL NOT NULL, differentiate REAL NOT NULL,"
     " validation REAL NOT NULL, operations REAL NOT NULL, launches INTEGER NOT NULL,"
-    " sgemm_rate REAL NOT NULL," /* GFLOP/s of the products alone, measured in the same run; 0: not measured
-                                  */
+    " sgemm_rate REAL NOT NULL," /* GFLOP/s of the products alone, measured in the same run; 0: not measured */
     " peak_bytes INTEGER NOT NULL, device_bytes INTEGER NOT NULL, device_data_bytes INTEGER NOT NULL,"
     " PRIMARY KEY (record, repetition)"
     ") STRICT, WITHOUT ROWID;"

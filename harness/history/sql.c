@@ -1,10 +1,57 @@
 #include "history/sql.h"
 
+#include "base/list.h"
 #include "base/process.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+
+hd_status hd_history_corrupt(const hd_history *history, hd_error *error, const char *doing,
+                             const char *cause) {
+    return hd_fail(
+        error, HD_INVALID,
+        "%s: %s: the file is corrupt (%s); what can be read of it is saved by: hyperdrift history recover "
+        "%s --out NEW",
+        history->path, doing, cause, history->path);
+}
+
+hd_status hd_history_fail(const hd_history *history, hd_error *error, const char *doing) {
+    sqlite3 *database = history->database;
+    int code = sqlite3_errcode(database), number = sqlite3_system_errno(database);
+    const char *path = history->path, *why = number ? strerror(number) : sqlite3_errmsg(database);
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: locked by another process for more than %d seconds",
+                       path, doing, HD_HISTORY_PATIENCE);
+    case SQLITE_CORRUPT:
+        return hd_history_corrupt(history, error, doing, sqlite3_errmsg(database));
+    case SQLITE_NOTADB:
+        return hd_fail(error, HD_INVALID, "%s: %s: is no SQLite file, or its header is gone", path, doing);
+    case SQLITE_INTERRUPT:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: interrupted", path, doing);
+    case SQLITE_FULL:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the disk is full", path, doing);
+    case SQLITE_READONLY:
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the file or its folder is read-only", path, doing);
+    case SQLITE_CANTOPEN: /* what cannot be made SQLite then tries to open, and keeps that cause alone */
+        return hd_fail(
+            error, HD_UNAVAILABLE, "%s: %s: the file or its journal cannot be opened: %s", path, doing,
+            number == ENOENT ? "it is not there, and cannot be made (no room for another file?)" : why);
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_NOLFS:
+    case SQLITE_PROTOCOL: /* locks do not work there */
+        return hd_fail(error, HD_UNAVAILABLE, "%s: %s: %s (%s)", path, doing, why, sqlite3_errstr(code));
+    default:
+        return hd_fail(error, HD_INVALID, "%s: %s: %s", path, doing, sqlite3_errmsg(database));
+    }
+}
 
 /* Keeps the connection's complaint, if there was one. */
 static void expect(hd_sql *sql, int code) {
@@ -15,6 +62,12 @@ static void expect(hd_sql *sql, int code) {
 void hd_sql_no_memory(hd_sql *sql) {
     if (sql->status != HD_OK) return;
     sql->status = hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: no memory", sql->history->path, sql->doing);
+}
+
+void *hd_sql_room(hd_sql *sql, void *list, size_t count, size_t size) {
+    void *more = sql->status == HD_OK ? hd_list_room(list, count, size) : NULL;
+    if (!more) hd_sql_no_memory(sql);
+    return more;
 }
 
 void hd_sql_run(hd_sql *sql, const char *statements) {
@@ -138,9 +191,17 @@ double hd_sql_number(sqlite3_stmt *query, int column) {
     return !strcmp(text, "inf") ? INFINITY : !strcmp(text, "-inf") ? -INFINITY : NAN;
 }
 
+size_t hd_sql_size(sqlite3_stmt *query, int column) {
+    return (size_t)sqlite3_column_int64(query, column);
+}
+
 const char *hd_sql_text(sqlite3_stmt *query, int column) {
     const unsigned char *text = sqlite3_column_text(query, column);
     return text ? (const char *)text : "";
+}
+
+void hd_sql_copy(sqlite3_stmt *query, int column, char *text, size_t size) {
+    snprintf(text, size, "%s", hd_sql_text(query, column));
 }
 
 /* --- JSON --- */

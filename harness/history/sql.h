@@ -3,12 +3,41 @@
 #ifndef HD_HISTORY_SQL_H
 #define HD_HISTORY_SQL_H
 
-#include "history/history.h"
+#include "core/error.h"
 
 #include <jansson.h>
-
+#include <sqlite3.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+enum { HD_HISTORY_PATIENCE = 10 /* seconds that a lock of another process is waited for */ };
+
+/* A history that is open. A process that forks must not have one. */
+typedef struct hd_history {
+    const char *path; /* the caller's, for messages */
+    sqlite3 *database;
+} hd_history;
+
+/* Turns what SQLite last complained of into an error: "PATH: what was being done: cause". */
+hd_status hd_history_fail(const hd_history *history, hd_error *error, const char *doing);
+
+/* HD_INVALID: the file is corrupt, of that cause, and how what is left of it can be saved. */
+hd_status hd_history_corrupt(const hd_history *history, hd_error *error, const char *doing,
+                             const char *cause);
+
+/* What more than one query reads or writes, in this order. */
+#define HD_RUN_COLUMNS                                                                                       \
+    "uid, sha256, moment, started, kept, clock_back, host, version, commit_id, arguments, status, passed, "  \
+    "failed, known, skipped, matrix, shard, shards, terms"
+#define HD_SERIES_COLUMNS "experiment, experiment_sha256, data_sha256, mode, device, machine, threads"
+#define HD_TIMING_COLUMNS                                                                                    \
+    "repetition, seconds, data, training, differentiate, validation, operations, launches, sgemm_rate, "     \
+    "peak_bytes, device_bytes, device_data_bytes"
+#define HD_JUDGEMENTS_OF_VERDICT                                                                             \
+    "SELECT name, measure, expected, tolerance, element, value, budget_used, outcome, note FROM judgement"   \
+    " JOIN standard ON standard.id = standard JOIN quantity ON quantity.id = quantity"                       \
+    " WHERE verdict = ?1 ORDER BY place"
 
 typedef struct hd_sql {
     const hd_history *history;
@@ -19,6 +48,9 @@ typedef struct hd_sql {
 
 /* Fails for want of memory: HD_UNAVAILABLE. */
 void hd_sql_no_memory(hd_sql *sql);
+
+/* hd_list_room's list, or NULL: after a failure, or there is no memory, which is one. */
+void *hd_sql_room(hd_sql *sql, void *list, size_t count, size_t size);
 
 /* Runs statements that take no values and give no rows. */
 void hd_sql_run(hd_sql *sql, const char *statements);
@@ -54,10 +86,12 @@ int64_t hd_sql_intern(hd_sql *sql, sqlite3_stmt *find, sqlite3_stmt *insert, con
 /* hd_sql_first of a statement without values. */
 int64_t hd_sql_whole(hd_sql *sql, const char *text);
 
-/* A column of the row at hand: a number that may be kept as 'nan', 'inf', '-inf'; a text, "" for NULL, which
- * lives until the next row. */
+/* A column of the row at hand: a number that may be kept as 'nan', 'inf', '-inf'; a size; a text, "" for NULL,
+ * which lives until the next row, and a copy of it. */
 double hd_sql_number(sqlite3_stmt *query, int column);
+size_t hd_sql_size(sqlite3_stmt *query, int column);
 const char *hd_sql_text(sqlite3_stmt *query, int column);
+void hd_sql_copy(sqlite3_stmt *query, int column, char *text, size_t size);
 
 /* The row at hand as an object, its keys the columns' names; the caller's to json_decref, NULL: a text in it
  * is not UTF-8, or no memory. */

@@ -1,7 +1,6 @@
 #include "history/trend.h"
 
 #include "base/list.h"
-#include "history/number_change.h"
 #include "history/sql.h"
 #include "statistics/statistics.h"
 
@@ -13,9 +12,8 @@
 static const char runs_sql[] = HD_PLACES_SQL
     "SELECT id, moment, started, host, version, commit_id, status, passed, failed, known, skipped, "
     "clock_back FROM run JOIN night ON run.id = night.run ORDER BY place";
-static const char series_sql[] =
-    HD_PLACES_SQL "SELECT id, experiment, experiment_sha256, data_sha256, mode, device, machine, threads "
-                  "FROM series JOIN kind ON series.id = kind.series ORDER BY rank";
+static const char series_sql[] = HD_PLACES_SQL
+    "SELECT id, " HD_SERIES_COLUMNS " FROM series JOIN kind ON series.id = kind.series ORDER BY rank";
 static const char costs_sql[] =
     HD_PLACES_SQL "SELECT rank, place, seconds, operations, sgemm_rate, peak_bytes, "
                   "iif(launches > 0, device_bytes, 0) "
@@ -41,27 +39,19 @@ const char *hd_cost_name(hd_cost cost) {
     return names[cost];
 }
 
-static void copy(sqlite3_stmt *row, int column, char *text, size_t size) {
-    snprintf(text, size, "%s", hd_sql_text(row, column));
-}
-
-static size_t whole(sqlite3_stmt *row, int column) {
-    return (size_t)sqlite3_column_int64(row, column);
-}
-
 /* --- runs --- */
 
 static void take_night(sqlite3_stmt *row, hd_night *night) {
     *night = (hd_night){.id = sqlite3_column_int64(row, 0), .moment = sqlite3_column_double(row, 1)};
-    copy(row, 2, night->started, sizeof night->started);
-    copy(row, 3, night->host, sizeof night->host);
-    copy(row, 4, night->version, sizeof night->version);
-    copy(row, 5, night->commit, sizeof night->commit);
+    hd_sql_copy(row, 2, night->started, sizeof night->started);
+    hd_sql_copy(row, 3, night->host, sizeof night->host);
+    hd_sql_copy(row, 4, night->version, sizeof night->version);
+    hd_sql_copy(row, 5, night->commit, sizeof night->commit);
     night->status = sqlite3_column_int(row, 6);
-    night->passed = whole(row, 7);
-    night->failed = whole(row, 8);
-    night->known = whole(row, 9);
-    night->skipped = whole(row, 10);
+    night->passed = hd_sql_size(row, 7);
+    night->failed = hd_sql_size(row, 8);
+    night->known = hd_sql_size(row, 9);
+    night->skipped = hd_sql_size(row, 10);
     night->clock_back = sqlite3_column_int(row, 11);
 }
 
@@ -95,11 +85,8 @@ static void load_nights(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, runs_sql);
     while (hd_sql_row(sql, row)) {
         expect_moment(sql, row);
-        hd_night *nights = hd_list_room(trend->nights, trend->night_count, sizeof *nights);
-        if (nights)
-            trend->nights = nights, take_night(row, &nights[trend->night_count++]);
-        else
-            hd_sql_no_memory(sql);
+        hd_night *nights = hd_sql_room(sql, trend->nights, trend->night_count, sizeof *nights);
+        if (nights) trend->nights = nights, take_night(row, &nights[trend->night_count++]);
     }
     sqlite3_finalize(row);
     for (size_t n = 0; n < trend->night_count; n++)
@@ -111,24 +98,21 @@ static void load_nights(hd_sql *sql, hd_trend *trend) {
 
 static void take_series(sqlite3_stmt *row, hd_series *series) {
     char mode[16];
-    *series = (hd_series){.id = sqlite3_column_int64(row, 0), .threads = whole(row, 7)};
-    copy(row, 1, series->experiment, sizeof series->experiment);
-    copy(row, 2, series->experiment_sha256, sizeof series->experiment_sha256);
-    copy(row, 3, series->data_sha256, sizeof series->data_sha256);
-    copy(row, 4, mode, sizeof mode);
-    copy(row, 5, series->device, sizeof series->device);
-    copy(row, 6, series->machine, sizeof series->machine);
+    *series = (hd_series){.id = sqlite3_column_int64(row, 0), .threads = hd_sql_size(row, 7)};
+    hd_sql_copy(row, 1, series->experiment, sizeof series->experiment);
+    hd_sql_copy(row, 2, series->experiment_sha256, sizeof series->experiment_sha256);
+    hd_sql_copy(row, 3, series->data_sha256, sizeof series->data_sha256);
+    hd_sql_copy(row, 4, mode, sizeof mode);
+    hd_sql_copy(row, 5, series->device, sizeof series->device);
+    hd_sql_copy(row, 6, series->machine, sizeof series->machine);
     series->mode = strcmp(mode, hd_mode_name(HD_REVERSE)) ? HD_FORWARD : HD_REVERSE;
 }
 
 static void load_series(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, series_sql);
     while (hd_sql_row(sql, row)) {
-        hd_series *series = hd_list_room(trend->series, trend->series_count, sizeof *series);
-        if (series)
-            trend->series = series, take_series(row, &series[trend->series_count++]);
-        else
-            hd_sql_no_memory(sql);
+        hd_series *series = hd_sql_room(sql, trend->series, trend->series_count, sizeof *series);
+        if (series) trend->series = series, take_series(row, &series[trend->series_count++]);
     }
     sqlite3_finalize(row);
 }
@@ -199,7 +183,7 @@ static void load_costs(hd_sql *sql, hd_trend *trend) {
     hd_gathering now = {0};
     sqlite3_stmt *row = hd_sql_prepare(sql, costs_sql);
     while (hd_sql_row(sql, row)) {
-        hd_trend_point *point = point_of(&now, &trend->series[whole(row, 0)], whole(row, 1));
+        hd_trend_point *point = point_of(&now, &trend->series[hd_sql_size(row, 0)], hd_sql_size(row, 1));
         if (!point || !take_costs(&now, row, point)) hd_sql_no_memory(sql);
     }
     sqlite3_finalize(row);
@@ -225,8 +209,8 @@ static const char *quantity_of(hd_trend *trend, const char *name) {
 static bool take_verdict(hd_trend *trend, sqlite3_stmt *row, hd_trend_point *point) {
     double budget = hd_sql_number(row, 4);
     if (isnan(budget)) budget = INFINITY;
-    point->failures += whole(row, 2);
-    point->known += whole(row, 3);
+    point->failures += hd_sql_size(row, 2);
+    point->known += hd_sql_size(row, 3);
     if (budget <= point->budget) return true;
     const char *worst = quantity_of(trend, hd_sql_text(row, 5));
     point->budget = budget;
@@ -239,8 +223,9 @@ static void load_verdicts(hd_sql *sql, hd_trend *trend) {
     size_t i = 0; /* of the series' points */
     sqlite3_stmt *row = hd_sql_prepare(sql, verdicts_sql);
     while (hd_sql_row(sql, row)) {
-        if (series != &trend->series[whole(row, 0)]) i = 0, series = &trend->series[whole(row, 0)];
-        while (i + 1 < series->count && series->points[i].night < whole(row, 1)) i++;
+        if (series != &trend->series[hd_sql_size(row, 0)])
+            i = 0, series = &trend->series[hd_sql_size(row, 0)];
+        while (i + 1 < series->count && series->points[i].night < hd_sql_size(row, 1)) i++;
         if (!take_verdict(trend, row, &series->points[i])) hd_sql_no_memory(sql);
     }
     sqlite3_finalize(row);
@@ -305,7 +290,7 @@ void hd_trend_free(hd_trend *trend) {
     for (size_t q = 0; q < trend->quantity_count; q++) free(trend->quantities[q]);
     free(trend->nights);
     free(trend->series);
-    free(trend->shifts);
+    free(trend->number_changes);
     free(trend->disagreements);
     free(trend->quantities);
     *trend = (hd_trend){0};

@@ -101,13 +101,13 @@ typedef struct hd_number_change {
 /* Two series of one experiment, data and mode, both in the exact arithmetic, or two hosts of one series, with
  * other bits: host, machine, threads and device (cpu, cuda) must not matter. The newest night of each host is
  * compared with what most hosts have, and of them with one of its own series if there is any. Not where a
- * host has left its value since another that has it last ran: that one may well follow, and that is a shift.
+ * host has left its value since another that has it last ran: that one may well follow, and that is a change.
  * All hosts of a series with the same bits are one. */
 typedef struct hd_disagreement {
     size_t other; /* the series it is compared with; it may be the same */
     size_t last;  /* the newest night on which it is so */
     hd_number_change
-        shift; /* .series and its new value against the other's old one; .before: the other's newest
+        change; /* .series and its new value against the other's old one; .before: the other's newest
                        night, .since: the first night on which both had what they have */
 } hd_disagreement;
 
@@ -116,8 +116,8 @@ typedef struct hd_trend {
     size_t night_count;
     hd_series *series; /* [series_count], by experiment, mode, device, machine, threads, hashes */
     size_t series_count;
-    hd_number_change *shifts; /* [shift_count], in order of time, then of series and step */
-    size_t shift_count;
+    hd_number_change *number_changes; /* [number_change_count], in order of time, then of series and step */
+    size_t number_change_count;
     hd_disagreement *disagreements; /* [disagreement_count], by series, other, newest night, step */
     size_t disagreement_count;
     char **quantities; /* [quantity_count]: what `worst` points to */
@@ -128,6 +128,19 @@ typedef struct hd_trend {
  * read (named); else as history.h's. End with hd_trend_free, also after a failure. */
 hd_status hd_trend_load(const hd_history *history, hd_trend *trend, hd_error *error);
 void hd_trend_free(hd_trend *trend);
+
+/* A statement that begins so has for each run and series its index in trend->nights and trend->series: the
+ * tables night (run, place) and kind (series, rank). `FROM record NOT INDEXED` joined with them is one scan
+ * of the file, where by series it would be as many as there are series. */
+#define HD_PLACES_SQL                                                                                        \
+    "WITH night (run, place) AS (SELECT id, row_number() OVER (ORDER BY moment, id) - 1 FROM run), "         \
+    "kind (series, rank) AS (SELECT id, row_number() OVER (ORDER BY experiment, mode, device, machine, "     \
+    "threads, experiment_sha256, data_sha256) - 1 FROM series WHERE EXISTS (SELECT 1 FROM record "           \
+    "JOIN run ON run.id = record.run WHERE record.series = series.id)) "
+
+/* number_change.c, for hd_trend_load: fills the changes and disagreements of a trend whose nights and series
+ * are there, through sql, which keeps the first failure: HD_INVALID for a record whose numbers cannot be read. */
+void hd_number_changes_find(hd_sql *sql, hd_trend *trend);
 
 /* Whether the run is its host's newest of a series, and current: what is found on it is news. */
 bool hd_trend_is_new(const hd_trend *trend, size_t series, size_t night);

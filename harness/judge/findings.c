@@ -58,21 +58,22 @@ hd_verdict *hd_finding_judge(hd_finding *finding) {
     return verdict;
 }
 
-void hd_findings_fail(hd_findings *findings, const char *why) {
-    hd_failure *failures = longer(findings, findings->failures, findings->failure_count, sizeof *failures);
-    if (!failures) return;
-    findings->failures = failures;
-    hd_failure *failure = &failures[findings->failure_count++];
-    snprintf(failure->why, sizeof failure->why, "%s", why);
+static void add_unjudged(hd_findings *findings, hd_unjudged **list, size_t *count, const char *what,
+                         const char *why) {
+    hd_unjudged *grown = longer(findings, *list, *count, sizeof *grown);
+    if (!grown) return;
+    *list = grown;
+    hd_unjudged *added = &grown[(*count)++];
+    snprintf(added->what, sizeof added->what, "%s", what);
+    snprintf(added->why, sizeof added->why, "%s", why);
+}
+
+void hd_findings_fail(hd_findings *findings, const char *what, const char *why) {
+    add_unjudged(findings, &findings->failures, &findings->failure_count, what, why);
 }
 
 void hd_findings_skip(hd_findings *findings, const char *what, const char *why) {
-    hd_skip *skips = longer(findings, findings->skips, findings->skip_count, sizeof *skips);
-    if (!skips) return;
-    findings->skips = skips;
-    hd_skip *skip = &skips[findings->skip_count++];
-    snprintf(skip->what, sizeof skip->what, "%s", what);
-    snprintf(skip->why, sizeof skip->why, "%s", why);
+    add_unjudged(findings, &findings->skips, &findings->skip_count, what, why);
 }
 
 hd_totals hd_finding_totals(const hd_finding *finding) {

@@ -15,15 +15,11 @@ typedef struct hd_finding {
     size_t repetition; /* 1 for the first run of it */
 } hd_finding;
 
-/* Something that was not judged, and why. */
-typedef struct hd_skip {
-    char what[HD_LABEL * 4], why[512];
-} hd_skip;
-
-/* A run that gave no record, or a record that could not be judged. */
-typedef struct hd_failure {
-    char why[512];
-} hd_failure;
+/* Something that was not judged, and why. `what` is the same in every check ("blobs on cpu, forward"), so that
+ * others can follow it from night to night. */
+typedef struct hd_unjudged {
+    char what[HD_LABEL * 8], why[512];
+} hd_unjudged;
 
 typedef struct hd_findings {
     time_t started;
@@ -32,9 +28,10 @@ typedef struct hd_findings {
     bool shard;          /* of a matrix: alone it may have nothing to compare */
     hd_finding *records; /* [record_count], owned */
     size_t record_count;
-    hd_failure *failures; /* [failure_count], owned */
+    hd_unjudged
+        *failures; /* [failure_count], owned: runs that gave no record, records that cannot be judged */
     size_t failure_count;
-    hd_skip *skips; /* [skip_count], owned */
+    hd_unjudged *skips; /* [skip_count], owned: devices that may be absent, and are */
     size_t skip_count;
     bool no_memory; /* something could not be kept: the check fails */
 } hd_findings;
@@ -50,7 +47,7 @@ void hd_finding_free(hd_finding *finding);
 /* A new, empty verdict on the record, valid until the next one; NULL: no memory. */
 hd_verdict *hd_finding_judge(hd_finding *finding);
 
-void hd_findings_fail(hd_findings *findings, const char *why);
+void hd_findings_fail(hd_findings *findings, const char *what, const char *why);
 void hd_findings_skip(hd_findings *findings, const char *what, const char *why);
 
 /* How many figures passed, the known ones among them, and how many failed: a verdict without a figure is a

@@ -34,8 +34,7 @@ hd_status hd_cells_of(const hd_request *request, char *const *words, size_t coun
                       hd_error *error);
 void hd_cells_free(hd_cells *cells);
 
-/* What --list asks for: prints the cells, a line each, or with --json one document. Returns as hd_cells_of.
- */
+/* What --list asks for: prints the cells, a line each, or with --json one document. Returns as hd_cells_of. */
 hd_status hd_cells_list(const hd_request *request, char *const *words, size_t count, bool json);
 
 #endif

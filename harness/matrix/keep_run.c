@@ -2,23 +2,23 @@
 
 #include "base/process.h"
 
-hd_status hd_keep_run_begin(hd_keep_run *keeping, const char *path, int count, char *const *arguments,
+hd_status hd_keep_run_begin(hd_keep_run *keep, const char *path, int count, char *const *arguments,
                             const hd_request *request, hd_error *error) {
-    *keeping = (hd_keep_run){.path = path};
-    if (!keeping->path) return HD_OK;
+    *keep = (hd_keep_run){.path = path};
+    if (!keep->path) return HD_OK;
     hd_history history;
     hd_status status = hd_run_entry_check_machine(error);
-    if (status == HD_OK) status = hd_history_open(keeping->path, HD_HISTORY_WRITE, &history, error);
+    if (status == HD_OK) status = hd_history_open(keep->path, HD_HISTORY_WRITE, &history, error);
     if (status != HD_OK) return status;
     status = hd_history_inspect(&history, error);
     hd_history_close(&history);
     if (status != HD_OK) return status;
-    keeping->entry = hd_run_entry_new(count, arguments);
-    keeping->notes = json_array();
-    if (!keeping->entry || !keeping->notes)
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a run's entry", keeping->path);
+    keep->entry = hd_run_entry_new(count, arguments);
+    keep->notes = json_array();
+    if (!keep->entry || !keep->notes)
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a run's entry", keep->path);
     if (!request->matrix) return HD_OK;
-    return hd_run_entry_set_shard(keeping->entry, request->matrix, request->shard, request->shards, error);
+    return hd_run_entry_set_shard(keep->entry, request->matrix, request->shard, request->shards, error);
 }
 
 static void note(void *context, const char *line) {
@@ -40,48 +40,46 @@ static hd_status fill(hd_run_entry *entry, const hd_findings *findings, hd_error
     return status;
 }
 
-static hd_status append(hd_keep_run *keeping, hd_error *error) {
+static hd_status append(hd_keep_run *keep, hd_error *error) {
     hd_history history;
-    hd_status status = hd_history_open(keeping->path, HD_HISTORY_WRITE, &history, error);
+    hd_status status = hd_history_open(keep->path, HD_HISTORY_WRITE, &history, error);
     if (status != HD_OK) return status;
-    status = hd_history_append(&history, keeping->entry, &keeping->kept, error);
-    if (status == HD_OK)
-        status = hd_history_renamed(&history, keeping->kept.run, note, keeping->notes, error);
-    if (keeping->kept.clock_back)
-        note(keeping->notes,
+    status = hd_history_append(&history, keep->entry, &keep->kept, error);
+    if (status == HD_OK) status = hd_history_renamed(&history, keep->kept.run, note, keep->notes, error);
+    if (keep->kept.clock_back)
+        note(keep->notes,
              "the clock has gone back since this machine's run before was kept: this one is placed "
              "after it");
     hd_history_close(&history);
     return status;
 }
 
-hd_status hd_keep_run_end(hd_keep_run *keeping, const hd_findings *findings, hd_status status,
-                          hd_error *error) {
-    if (!keeping->entry) return HD_OK;
+hd_status hd_keep_run_end(hd_keep_run *keep, const hd_findings *findings, hd_status status, hd_error *error) {
+    if (!keep->entry) return HD_OK;
     if (hd_process_interrupted())
-        return hd_fail(error, HD_UNAVAILABLE, "%s: the run is not kept: it was interrupted", keeping->path);
+        return hd_fail(error, HD_UNAVAILABLE, "%s: the run is not kept: it was interrupted", keep->path);
     hd_totals sum = hd_findings_totals(findings);
-    hd_status filled = fill(keeping->entry, findings, error);
+    hd_status filled = fill(keep->entry, findings, error);
     if (filled != HD_OK) return filled;
-    hd_run_entry_conclude(keeping->entry, status, sum.passed, sum.failed, sum.known, findings->skip_count);
-    return append(keeping, error);
+    hd_run_entry_conclude(keep->entry, status, sum.passed, sum.failed, sum.known, findings->skip_count);
+    return append(keep, error);
 }
 
-void hd_keep_run_print(FILE *to, const hd_keep_run *keeping) {
-    if (!keeping->kept.run) return;
-    for (size_t i = 0; i < json_array_size(keeping->notes); i++)
-        fprintf(to, "%s\n", json_string_value(json_array_get(keeping->notes, i)));
-    fprintf(to, "kept as run %lld in %s\n", (long long)keeping->kept.run, keeping->path);
+void hd_keep_run_print(FILE *to, const hd_keep_run *keep) {
+    if (!keep->kept.run) return;
+    for (size_t i = 0; i < json_array_size(keep->notes); i++)
+        fprintf(to, "%s\n", json_string_value(json_array_get(keep->notes, i)));
+    fprintf(to, "kept as run %lld in %s\n", (long long)keep->kept.run, keep->path);
 }
 
-void hd_keep_run_put(json_t *document, const hd_keep_run *keeping) {
-    if (!keeping->path) return;
-    json_object_set_new(document, "run", keeping->kept.run ? json_integer(keeping->kept.run) : json_null());
-    json_object_set(document, "notes", keeping->notes);
+void hd_keep_run_put(json_t *document, const hd_keep_run *keep) {
+    if (!keep->path) return;
+    json_object_set_new(document, "run", keep->kept.run ? json_integer(keep->kept.run) : json_null());
+    json_object_set(document, "notes", keep->notes);
 }
 
-void hd_keep_run_free(hd_keep_run *keeping) {
-    hd_run_entry_free(keeping->entry);
-    json_decref(keeping->notes);
-    *keeping = (hd_keep_run){0};
+void hd_keep_run_free(hd_keep_run *keep) {
+    hd_run_entry_free(keep->entry);
+    json_decref(keep->notes);
+    *keep = (hd_keep_run){0};
 }

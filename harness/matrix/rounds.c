@@ -15,6 +15,21 @@ typedef struct hd_span {
     size_t count;
 } hd_span;
 
+/* Says on stderr what failed, tells the listener, and gives the worse status. */
+static hd_status fail(const hd_listener *listener, hd_status worst, const char *what, const hd_error *error) {
+    listener->failed(listener->context, what, error->message);
+    return hd_terminal_complain(worst, error);
+}
+
+static hd_status fail_run(const hd_listener *listener, hd_status worst, const hd_round *round, hd_mode mode,
+                          const hd_error *error) {
+    char what[320], again[40] = "";
+    if (round->repetition > 1) snprintf(again, sizeof again, ", repetition %zu", round->repetition);
+    snprintf(what, sizeof what, "%s on %s, %s%s", round->loaded->experiment.name, round->device,
+             hd_mode_name(mode), again);
+    return fail(listener, worst, what, error);
+}
+
 /* Where the records of a repetition go. */
 static hd_status folder_of(const hd_round *round, const char *out, char path[PATH_MAX], hd_error *error) {
     int length = round->first ? snprintf(path, PATH_MAX, "%s/repetition-%zu", out, round->repetition)
@@ -36,8 +51,7 @@ static hd_status run_once(const hd_request *request, hd_round *round, hd_span on
                                               round->folder[m], &error);
         if (status == HD_OK) continue;
         round->folder[m][0] = '\0';
-        worst = hd_terminal_complain(worst, &error);
-        listener->failed(listener->context, error.message);
+        worst = fail_run(listener, worst, round, m, &error);
     }
     if (round->folder[HD_FORWARD][0] || round->folder[HD_REVERSE][0])
         listener->round(listener->context, round);
@@ -72,8 +86,8 @@ static hd_status run_references(const hd_request *request, const hd_loaded_exper
                                                       reference[mode], &error) == HD_OK)
             continue;
         reference[mode][0] = '\0';
-        worst = hd_terminal_complain(worst, &error);
-        listener->failed(listener->context, error.message);
+        worst =
+            fail_run(listener, worst, &(hd_round){.loaded = loaded, .device = "reference"}, other, &error);
     }
     return worst;
 }
@@ -89,15 +103,13 @@ static hd_status look_for(const hd_request *request, const hd_loaded_experiment 
     bool required = request->required && !strcmp(request->required, device);
     *skip =
         request->all_devices && !required && (absent || !hd_device_offers(device, experiment->arithmetic));
+    char what[256];
+    snprintf(what, sizeof what, "%s on %s", experiment->name, device);
     if (*skip) {
-        char what[256];
-        snprintf(what, sizeof what, "%s on %s", experiment->name, device);
         listener->skipped(listener->context, what, error.message);
         return HD_OK;
     }
-    if (status == HD_OK) return HD_OK;
-    listener->failed(listener->context, error.message);
-    return hd_terminal_complain(HD_OK, &error);
+    return status == HD_OK ? HD_OK : fail(listener, HD_OK, what, &error);
 }
 
 /* The devices of one experiment under one seed. */
@@ -129,12 +141,10 @@ static hd_status run_experiment(const hd_request *request, const char *word, hd_
     hd_error error;
     hd_status worst = hd_loaded_experiment_open_seed(word, request, under.cells->seed, &loaded, &error);
     if (worst == HD_OK) worst = hd_directory_make(out, &error); /* or every run would say that it cannot be */
-    if (worst == HD_OK) {
+    if (worst == HD_OK)
         worst = run_devices(request, &loaded, under, out, listener);
-    } else {
-        listener->failed(listener->context, error.message);
-        hd_terminal_complain(HD_OK, &error);
-    }
+    else
+        fail(listener, HD_OK, under.cells->experiment[0] ? under.cells->experiment : word, &error);
     hd_loaded_experiment_close(&loaded);
     return worst;
 }

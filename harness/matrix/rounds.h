@@ -20,7 +20,8 @@ typedef struct hd_listener {
     void (*round)(void *context, const hd_round *round);
     void (*skipped)(void *context, const char *what,
                     const char *why); /* a device that --device all does without, see README */
-    void (*failed)(void *context, const char *message); /* a run, or a whole experiment; said on stderr */
+    void (*failed)(void *context, const char *what,
+                   const char *why); /* a run, or a whole experiment; said on stderr */
     void *context;
 } hd_listener;
 

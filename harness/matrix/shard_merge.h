@@ -15,7 +15,7 @@
 
 /* A run of the matrix. */
 typedef struct hd_shard_run {
-    int64_t run;
+    int64_t id;           /* run.id */
     size_t shard, shards; /* 0: of no matrix */
     char host[HD_LABEL * 4], commit[HD_LABEL], started[HD_LABEL / 2];
     hd_status status;
@@ -25,10 +25,10 @@ typedef struct hd_shard_run {
 } hd_shard_run;
 
 typedef struct hd_shard_merge {
-    const char *name;    /* the caller's; NULL: runs by themselves */
-    size_t shards;       /* how many there should be; 0: of no matrix */
-    hd_shard_run *parts; /* [part_count], owned, in order of time */
-    size_t part_count, missing;
+    const char *name;   /* the caller's; NULL: runs by themselves */
+    size_t shards;      /* how many there should be; 0: of no matrix */
+    hd_shard_run *runs; /* [run_count], owned, in order of time */
+    size_t run_count, missing;
     size_t records;          /* in the exact arithmetic */
     size_t compared;         /* of them those that another machine or device, or another shard, made too */
     hd_verdict *differences; /* [difference_count], owned: records whose bits are not the first one's */
@@ -39,27 +39,27 @@ typedef struct hd_shard_merge {
     hd_last_blessings goldens; /* by which the shards judged */
     size_t passed, failed, known,
         skipped;      /* all together; shards that are missing, differences and conflicts count as failed */
-    hd_status status; /* the worst: of the parts, HD_DIFFERENT where a shard is missing, bits differ or
+    hd_status status; /* the worst: of the runs, HD_DIFFERENT where a shard is missing, bits differ or
                          nothing was compared, HD_INVALID where it is not one matrix */
 } hd_shard_merge;
 
-/* Reads the runs of the matrix `name`, which must outlive *assembly; shards: how many there should be, runs
+/* Reads the runs of the matrix `name`, which must outlive *merge; shards: how many there should be, runs
  * of another division then being left aside; 0: as many as the last run says. The connection must have a
  * temporary table `arrived` (uid TEXT): with name NULL and shards 0 the runs of no matrix whose uid is in it
  * are read. Errors as history.h's; HD_INVALID for a result that cannot be read, and for a run with a place
  * in its matrix that none can have. End with hd_shard_merge_free,
  * also after a failure. */
 hd_status hd_shard_merge_load(const hd_history *history, const char *name, size_t shards,
-                              hd_shard_merge *assembly, hd_error *error);
-void hd_shard_merge_free(hd_shard_merge *assembly);
+                              hd_shard_merge *merge, hd_error *error);
+void hd_shard_merge_free(hd_shard_merge *merge);
 
 /* What it came to, for people; with `quiet` what is wrong alone. */
-void hd_shard_merge_print(FILE *to, const hd_shard_merge *assembly, bool quiet);
+void hd_shard_merge_print(FILE *to, const hd_shard_merge *merge, bool quiet);
 
 /* {"matrix": name or null, "shards", "missing": [..], "runs": [{"run", "shard", "host", "commit", "started",
  * "status", "passed", "failed", "known", "skipped", "counts"}], "records", "compared", "differences":
  * [verdicts], "conflicts": [texts], "missing_cells": [texts], "goldens": as hd_last_blessings_json}. The caller's;
  * NULL: no memory. */
-json_t *hd_shard_merge_json(const hd_shard_merge *assembly);
+json_t *hd_shard_merge_json(const hd_shard_merge *merge);
 
 #endif

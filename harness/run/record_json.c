@@ -21,8 +21,7 @@ void hd_dims_put(hd_builder *builder, json_t *object, size_t layers, const size_
 
 /* ---- writing ---- */
 
-/* A result: finite, and in a float32 record a float32 number, so that its nine digits read back to its bits.
- */
+/* A result: finite, and in a float32 record a float32 number, so that its nine digits read back to its bits. */
 static void put_result(hd_builder *builder, const hd_record *record, json_t *object, const char *key,
                        double value, const char *what) {
     if (builder->status == HD_OK && record->float32 && isfinite(value) && (double)(float)value != value)

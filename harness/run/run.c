@@ -129,7 +129,7 @@ hd_status hd_run_here(const hd_job *job, const char *folder, hd_error *error) {
     hd_engine *engine = NULL;
     hd_status status = folder ? hd_directory_make(folder, error) : HD_OK;
     if (status == HD_OK) status = hd_run_device(e, job->device, &job->options, &device, error);
-    if (status == HD_OK) status = hd_setup_create(&setup, e, job->dataset, job->disguise, error);
+    if (status == HD_OK) status = hd_setup_create(&setup, e, job->dataset, job->permutation, error);
     if (status == HD_OK && job->kink_count)
         status = hd_kinks_lay(device, &setup.problem, job->kinks, job->kink_count, error);
     if (status == HD_OK) status = hd_engine_create(device, &setup.problem, job->mode, &engine, error);

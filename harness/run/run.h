@@ -21,8 +21,7 @@ typedef struct hd_job {
     hd_mode mode;
     const char *device;        /* as hd_device_open takes it */
     hd_device_options options; /* its arithmetic is the experiment's */
-    uint32_t
-        disguise; /* 0, or the seed of a symmetry (experiment/permutation.h): the results differ by rounding alone */
+    uint32_t permutation; /* 0, or the seed of one (permutation.h): the results differ by rounding alone */
     bool progress;        /* a line on stderr that tells how far it is */
     const hd_kink *kinks; /* [kink_count]: decisions that are ordered, see kink.h */
     size_t kink_count;

@@ -1,4 +1,4 @@
-/* A trial: a variant run for its results alone. */
+/* A variant, run for its results alone. */
 #ifndef HD_RUN_VARIANT_RESULTS_H
 #define HD_RUN_VARIANT_RESULTS_H
 
@@ -13,8 +13,8 @@ typedef struct hd_variant_results {
 /* Runs the variant, with kinks[kink_count] ordered (kink.h). Errors as hd_run's. End with hd_variant_results_free, also
  * after a failure. */
 hd_status hd_variant_results_compute(const hd_variant *variant, const hd_kink *kinks, size_t kink_count,
-                                     hd_variant_results *trial, hd_error *error);
-void hd_variant_results_free(hd_variant_results *trial);
+                                     hd_variant_results *results, hd_error *error);
+void hd_variant_results_free(hd_variant_results *results);
 
 /* Runs it for one hyper-iteration's hypergradients[variant->experiment.hypers]. */
 hd_status hd_variant_hypergradients(const hd_variant *variant, const hd_kink *kinks, size_t kink_count,

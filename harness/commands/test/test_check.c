@@ -73,7 +73,7 @@ Test(command_check, writes_a_junit_report_of_a_check) {
     cr_assert_eq(program.status, 0, "%s", program.err);
     static char xml[1 << 16];
     xml[get_bytes(path_of("report.xml"), xml, sizeof xml - 1)] = '\0';
-    expect_has(xml, "<testsuite name=\"blobs-logistic.cpu.forward.step-0\"");
+    expect_has(xml, "<testsuite name=\"blobs-logistic.cpu.forward.hyper-iteration-0\"");
     expect_has(xml, "name=\"hypergradient eta\"");
     expect_has(xml, "</testsuites>");
 }
@@ -86,14 +86,14 @@ Test(command_check, writes_a_summary_and_annotations_for_a_ci_job) {
     hyperdrift("check", "blobs-logistic", "--mode", "forward", "--markdown", path_of("summary.md"),
                "--annotations");
     program_expect_failure(2, "golden/blobs-logistic/step-1.json");
-    expect_has(program.out, "\n::error title=no verdict::");
+    expect_has(program.out, "\n::error title=no verdict");
     expect_has(program.out, " passed, 1 failed, 0 skipped\n");
     text[get_bytes(path_of("summary.md"), text, sizeof text - 1)] = '\0';
     expect_has(text, "## hyperdrift: fail, ");
     expect_has(text, "| blobs-logistic | cpu | forward | 2 |");
     cr_expect_null(strstr(text, "| blobs-logistic | cpu | forward | 1 |"));
     hyperdrift("check", "blobs-logistic", "--mode", "forward", "--annotations", "--json");
-    expect_has(program.err, "::error title=no verdict::");
+    expect_has(program.err, "::error title=no verdict");
     json_decref(program_json());
 }
 

@@ -60,9 +60,9 @@ Test(drift, names_the_first_part_that_differs_and_all_that_follow) {
     cr_expect(drift.first.found && drift.first.place.tensor == HD_GRADIENT && drift.first.place.step == 1);
     cr_expect_str_eq(drift.first.part.name, "gradient W_2");
     cr_expect_str_eq(drift.first.part.phase, "gradient");
-    cr_expect_eq(drift.first.divergence.range_count, 1);
-    cr_expect_eq(drift.first.divergence.ranges[0].from, 30);
-    cr_expect_eq(drift.first.divergence.elements, 23 * 11);
+    cr_expect_eq(drift.first.difference.range_count, 1);
+    cr_expect_eq(drift.first.difference.ranges[0].from, 30);
+    cr_expect_eq(drift.first.difference.elements, 23 * 11);
     cr_assert_eq(drift.grown, 2);
     cr_expect(drift.growth[1].place.tensor == HD_WEIGHTS && drift.growth[1].place.step == 3);
     cr_expect(drift.growth[0].differing == 1 && drift.growth[0].relative > 0);
@@ -117,7 +117,7 @@ Test(drift, of_digests_holds_what_that_of_the_whole_tensors_finds) {
     cr_expect_eq(drift.differing, whole.differing);
     cr_expect_eq(drift.compared, whole.compared);
     cr_expect(hd_place_same(&drift.first.place, &whole.first.place));
-    const hd_tensor_difference *d = &drift.first.divergence, *w = &whole.first.divergence;
+    const hd_tensor_difference *d = &drift.first.difference, *w = &whole.first.difference;
     for (size_t r = 0; r < w->range_count; r++) {
         size_t from = whole.first.part.from + w->ranges[r].from, held = 0;
         for (size_t k = 0; k < d->range_count; k++)
@@ -141,12 +141,12 @@ Test(drift, of_digests_names_the_whole_tensor_where_a_block_spans_two_parts) {
     captured digests = few(false, "mode=reverse");
     cr_assert(compare(&digests, &b) == HD_OK, "%s", error.message);
     cr_expect_str_eq(drift.first.part.name, "weights");
-    cr_expect_eq(drift.first.divergence.ranges[0].from, w_0 / length * length);
+    cr_expect_eq(drift.first.difference.ranges[0].from, w_0 / length * length);
     hd_drift_free(&drift);
     disturb(&b, HD_WEIGHTS, 1, 3); /* and one well within W_0 */
     cr_assert(compare(&digests, &b) == HD_OK, "%s", error.message);
     cr_expect_str_eq(drift.first.part.name, "W_0");
-    cr_expect_eq(drift.first.divergence.ranges[0].to, length - 1);
+    cr_expect_eq(drift.first.difference.ranges[0].to, length - 1);
     hd_drift_free(&drift);
     free(digests.bytes);
     free(a.bytes);
@@ -193,7 +193,7 @@ Test(drift, of_float32_with_float64_in_full_is_told_in_ulps_of_float32) {
     captured a = few(true, "mode=reverse"), b = few(true, "mode=reverse", "device=reference");
     cr_assert(compare(&a, &b) == HD_OK, "%s", error.message);
     cr_expect(drift.first.found && drift.first.place.tensor == HD_ACTIVATION);
-    cr_expect(drift.first.divergence.relative > 0 && drift.first.divergence.relative < 1e-6);
+    cr_expect(drift.first.difference.relative > 0 && drift.first.difference.relative < 1e-6);
     hd_drift_free(&drift);
     free(a.bytes);
     free(b.bytes);

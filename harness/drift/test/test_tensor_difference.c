@@ -30,7 +30,7 @@ static hd_tensor_difference compare(bool full) {
     return d;
 }
 
-Test(divergence, of_equal_tensors_is_none) {
+Test(difference, of_equal_tensors_is_none) {
     alike();
     for (size_t full = 0; full < 2; full++) {
         hd_tensor_difference d = compare(full);
@@ -39,7 +39,7 @@ Test(divergence, of_equal_tensors_is_none) {
     }
 }
 
-Test(divergence, tells_the_elements_that_differ_as_ranges) {
+Test(difference, tells_the_elements_that_differ_as_ranges) {
     alike();
     for (size_t i = 7; i <= 11; i++) b[i] = nextafterf(b[i], 1e9f);
     b[13] += 1;
@@ -58,7 +58,7 @@ Test(divergence, tells_the_elements_that_differ_as_ranges) {
 
 /* Whatever is merged, each differing element lies in a range, and none that agrees in more than a gap does.
  */
-Test(divergence, merges_ranges_where_there_are_too_many_and_says_the_gap) {
+Test(difference, merges_ranges_where_there_are_too_many_and_says_the_gap) {
     static const size_t apart[] = {2, 3, 7, 20, 60, 61, 62};
     for (size_t k = 0; k < sizeof apart / sizeof *apart; k++) {
         alike();
@@ -81,7 +81,7 @@ Test(divergence, merges_ranges_where_there_are_too_many_and_says_the_gap) {
     }
 }
 
-Test(divergence, tells_the_norm_relative_to_a) {
+Test(difference, tells_the_norm_relative_to_a) {
     alike();
     double norm = 0;
     for (size_t i = 0; i < COUNT; i++) norm += (double)a[i] * (double)a[i];
@@ -94,7 +94,7 @@ Test(divergence, tells_the_norm_relative_to_a) {
     cr_expect(isinf(compare(true).relative));
 }
 
-Test(divergence, tells_signs_of_zero_and_numbers_that_are_none) {
+Test(difference, tells_signs_of_zero_and_numbers_that_are_none) {
     alike();
     a[4] = 0.0f, b[4] = -0.0f;
     hd_tensor_difference d = compare(true);
@@ -109,7 +109,7 @@ Test(divergence, tells_signs_of_zero_and_numbers_that_are_none) {
     cr_expect_eq(compare(true).differing, 2);
 }
 
-Test(divergence, compares_float32_with_float64_by_value_in_ulps_of_float32) {
+Test(difference, compares_float32_with_float64_by_value_in_ulps_of_float32) {
     static double wide[COUNT];
     hd_tensor_difference d;
     alike();
@@ -125,7 +125,7 @@ Test(divergence, compares_float32_with_float64_by_value_in_ulps_of_float32) {
     cr_expect(d.differing == 2 && d.worst == 8 && d.worst_ulps >= 1 && d.worst_ulps <= 2, "%g", d.worst_ulps);
 }
 
-Test(divergence, counts_from_where_a_part_begins) {
+Test(difference, counts_from_where_a_part_begins) {
     hd_tensor_difference d;
     alike();
     b[100] += 1, b[50] += 1, b[150] += 1;
@@ -138,7 +138,7 @@ Test(divergence, counts_from_where_a_part_begins) {
 
 /* --- digests --- */
 
-Test(divergence, of_digests_is_whole_blocks_that_hold_the_elements) {
+Test(difference, of_digests_is_whole_blocks_that_hold_the_elements) {
     static const size_t at[] = {0, 63, 64, 700, 1280, 1999};
     for (size_t k = 0; k < sizeof at / sizeof *at; k++)
         for (size_t mixed = 0; mixed < 2; mixed++) {
@@ -157,7 +157,7 @@ Test(divergence, of_digests_is_whole_blocks_that_hold_the_elements) {
         }
 }
 
-Test(divergence, of_digests_is_told_from_samples_or_norms_or_not_known) {
+Test(difference, of_digests_is_told_from_samples_or_norms_or_not_known) {
     alike();
     size_t sampled = hd_sample_place(COUNT, 3), other = 0;
     for (size_t i = 0; i < HD_SAMPLES; i++) other += hd_sample_place(COUNT, i) == other;
@@ -187,7 +187,7 @@ static const hd_capture_info network = {.layers = 2,
                                         .hyper = {{HD_RHO_L1, 1}, {HD_ETA, 0}},
                                         .hypers = 2};
 
-Test(divergence, cuts_every_vector_of_weights_into_named_parts) {
+Test(difference, cuts_every_vector_of_weights_into_named_parts) {
     static const struct {
         uint8_t tensor;
         uint32_t index, step;
@@ -223,7 +223,7 @@ Test(divergence, cuts_every_vector_of_weights_into_named_parts) {
     }
 }
 
-Test(divergence, names_what_is_of_one_part) {
+Test(difference, names_what_is_of_one_part) {
     static const struct {
         uint8_t tensor;
         uint32_t index, step;

@@ -6,16 +6,16 @@
 
 #include <math.h>
 
-TestSuite(symmetry);
+TestSuite(permutation);
 
 static const size_t dims[] = {5, 4, 3, 2};
 enum { LAYERS = 3, WEIGHTS = 6 * 4 + 5 * 3 + 4 * 2 };
 
 static hd_permutation drawn(uint32_t seed) {
-    hd_permutation symmetry;
+    hd_permutation permutation;
     hd_error error;
-    cr_assert_eq(hd_permutation_create(&symmetry, seed, LAYERS, dims, &error), HD_OK, "%s", error.message);
-    return symmetry;
+    cr_assert_eq(hd_permutation_create(&permutation, seed, LAYERS, dims, &error), HD_OK, "%s", error.message);
+    return permutation;
 }
 
 /* Whole numbers, so that no order of summation rounds. */
@@ -23,7 +23,7 @@ static void number(float weights[WEIGHTS]) {
     for (int i = 0; i < WEIGHTS; i++) weights[i] = (float)(i * 7 % 11 - 4);
 }
 
-Test(symmetry, permutes_every_layer_but_the_classes) {
+Test(permutation, permutes_every_layer_but_the_classes) {
     bool moved = false;
     for (uint32_t seed = 1; seed <= 5; seed++) {
         hd_permutation s = drawn(seed);
@@ -41,14 +41,14 @@ Test(symmetry, permutes_every_layer_but_the_classes) {
     cr_expect(moved);
 }
 
-Test(symmetry, taken_off_leaves_what_was_there_before_it_was_put_on) {
+Test(permutation, taken_off_leaves_what_was_there_before_it_was_put_on) {
     for (uint32_t seed = 1; seed <= 10; seed++) {
         hd_permutation s = drawn(seed);
-        float weights[WEIGHTS], disguised[WEIGHTS];
+        float weights[WEIGHTS], permuted[WEIGHTS];
         double worn[WEIGHTS], bare[WEIGHTS];
         for (int i = 0; i < WEIGHTS; i++) weights[i] = (float)i;
-        hd_permutation_apply(&s, dims, weights, disguised);
-        for (int i = 0; i < WEIGHTS; i++) worn[i] = (double)disguised[i];
+        hd_permutation_apply(&s, dims, weights, permuted);
+        for (int i = 0; i < WEIGHTS; i++) worn[i] = (double)permuted[i];
         hd_permutation_undo(&s, dims, worn, bare);
         for (int i = 0; i < WEIGHTS; i++) cr_assert_eq(bare[i], (double)i, "seed %u, weight %d", seed, i);
         hd_permutation_free(&s);
@@ -71,19 +71,19 @@ static void logits(const float *weights, const uint8_t *pixels, double out[2]) {
     memcpy(out, in, 2 * sizeof *out);
 }
 
-Test(symmetry, changes_nothing_that_a_network_says) {
+Test(permutation, changes_nothing_that_a_network_says) {
     const uint8_t pixels[3][5] = {{1, 2, 3, 4, 5}, {9, 0, 7, 0, 1}, {0, 200, 1, 13, 60}};
-    float weights[WEIGHTS], disguised[WEIGHTS];
+    float weights[WEIGHTS], permuted[WEIGHTS];
     number(weights);
     for (uint32_t seed = 1; seed <= 10; seed++) {
         hd_permutation s = drawn(seed);
         uint8_t moved[3][5];
-        hd_permutation_apply(&s, dims, weights, disguised);
+        hd_permutation_apply(&s, dims, weights, permuted);
         hd_permutation_pixels(&s, 3, 5, pixels[0], moved[0]);
         for (size_t example = 0; example < 3; example++) {
             double expected[2], got[2];
             logits(weights, pixels[example], expected);
-            logits(disguised, moved[example], got);
+            logits(permuted, moved[example], got);
             cr_expect_neq(expected[0], expected[1], "an example that tells nothing");
             cr_expect(got[0] == expected[0] && got[1] == expected[1], "seed %u: %g %g, not %g %g", seed,
                       got[0], got[1], expected[0], expected[1]);
@@ -92,7 +92,7 @@ Test(symmetry, changes_nothing_that_a_network_says) {
     }
 }
 
-Test(symmetry, shuffles_each_batch_within_itself) {
+Test(permutation, shuffles_each_batch_within_itself) {
     enum { STEPS = 3, BATCH = 8, ALL = STEPS * BATCH };
     hd_permutation s = drawn(3);
     uint32_t scheme[ALL];
@@ -114,7 +114,7 @@ Test(symmetry, shuffles_each_batch_within_itself) {
 }
 
 /* The first record of a run of blobs-deep in reverse mode. */
-static hd_record run(const char *device, uint32_t disguise) {
+static hd_record run(const char *device, uint32_t permutation) {
     char path[PATH_MAX], name[64];
     hd_error error;
     hd_record record;
@@ -122,8 +122,8 @@ static hd_record run(const char *device, uint32_t disguise) {
                   .dataset = &dataset,
                   .mode = HD_REVERSE,
                   .device = device,
-                  .disguise = disguise};
-    snprintf(name, sizeof name, "%s-%u", device, disguise);
+                  .permutation = permutation};
+    snprintf(name, sizeof name, "%s-%u", device, permutation);
     char *into = folder_path(name);
     cr_assert_eq(hd_run(&job, into, &error), HD_OK, "%s", error.message);
     cr_assert_eq(hd_run_record(into, 0, path, &error), HD_OK);
@@ -132,19 +132,18 @@ static hd_record run(const char *device, uint32_t disguise) {
     return record;
 }
 
-static void expect_close(const hd_record *disguised, const hd_record *plain, double tolerance) {
+static void expect_close(const hd_record *permuted, const hd_record *plain, double tolerance) {
     for (size_t j = 0; j < plain->hypers; j++) {
         double expected = plain->hyper[j].hypergradient,
-               error = fabs(disguised->hyper[j].hypergradient - expected);
+               error = fabs(permuted->hyper[j].hypergradient - expected);
         cr_expect(error <= tolerance * fabs(expected), "%s is off by %g", plain->hyper[j].name,
                   error / expected);
     }
     for (size_t i = 0; i < plain->weights.count; i++)
-        cr_assert(fabs(disguised->weights.values[i] - plain->weights.values[i]) <= tolerance, "weight %zu",
-                  i);
+        cr_assert(fabs(permuted->weights.values[i] - plain->weights.values[i]) <= tolerance, "weight %zu", i);
 }
 
-Test(symmetry, changes_a_run_by_rounding_alone, .init = folder_make, .fini = folder_remove) {
+Test(permutation, changes_a_run_by_rounding_alone, .init = folder_make, .fini = folder_remove) {
     static const struct {
         const char *device;
         double tolerance;
@@ -154,11 +153,11 @@ Test(symmetry, changes_a_run_by_rounding_alone, .init = folder_make, .fini = fol
     for (size_t i = 0; i < 2; i++) {
         hd_record plain = run(on[i].device, 0);
         for (uint32_t seed = 1; seed <= 2; seed++) {
-            hd_record disguised = run(on[i].device, seed);
-            expect_close(&disguised, &plain, on[i].tolerance);
-            cr_expect_str_neq(disguised.weights.sha256, plain.weights.sha256,
+            hd_record permuted = run(on[i].device, seed);
+            expect_close(&permuted, &plain, on[i].tolerance);
+            cr_expect_str_neq(permuted.weights.sha256, plain.weights.sha256,
                               "%s: no order of summation changed", on[i].device);
-            hd_record_free(&disguised);
+            hd_record_free(&permuted);
         }
         hd_record_free(&plain);
     }

@@ -5,10 +5,10 @@
 
 TestSuite(problem, .fini = unload);
 
-static hd_setup set_up(uint32_t disguise) {
+static hd_setup set_up(uint32_t permutation) {
     hd_setup setup;
     hd_error error;
-    cr_assert_eq(hd_setup_create(&setup, &experiment, &dataset, disguise, &error), HD_OK, "%s",
+    cr_assert_eq(hd_setup_create(&setup, &experiment, &dataset, permutation, &error), HD_OK, "%s",
                  error.message);
     return setup;
 }
@@ -123,22 +123,22 @@ Test(problem, starts_afresh_in_each_hyper_iteration) {
     hd_setup_free(&setup);
 }
 
-Test(problem, is_the_same_under_its_disguise) {
+Test(problem, is_the_same_when_it_is_permuted) {
     loaded("blobs-deep");
-    hd_setup plain = set_up(0), disguised = set_up(7);
+    hd_setup plain = set_up(0), permuted = set_up(7);
     const size_t count = hd_weight_count(experiment.layers, experiment.dims);
     double *worn = malloc(count * sizeof *worn);
     cr_assert_not_null(worn);
-    cr_expect_neq(memcmp(plain.problem.training.pixels, disguised.problem.training.pixels, 600 * 19), 0);
-    const float *weights = weights_of(&disguised, 1);
-    cr_expect_neq(weights[0], disguised.plain[0]);
+    cr_expect_neq(memcmp(plain.problem.training.pixels, permuted.problem.training.pixels, 600 * 19), 0);
+    const float *weights = weights_of(&permuted, 1);
+    cr_expect_neq(weights[0], permuted.plain[0]);
     for (size_t i = 0; i < count; i++) worn[i] = (double)weights[i];
-    const double *trained = hd_setup_trained(&disguised, worn);
+    const double *trained = hd_setup_trained(&permuted, worn);
     const float *expected = weights_of(&plain, 1);
     for (size_t i = 0; i < count; i++) cr_assert_eq(trained[i], (double)expected[i], "weight %zu", i);
     free(worn);
     hd_setup_free(&plain);
-    hd_setup_free(&disguised);
+    hd_setup_free(&permuted);
 }
 
 Test(problem, says_where_the_data_is_missing) {

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-TestSuite(revision, .init = folder_make, .fini = folder_remove);
+TestSuite(difference, .init = folder_make, .fini = folder_remove);
 
 static char text[1 << 14];
 
@@ -24,7 +24,7 @@ static void expect_line(const char *line) {
     cr_expect(strstr(text, line), "no '%s' in: %s", line, text);
 }
 
-Test(revision, are_none_between_a_golden_and_itself_blessed_for_another_reason) {
+Test(difference, are_none_between_a_golden_and_itself_blessed_for_another_reason) {
     hd_golden was = sample_golden(), is = sample_golden();
     strcpy(is.blessed.reason, "another");
     cr_expect_eq(between(&was, &is), 0, "%s", text);
@@ -32,7 +32,7 @@ Test(revision, are_none_between_a_golden_and_itself_blessed_for_another_reason) 
     hd_golden_free(&is);
 }
 
-Test(revision, have_a_line_for_each_figure_before_and_now) {
+Test(difference, have_a_line_for_each_figure_before_and_now) {
     hd_golden was = sample_golden(), is = sample_golden();
     is.reference.hyper[1].hypergradient = 0.1;
     is.tolerances[3].tolerance = 6.49e-7;
@@ -55,7 +55,7 @@ Test(revision, have_a_line_for_each_figure_before_and_now) {
 }
 
 /* The smallest change of a float64 is one, and so is a float32's. */
-Test(revision, show_one_unit_in_the_last_place) {
+Test(difference, show_one_unit_in_the_last_place) {
     hd_golden was = sample_golden(), is = sample_golden();
     is.reference.hyper[1].hypergradient *= 1 + 0x1p-52;
     is.exact[HD_FORWARD].hyper[1].hypergradient *= 1 + 0x1p-23;
@@ -65,7 +65,7 @@ Test(revision, show_one_unit_in_the_last_place) {
 }
 
 /* A tolerance has three digits, and the double that it came out as may be the one beside them. */
-Test(revision, show_a_tolerance_without_its_rounding) {
+Test(difference, show_a_tolerance_without_its_rounding) {
     hd_golden was = sample_golden(), is = sample_golden();
     is.tolerances[3].tolerance = nextafter(4e-7, 1);
     cr_expect_eq(between(&was, &is), 1, "%s", text);
@@ -74,7 +74,7 @@ Test(revision, show_a_tolerance_without_its_rounding) {
     hd_golden_free(&is);
 }
 
-Test(revision, say_what_is_new_and_what_is_gone) {
+Test(difference, say_what_is_new_and_what_is_gone) {
     hd_golden was = sample_golden(), is = sample_golden();
     strcpy(is.tolerances[3].quantity, "another");
     cr_expect_eq(between(&was, &is), 2);

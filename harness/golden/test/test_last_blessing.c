@@ -13,7 +13,7 @@ static void make_root(void) {
     cr_assert_eq(mkdir(sample_path("golden"), 0777), 0);
 }
 
-TestSuite(pedigree, .init = make_root, .fini = folder_remove);
+TestSuite(blessing, .init = make_root, .fini = folder_remove);
 
 static hd_error error;
 static const hd_golden_set none = {0};
@@ -72,43 +72,43 @@ static void note(void *context, const hd_error *why) {
 }
 
 static hd_last_blessings find(void) {
-    hd_last_blessings pedigrees = {0};
-    cr_assert_eq(hd_last_blessings_add(&pedigrees, "small", &error), HD_OK);
+    hd_last_blessings blessings = {0};
+    cr_assert_eq(hd_last_blessings_add(&blessings, "small", &error), HD_OK);
     failures = 0;
-    hd_last_blessings_find(&pedigrees, folder, note, NULL);
-    return pedigrees;
+    hd_last_blessings_find(&blessings, folder, note, NULL);
+    return blessings;
 }
 
-Test(pedigree, is_the_last_blessing_in_place) {
+Test(blessing, is_the_last_blessing_in_place) {
     first = bless("golden/small", &none, 2, FIRST, 1);
-    hd_last_blessings pedigrees = find();
+    hd_last_blessings blessings = find();
     cr_expect_eq(failures, 0, "%s", error.message);
-    cr_expect(pedigrees.logged);
-    cr_expect_str_eq(pedigrees.list[0].date, FIRST);
-    cr_expect_str_eq(pedigrees.list[0].unplaced, "");
-    hd_last_blessings_free(&pedigrees);
+    cr_expect(blessings.logged);
+    cr_expect_str_eq(blessings.list[0].date, FIRST);
+    cr_expect_str_eq(blessings.list[0].unplaced, "");
+    hd_last_blessings_free(&blessings);
     hd_golden_set second = bless("second", &first, 1, SECOND, 2);
-    pedigrees = find();
-    cr_expect_str_eq(pedigrees.list[0].date, FIRST);
-    cr_expect_str_eq(pedigrees.list[0].unplaced, SECOND);
-    hd_last_blessings_free(&pedigrees);
+    blessings = find();
+    cr_expect_str_eq(blessings.list[0].date, FIRST);
+    cr_expect_str_eq(blessings.list[0].unplaced, SECOND);
+    hd_last_blessings_free(&blessings);
     hd_golden_set_free(&second);
     hd_golden_set_free(&first);
 }
 
-Test(pedigree, is_one_blessing_or_the_other_where_one_comes_between) {
+Test(blessing, is_one_blessing_or_the_other_where_one_comes_between) {
     static const char *const moments[] = {"golden/CHANGES", "small/step-0.json", "small/step-1.json",
                                           "small/step-2.json"};
     for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
         first = bless("golden/small", &none, 2, FIRST, 1);
         before = moments[i];
         meanwhile = bless_again;
-        hd_last_blessings pedigrees = find();
+        hd_last_blessings blessings = find();
         cr_expect_null(meanwhile, "%s is looked for", moments[i]);
         cr_expect_eq(failures, 0, "%s: %s", moments[i], error.message);
-        cr_expect_str_eq(pedigrees.list[0].date, SECOND, "%s", moments[i]);
-        cr_expect_str_eq(pedigrees.list[0].unplaced, "");
-        hd_last_blessings_free(&pedigrees);
+        cr_expect_str_eq(blessings.list[0].date, SECOND, "%s", moments[i]);
+        cr_expect_str_eq(blessings.list[0].unplaced, "");
+        hd_last_blessings_free(&blessings);
         hd_golden_set_free(&first);
         hd_temporary_folder_remove(sample_path("golden"));
         hd_temporary_folder_remove(sample_path("before"));
@@ -116,13 +116,13 @@ Test(pedigree, is_one_blessing_or_the_other_where_one_comes_between) {
     }
 }
 
-Test(pedigree, is_not_found_of_goldens_without_a_blessing) {
+Test(blessing, is_not_found_of_goldens_without_a_blessing) {
     first = bless("golden/small", &none, 2, FIRST, 1);
     cr_assert_eq(remove(sample_path("golden/small/step-1.json")), 0);
-    hd_last_blessings pedigrees = find();
+    hd_last_blessings blessings = find();
     cr_expect_eq(failures, 1);
     cr_expect_not_null(strstr(error.message, "came into place without one"), "%s", error.message);
-    cr_expect_str_eq(pedigrees.list[0].date, "");
-    hd_last_blessings_free(&pedigrees);
+    cr_expect_str_eq(blessings.list[0].date, "");
+    hd_last_blessings_free(&blessings);
     hd_golden_set_free(&first);
 }

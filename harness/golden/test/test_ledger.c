@@ -19,7 +19,7 @@ TestSuite(ledger, .init = make_root, .fini = folder_remove);
 static const hd_golden_set none = {0};
 static hd_error error;
 
-/* `count` goldens as they are read from a folder of their own, with their seals. */
+/* `count` goldens as they are read from a folder of their own, with their hashes. */
 static hd_golden_set blessed(size_t count, const char *date, double eta) {
     hd_golden_set made = sample_goldens(count, date, eta), loaded;
     char *where = folder_path("blessed");
@@ -63,15 +63,15 @@ Test(ledger, reads_back_what_it_wrote) {
     cr_expect_str_eq(b->machine, "a machine");
     cr_expect_eq(b->program[strlen(b->program) - 1], ')');
     cr_assert_eq(b->steps, 3);
-    cr_expect_str_eq(b->seals[1].was, first.steps[1].sha256);
-    cr_expect_str_eq(b->seals[1].is, second.steps[1].sha256);
-    cr_expect_str_eq(b->seals[2].was, "", "there was no third");
-    cr_expect_str_eq(ledger.blessings[0].seals[0].was, "");
+    cr_expect_str_eq(b->hashes[1].was, first.steps[1].sha256);
+    cr_expect_str_eq(b->hashes[1].is, second.steps[1].sha256);
+    cr_expect_str_eq(b->hashes[2].was, "", "there was no third");
+    cr_expect_str_eq(ledger.blessings[0].hashes[0].was, "");
     hd_ledger_close(&ledger);
     append(&second, &first);
     ledger = read_it();
     cr_assert(ledger.count == 3 && ledger.blessings[2].steps == 3);
-    cr_expect_str_eq(ledger.blessings[2].seals[2].is, "", "the third is gone");
+    cr_expect_str_eq(ledger.blessings[2].hashes[2].is, "", "the third is gone");
     hd_ledger_close(&ledger);
     hd_golden_set_free(&first);
     hd_golden_set_free(&second);

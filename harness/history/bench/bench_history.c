@@ -140,8 +140,7 @@ static void append(hd_history *history, const hd_run_entry *entry) {
     expect(hd_history_append(history, entry, &kept, &error));
 }
 
-/* Appends nights of the main job's size, one after another, the way check does it: the file opened for each.
- */
+/* Appends nights of the main job's size, one after another, the way check does it: the file opened for each. */
 static void time_appends(const char *what, const char *path, hd_record *record, size_t night) {
     double gathered[TIMES], opened[TIMES], appended[TIMES];
     for (size_t i = 0; i < TIMES; i++) {

@@ -105,7 +105,7 @@ Test(copy, of_a_file_with_a_run_that_is_not_whole_nothing_is_merged) {
     size_t copied, there;
     sqlite3_exec(a.database, "UPDATE timing SET seconds = 2 * seconds WHERE record = 20", NULL, NULL, NULL);
     cr_expect_eq(hd_history_verify(&a, &error), HD_INVALID);
-    cr_expect(strstr(error.message, "run 3 is not what it was sealed as"), "%s", error.message);
+    cr_expect(strstr(error.message, "run 3 is not what was kept: its checksum differs"), "%s", error.message);
     cr_expect_eq(hd_history_merge(&all, &a, &copied, &there, &error), HD_INVALID);
     cr_expect(strstr(error.message, "a: run 3 cannot be copied"), "%s", error.message);
     cr_expect_eq(copied, 0);

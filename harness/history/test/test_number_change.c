@@ -12,8 +12,8 @@ static const hd_number_change *keep_shift(nights_plan *plan) {
     shifting = plan;
     keep(5, 2, shift_later);
     load();
-    cr_assert_eq(trend.shift_count, 1);
-    const hd_number_change *shift = &trend.shifts[0];
+    cr_assert_eq(trend.number_change_count, 1);
+    const hd_number_change *shift = &trend.number_changes[0];
     cr_expect_eq(trend.series[shift->series].mode, HD_FORWARD);
     cr_expect_eq(shift->step, 1);
     cr_expect_eq(shift->before, 2);
@@ -115,9 +115,9 @@ static void shift_there_and_back(size_t night, size_t series, hd_record *record,
 Test(trend, finds_each_turn_in_order_of_time) {
     keep(6, 2, shift_there_and_back);
     load();
-    cr_assert_eq(trend.shift_count, 2 * 2 * NIGHTS_STEPS);
-    for (size_t k = 0; k < trend.shift_count; k++) {
-        const hd_number_change *shift = &trend.shifts[k];
+    cr_assert_eq(trend.number_change_count, 2 * 2 * NIGHTS_STEPS);
+    for (size_t k = 0; k < trend.number_change_count; k++) {
+        const hd_number_change *shift = &trend.number_changes[k];
         const size_t of_a_night = k % (2 * NIGHTS_STEPS);
         cr_expect_eq(shift->since, k < 2 * NIGHTS_STEPS ? 3 : 4);
         cr_expect_eq(shift->before, shift->since - 1);
@@ -133,10 +133,10 @@ Test(trend, compares_with_the_night_before_that_a_series_has) {
     nights_add(&history, "alpha", 4, 2, 1, shift_there_and_back); /* without series 1 */
     nights_add(&history, "alpha", 6, 1, 2, move_a_gradient);
     load();
-    cr_assert_eq(trend.shift_count, 2 * NIGHTS_STEPS);
-    for (size_t k = 0; k < trend.shift_count; k++) {
-        cr_expect_eq(trend.shifts[k].since, 6);
-        cr_expect_eq(trend.shifts[k].before, trend.shifts[k].series ? 3 : 5);
+    cr_assert_eq(trend.number_change_count, 2 * NIGHTS_STEPS);
+    for (size_t k = 0; k < trend.number_change_count; k++) {
+        cr_expect_eq(trend.number_changes[k].since, 6);
+        cr_expect_eq(trend.number_changes[k].before, trend.number_changes[k].series ? 3 : 5);
     }
     end();
 }
@@ -149,7 +149,7 @@ static void change_no_number(size_t night, size_t series, hd_record *record, hd_
 Test(trend, takes_another_text_of_the_same_numbers_for_no_shift) {
     keep(5, 1, change_no_number);
     load();
-    cr_expect_eq(trend.shift_count, 0);
+    cr_expect_eq(trend.number_change_count, 0);
     end();
 }
 

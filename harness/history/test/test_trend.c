@@ -10,7 +10,7 @@ Test(trend, of_an_empty_history_has_nothing) {
     cr_assert_eq(hd_trend_load(&history, &trend, &error), HD_OK, "%s", error.message);
     cr_expect_eq(trend.night_count, 0);
     cr_expect_eq(trend.series_count, 0);
-    cr_expect_eq(trend.shift_count, 0);
+    cr_expect_eq(trend.number_change_count, 0);
     cr_expect_eq(trend.disagreement_count, 0);
     end();
 }
@@ -25,7 +25,7 @@ Test(trend, of_one_night_has_points_and_no_changes) {
     cr_expect_str_eq(night.commit, "c000000");
     cr_expect(night.newest);
     cr_assert_eq(trend.series_count, 4);
-    cr_expect_eq(trend.shift_count + trend.disagreement_count, 0);
+    cr_expect_eq(trend.number_change_count + trend.disagreement_count, 0);
     const hd_series series = trend.series[0];
     cr_expect_str_eq(series.experiment, "synthetic-0");
     cr_expect_str_eq(series.device, "cpu");
@@ -135,7 +135,7 @@ Test(trend, tells_another_experiment_under_the_same_name_apart) {
     keep(5, 5, rename_experiment);
     load();
     cr_assert_eq(trend.series_count, 6);
-    cr_expect_eq(trend.shift_count + trend.disagreement_count, 0);
+    cr_expect_eq(trend.number_change_count + trend.disagreement_count, 0);
     size_t nights[2] = {0, 0};
     for (size_t s = 0; s < 5; s++) {
         const hd_series series = trend.series[s];

@@ -3,7 +3,7 @@
 
 #include <sqlite3.h>
 
-TestSuite(keeping, .init = folder_make, .fini = folder_remove);
+TestSuite(keep_run, .init = folder_make, .fini = folder_remove);
 
 static void expect_has(const char *text, const char *part) {
     cr_expect(strstr(text, part), "no '%s' in: %.2000s", part, text);
@@ -23,7 +23,7 @@ static int64_t kept(const char *query) {
     return value;
 }
 
-Test(keeping, a_check_is_kept_with_its_records_times_and_figures) {
+Test(keep_run, a_check_is_kept_with_its_records_times_and_figures) {
     hyperdrift("check", "blobs-logistic", "-q", "--history", path_of("h.sqlite"));
     cr_assert_eq(program.status, 0, "%s", program.err);
     char line[256];
@@ -44,7 +44,7 @@ Test(keeping, a_check_is_kept_with_its_records_times_and_figures) {
     cr_expect_eq(kept("SELECT count(*) FROM figure"), 2 * (int64_t)passed);
 }
 
-Test(keeping, every_repetition_is_kept_and_has_the_first_one_s_bits) {
+Test(keep_run, every_repetition_is_kept_and_has_the_first_one_s_bits) {
     hyperdrift("check", "blobs-logistic", "-q", "--mode", "forward", "--history", path_of("h.sqlite"));
     int64_t once = kept("SELECT passed FROM run");
     hyperdrift("check", "blobs-logistic", "-q", "--mode", "forward", "--repeat", "3", "--out", path_of("out"),
@@ -58,7 +58,7 @@ Test(keeping, every_repetition_is_kept_and_has_the_first_one_s_bits) {
     cr_expect_eq(access(path_of("out/repetition-3/blobs-logistic/cpu/forward/step-2.json"), R_OK), 0);
 }
 
-Test(keeping, what_failed_is_kept_too) {
+Test(keep_run, what_failed_is_kept_too) {
     hyperdrift("check", "blobs-logistic", "no-such-experiment", "-q", "--set", "training.steps=9",
                "--history", path_of("h.sqlite"));
     cr_expect_eq(program.status, 2);
@@ -68,7 +68,7 @@ Test(keeping, what_failed_is_kept_too) {
     cr_expect_eq(kept("SELECT failed FROM run"), 7);
 }
 
-Test(keeping, nothing_is_computed_where_the_history_cannot_take_it) {
+Test(keep_run, nothing_is_computed_where_the_history_cannot_take_it) {
     put_bytes(path_of("text"), "no history", 10);
     hyperdrift("check", "blobs-logistic", "--history", path_of("text"));
     program_expect_failure(2, "is no SQLite file");
@@ -78,7 +78,7 @@ Test(keeping, nothing_is_computed_where_the_history_cannot_take_it) {
     cr_expect_str_empty(program.out);
 }
 
-Test(keeping, nothing_is_computed_under_a_name_that_cannot_be_told) {
+Test(keep_run, nothing_is_computed_under_a_name_that_cannot_be_told) {
     char names[3][300] = {"\xff", "two\nlines"};
     memset(names[2], 'm', 256);
     const char *const said[] = {"its name is not one line of UTF-8 text",
@@ -98,7 +98,7 @@ Test(keeping, nothing_is_computed_under_a_name_that_cannot_be_told) {
 
 /* The second repetition's forward records are led to where the first one's reverse records are: what the
  * latter is then compared with is not what it gave. */
-Test(keeping, a_repetition_with_other_bits_is_a_failed_figure_that_is_named) {
+Test(keep_run, a_repetition_with_other_bits_is_a_failed_figure_that_is_named) {
     char command[512], out[64];
     snprintf(out, sizeof out, "%s/out", folder);
     snprintf(command, sizeof command,

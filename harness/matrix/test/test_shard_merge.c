@@ -5,10 +5,10 @@
 #include "matrix/shard_merge.h"
 #include "test/nights.h"
 
-TestSuite(assembly, .init = folder_make, .fini = folder_remove);
+TestSuite(shard_merge, .init = folder_make, .fini = folder_remove);
 
 static hd_history history;
-static hd_shard_merge assembly;
+static hd_shard_merge merge;
 static hd_error error;
 
 static void open_as(const char *name) {
@@ -37,36 +37,36 @@ static void all_arrive(void) {
 }
 
 static void load(const char *name, size_t shards) {
-    cr_assert_eq(hd_shard_merge_load(&history, name, shards, &assembly, &error), HD_OK, "%s", error.message);
+    cr_assert_eq(hd_shard_merge_load(&history, name, shards, &merge, &error), HD_OK, "%s", error.message);
 }
 
 static void done(void) {
-    hd_shard_merge_free(&assembly);
+    hd_shard_merge_free(&merge);
     hd_history_close(&history);
 }
 
-Test(assembly, is_whole_where_every_shard_is_there) {
+Test(shard_merge, is_whole_where_every_shard_is_there) {
     open_history();
     for (size_t shard = 1; shard <= 3; shard++) add("alpha", shard, shard, 3, NULL);
     load("m", 0);
-    cr_expect_eq(assembly.shards, 3);
-    cr_expect_eq(assembly.part_count, 3);
-    cr_expect_eq(assembly.missing, 0);
-    cr_expect_eq(assembly.failed, 0);
-    cr_expect_eq(assembly.passed, 3 * 2 * NIGHTS_STEPS * 4);
-    cr_expect_eq(assembly.status, HD_OK);
+    cr_expect_eq(merge.shards, 3);
+    cr_expect_eq(merge.run_count, 3);
+    cr_expect_eq(merge.missing, 0);
+    cr_expect_eq(merge.failed, 0);
+    cr_expect_eq(merge.passed, 3 * 2 * NIGHTS_STEPS * 4);
+    cr_expect_eq(merge.status, HD_OK);
     done();
 }
 
-Test(assembly, counts_a_missing_shard_as_failed) {
+Test(shard_merge, counts_a_missing_shard_as_failed) {
     open_history();
     add("alpha", 1, 1, 3, NULL);
     add("alpha", 1, 3, 3, NULL);
     load("m", 0);
-    cr_expect_eq(assembly.missing, 1);
-    cr_expect_eq(assembly.failed, 1);
-    cr_expect_eq(assembly.status, HD_DIFFERENT);
-    json_t *json = hd_shard_merge_json(&assembly);
+    cr_expect_eq(merge.missing, 1);
+    cr_expect_eq(merge.failed, 1);
+    cr_expect_eq(merge.status, HD_DIFFERENT);
+    json_t *json = hd_shard_merge_json(&merge);
     json_t *missing = json_object_get(json, "missing");
     cr_assert_eq(json_array_size(missing), 1);
     cr_expect_eq(json_integer_value(json_array_get(missing, 0)), 2);
@@ -74,17 +74,17 @@ Test(assembly, counts_a_missing_shard_as_failed) {
     done();
 }
 
-Test(assembly, misses_every_shard_of_a_matrix_that_nobody_ran) {
+Test(shard_merge, misses_every_shard_of_a_matrix_that_nobody_ran) {
     open_history();
     add("alpha", 1, 1, 2, NULL);
     load("another", 5);
-    cr_expect_eq(assembly.missing, 5);
-    cr_expect_eq(assembly.part_count, 0);
-    cr_expect_eq(assembly.status, HD_DIFFERENT);
+    cr_expect_eq(merge.missing, 5);
+    cr_expect_eq(merge.run_count, 0);
+    cr_expect_eq(merge.status, HD_DIFFERENT);
     done();
 }
 
-Test(assembly, refuses_a_shard_that_there_cannot_be) {
+Test(shard_merge, refuses_a_shard_that_there_cannot_be) {
     static const char *const places[] = {"shard = 7", "shards = -1", "shards = 3000000000", "shard = NULL"};
     open_history();
     add("alpha", 1, 1, 2, NULL);
@@ -94,10 +94,10 @@ Test(assembly, refuses_a_shard_that_there_cannot_be) {
         snprintf(change, sizeof change, "UPDATE run SET shard = 1, shards = 2; UPDATE run SET %s", places[i]);
         hd_sql_run(&sql, change);
         cr_assert_eq(sql.status, HD_OK, "%s", error.message);
-        cr_expect_eq(hd_shard_merge_load(&history, "m", 0, &assembly, &error), HD_INVALID, "%s", places[i]);
+        cr_expect_eq(hd_shard_merge_load(&history, "m", 0, &merge, &error), HD_INVALID, "%s", places[i]);
         cr_expect(strstr(error.message, "h.sqlite: run 1: says of itself that it is shard "), "%s",
                   error.message);
-        hd_shard_merge_free(&assembly);
+        hd_shard_merge_free(&merge);
     }
     hd_history_close(&history);
 }
@@ -107,33 +107,33 @@ static void fail_a_figure(size_t night, size_t series, hd_record *record, hd_ver
     if (series == 0) hd_compare_failed(verdict, "planted", "the test's");
 }
 
-Test(assembly, lets_the_later_run_of_a_shard_count) {
+Test(shard_merge, lets_the_later_run_of_a_shard_count) {
     open_history();
     add("alpha", 1, 1, 2, fail_a_figure);
     add("alpha", 1, 2, 2, NULL);
     add("beta", 2, 1, 2, NULL);
     load("m", 0);
-    cr_expect_eq(assembly.part_count, 3);
-    cr_expect_not(assembly.parts[0].counts);
-    cr_expect_str_eq(assembly.parts[2].host, "beta");
-    cr_expect(assembly.parts[1].counts && assembly.parts[2].counts);
-    cr_expect_eq(assembly.missing, 0);
-    cr_expect_eq(assembly.status, HD_OK, "the failure was of the run that does not count");
+    cr_expect_eq(merge.run_count, 3);
+    cr_expect_not(merge.runs[0].counts);
+    cr_expect_str_eq(merge.runs[2].host, "beta");
+    cr_expect(merge.runs[1].counts && merge.runs[2].counts);
+    cr_expect_eq(merge.missing, 0);
+    cr_expect_eq(merge.status, HD_OK, "the failure was of the run that does not count");
     done();
 }
 
-Test(assembly, has_no_place_for_a_shard_of_another_division) {
+Test(shard_merge, has_no_place_for_a_shard_of_another_division) {
     open_history();
     add("alpha", 1, 2, 4, NULL);
     add("alpha", 2, 1, 2, NULL);
     load("m", 0);
-    cr_expect_eq(assembly.shards, 2);
-    cr_expect_eq(assembly.missing, 1);
-    cr_expect(!assembly.parts[0].counts && assembly.parts[1].counts);
-    hd_shard_merge_free(&assembly);
+    cr_expect_eq(merge.shards, 2);
+    cr_expect_eq(merge.missing, 1);
+    cr_expect(!merge.runs[0].counts && merge.runs[1].counts);
+    hd_shard_merge_free(&merge);
     load("m", 4);
-    cr_expect_eq(assembly.missing, 3);
-    cr_expect(assembly.parts[0].counts && !assembly.parts[1].counts);
+    cr_expect_eq(merge.missing, 3);
+    cr_expect(merge.runs[0].counts && !merge.runs[1].counts);
     done();
 }
 
@@ -163,26 +163,26 @@ static void expect_conflict(const char *key, json_t *value, const char *said) {
     add_on_terms(1, 2, NULL, NULL);
     add_on_terms(2, 2, key, value);
     load("m", 0);
-    cr_assert_eq(json_array_size(assembly.conflicts), 1, "%s", key);
-    cr_expect_str_eq(json_string_value(json_array_get(assembly.conflicts, 0)), said);
-    cr_expect(assembly.failed == 1 && assembly.missing == 0);
-    cr_expect_eq(assembly.status, HD_INVALID);
+    cr_assert_eq(json_array_size(merge.conflicts), 1, "%s", key);
+    cr_expect_str_eq(json_string_value(json_array_get(merge.conflicts, 0)), said);
+    cr_expect(merge.failed == 1 && merge.missing == 0);
+    cr_expect_eq(merge.status, HD_INVALID);
     done();
 }
 
-Test(assembly, is_one_matrix_where_all_shards_were_started_alike) {
+Test(shard_merge, is_one_matrix_where_all_shards_were_started_alike) {
     open_history();
     add_on_terms(1, 2, NULL, NULL);
     add_on_terms(2, 2, "devices", json_pack("[ss]", "cuda", "cpu")); /* the order is no matter */
     load("m", 0);
-    cr_expect_eq(json_array_size(assembly.conflicts), 0);
-    cr_expect_eq(assembly.status, HD_OK);
-    cr_assert_eq(assembly.goldens.count, 1);
-    cr_expect_str_eq(assembly.goldens.list[0].date, "2026-11-23");
+    cr_expect_eq(json_array_size(merge.conflicts), 0);
+    cr_expect_eq(merge.status, HD_OK);
+    cr_assert_eq(merge.goldens.count, 1);
+    cr_expect_str_eq(merge.goldens.list[0].date, "2026-11-23");
     done();
 }
 
-Test(assembly, names_the_word_in_which_shards_differ) {
+Test(shard_merge, names_the_word_in_which_shards_differ) {
 #define ONE "shard 1/2 (run 1 on alpha)"
 #define TWO "shard 2/2 (run 2 on alpha)"
     expect_conflict("experiments", json_pack("[{sssiss}]", "name", "deep", "seed", 3, "sha256", "1234567890"),
@@ -202,50 +202,50 @@ Test(assembly, names_the_word_in_which_shards_differ) {
                     ", 2026-11-24 at abd (other) in " TWO);
 }
 
-Test(assembly, takes_no_shard_of_another_division_for_one_of_the_matrix) {
+Test(shard_merge, takes_no_shard_of_another_division_for_one_of_the_matrix) {
     open_history();
     add_on_terms(1, 4, NULL, NULL);
     add_on_terms(1, 2, NULL, NULL);
     add_on_terms(2, 2, NULL, NULL);
     load("m", 0);
-    cr_expect_eq(assembly.missing, 0);
-    cr_assert_eq(json_array_size(assembly.conflicts), 1);
-    cr_expect_str_eq(json_string_value(json_array_get(assembly.conflicts, 0)),
+    cr_expect_eq(merge.missing, 0);
+    cr_assert_eq(json_array_size(merge.conflicts), 1);
+    cr_expect_str_eq(json_string_value(json_array_get(merge.conflicts, 0)),
                      "shard 1/4 (run 1 on alpha): others are of 2 shards");
-    cr_expect_eq(assembly.status, HD_INVALID);
-    hd_shard_merge_free(&assembly);
+    cr_expect_eq(merge.status, HD_INVALID);
+    hd_shard_merge_free(&merge);
     load("m", 2);
-    cr_expect_eq(assembly.status, HD_OK, "it was said which are meant");
+    cr_expect_eq(merge.status, HD_OK, "it was said which are meant");
     done();
 }
 
-Test(assembly, forgets_the_terms_of_a_shard_that_ran_again) {
+Test(shard_merge, forgets_the_terms_of_a_shard_that_ran_again) {
     open_history();
     add_on_terms(1, 2, "repeat", json_integer(3));
     add_on_terms(1, 2, NULL, NULL);
     add_on_terms(2, 2, NULL, NULL);
     load("m", 0);
-    cr_expect_eq(assembly.status, HD_OK);
+    cr_expect_eq(merge.status, HD_OK);
     done();
 }
 
-Test(assembly, holds_a_shard_that_tells_no_terms_to_those_that_do) {
+Test(shard_merge, holds_a_shard_that_tells_no_terms_to_those_that_do) {
     open_history();
     add_on_terms(1, 2, NULL, NULL);
     add("alpha", 2, 2, 2, NULL);
     load("m", 0);
-    cr_assert_eq(json_array_size(assembly.conflicts), 1);
-    cr_expect_str_eq(json_string_value(json_array_get(assembly.conflicts, 0)),
+    cr_assert_eq(json_array_size(merge.conflicts), 1);
+    cr_expect_str_eq(json_string_value(json_array_get(merge.conflicts, 0)),
                      TWO " does not tell what it was started with");
     done();
 }
 
-Test(assembly, names_the_cells_of_a_missing_shard) {
+Test(shard_merge, names_the_cells_of_a_missing_shard) {
     open_history();
     add_on_terms(2, 3, "seeds", json_pack("[ii]", 3, 5));
     add_on_terms(1, 3, "seeds", json_pack("[ii]", 3, 5));
     load("m", 0);
-    cr_expect_eq(assembly.missing, 1);
+    cr_expect_eq(merge.missing, 1);
     hd_cell cell = {.device = "cuda", .mode = HD_REVERSE};
     size_t expected = 0;
     char text[128];
@@ -259,24 +259,24 @@ Test(assembly, names_the_cells_of_a_missing_shard) {
         snprintf(text, sizeof text, "%s seed %u %s %s", cell.experiment, cell.seed, cell.device,
                  hd_mode_name(cell.mode));
         bool named = false;
-        for (size_t j = 0; j < json_array_size(assembly.missing_cells); j++)
-            named |= !strcmp(text, json_string_value(json_array_get(assembly.missing_cells, j)));
+        for (size_t j = 0; j < json_array_size(merge.missing_cells); j++)
+            named |= !strcmp(text, json_string_value(json_array_get(merge.missing_cells, j)));
         cr_expect(named, "%s", text);
     }
     cr_expect_gt(expected, 0);
-    cr_expect_eq(json_array_size(assembly.missing_cells), expected);
+    cr_expect_eq(json_array_size(merge.missing_cells), expected);
     done();
 }
 
 /* That takes a quarter of an hour where each missing shard is looked for among all cells. */
-Test(assembly, names_the_cells_of_a_thousand_missing_shards_at_once, .timeout = 100) {
+Test(shard_merge, names_the_cells_of_a_thousand_missing_shards_at_once, .timeout = 100) {
     json_t *seeds = json_array();
     for (int seed = 0; seed < 1000; seed++) json_array_append_new(seeds, json_integer(seed));
     open_history();
     add_on_terms(1, 1000, "seeds", seeds);
     load("m", 0);
-    cr_expect_eq(assembly.missing, 999);
-    size_t cells = json_array_size(assembly.missing_cells); /* of 8000, some are of the shard that is there */
+    cr_expect_eq(merge.missing, 999);
+    size_t cells = json_array_size(merge.missing_cells); /* of 8000, some are of the shard that is there */
     cr_expect(cells > 7900 && cells < 8000, "%zu", cells);
     done();
 }
@@ -289,43 +289,43 @@ static void turn_a_bit(size_t night, size_t series, hd_record *record, hd_verdic
     if (series == 1 && record->step == 2) *eta = (double)nextafterf((float)*eta, 0);
 }
 
-Test(assembly, finds_the_same_bits_on_all_machines) {
+Test(shard_merge, finds_the_same_bits_on_all_machines) {
     open_history();
     add("alpha", 1, 1, 2, NULL);
     add("beta", 1, 2, 2, NULL);
     load("m", 0);
-    cr_expect_eq(assembly.records, 2 * 2 * NIGHTS_STEPS);
-    cr_expect_eq(assembly.compared, 2 * NIGHTS_STEPS);
-    cr_expect_eq(assembly.difference_count, 0);
-    cr_expect_eq(assembly.status, HD_OK);
+    cr_expect_eq(merge.records, 2 * 2 * NIGHTS_STEPS);
+    cr_expect_eq(merge.compared, 2 * NIGHTS_STEPS);
+    cr_expect_eq(merge.difference_count, 0);
+    cr_expect_eq(merge.status, HD_OK);
     done();
 }
 
-Test(assembly, names_a_bit_that_differs_between_machines) {
+Test(shard_merge, names_a_bit_that_differs_between_machines) {
     open_history();
     add("alpha", 1, 1, 2, NULL);
     add("beta", 1, 2, 2, turn_a_bit);
     load("m", 0);
-    cr_assert_eq(assembly.difference_count, 1);
-    const hd_verdict *difference = &assembly.differences[0];
+    cr_assert_eq(merge.difference_count, 1);
+    const hd_verdict *difference = &merge.differences[0];
     cr_expect_eq(difference->step, 2);
     cr_expect_eq(difference->mode, HD_REVERSE);
     cr_expect_eq(difference->failures, 1);
     cr_expect_str_eq(hd_verdict_worst(difference)->name, "bits hypergradient eta");
     cr_expect(strstr(difference->against, "alpha (run 1)") && strstr(difference->against, "beta (run 2)"),
               "%s", difference->against);
-    cr_expect_eq(assembly.failed, 1);
-    cr_expect_eq(assembly.status, HD_DIFFERENT);
+    cr_expect_eq(merge.failed, 1);
+    cr_expect_eq(merge.status, HD_DIFFERENT);
     done();
 }
 
-Test(assembly, compares_the_runs_of_a_shard_that_ran_twice) {
+Test(shard_merge, compares_the_runs_of_a_shard_that_ran_twice) {
     open_history();
     add("alpha", 1, 1, 1, turn_a_bit);
     add("beta", 2, 1, 1, NULL);
     load("m", 0);
-    cr_expect_eq(assembly.difference_count, 1);
-    cr_expect_eq(assembly.status, HD_DIFFERENT);
+    cr_expect_eq(merge.difference_count, 1);
+    cr_expect_eq(merge.status, HD_DIFFERENT);
     done();
 }
 
@@ -335,12 +335,12 @@ static size_t count_differences(const char *name, const size_t order[3]) {
     for (size_t i = 0; i < 3; i++)
         add(hosts[order[i]], 1 + order[i], 1 + order[i], 3, order[i] == 2 ? turn_a_bit : NULL);
     load("m", 0);
-    size_t differences = assembly.difference_count;
+    size_t differences = merge.difference_count;
     done();
     return differences;
 }
 
-Test(assembly, finds_the_same_whatever_order_the_shards_were_merged_in) {
+Test(shard_merge, finds_the_same_whatever_order_the_shards_were_merged_in) {
     cr_expect_eq(count_differences("first.sqlite", (const size_t[]){0, 1, 2}), 1);
     cr_expect_eq(count_differences("last.sqlite", (const size_t[]){2, 1, 0}), 1);
 }
@@ -356,42 +356,42 @@ static void in_cublas(size_t night, size_t series, hd_record *record, hd_verdict
     strcpy(record->arithmetic, "cublas");
 }
 
-Test(assembly, compares_devices_in_the_exact_arithmetic_alone) {
+Test(shard_merge, compares_devices_in_the_exact_arithmetic_alone) {
     open_history();
     add("alpha", 1, 1, 2, NULL);
     add("alpha", 1, 2, 2, on_cuda);
     load("m", 0);
-    cr_expect_gt(assembly.difference_count, 0);
-    hd_shard_merge_free(&assembly);
+    cr_expect_gt(merge.difference_count, 0);
+    hd_shard_merge_free(&merge);
     hd_history_close(&history);
     cr_assert_eq(remove(sample_path("h.sqlite")), 0);
     open_history();
     add("alpha", 1, 1, 2, NULL);
     add("alpha", 1, 2, 2, in_cublas);
     load("m", 0);
-    cr_expect_eq(assembly.difference_count, 0);
-    cr_expect_eq(assembly.records, 2 * NIGHTS_STEPS);
+    cr_expect_eq(merge.difference_count, 0);
+    cr_expect_eq(merge.records, 2 * NIGHTS_STEPS);
     done();
 }
 
 /* --- runs of no matrix --- */
 
-Test(assembly, compares_the_last_run_of_each_host_where_there_is_no_matrix) {
+Test(shard_merge, compares_the_last_run_of_each_host_where_there_is_no_matrix) {
     open_history();
     add("alpha", 1, 0, 0, turn_a_bit); /* was so, and was mended */
     add("alpha", 2, 0, 0, NULL);
     add("beta", 1, 0, 0, NULL);
     add("gamma", 1, 1, 1, fail_a_figure); /* of a matrix: none of these */
     load(NULL, 0);
-    cr_expect_eq(assembly.part_count, 0, "none has come");
-    cr_expect_eq(assembly.status, HD_DIFFERENT, "nothing was compared");
-    hd_shard_merge_free(&assembly);
+    cr_expect_eq(merge.run_count, 0, "none has come");
+    cr_expect_eq(merge.status, HD_DIFFERENT, "nothing was compared");
+    hd_shard_merge_free(&merge);
     all_arrive();
     load(NULL, 0);
-    cr_expect_eq(assembly.part_count, 3);
-    cr_expect_eq(assembly.compared, 2 * NIGHTS_STEPS);
-    cr_expect_eq(assembly.difference_count, 0);
-    cr_expect_eq(assembly.missing, 0);
-    cr_expect_eq(assembly.status, HD_OK);
+    cr_expect_eq(merge.run_count, 3);
+    cr_expect_eq(merge.compared, 2 * NIGHTS_STEPS);
+    cr_expect_eq(merge.difference_count, 0);
+    cr_expect_eq(merge.missing, 0);
+    cr_expect_eq(merge.status, HD_OK);
     done();
 }

@@ -26,16 +26,22 @@ static void print_figure(FILE *to, const hd_verdict *verdict, const hd_judgement
     char title[8 * HD_LABEL], message[HD_JUDGEMENT_TEXT + sizeof verdict->against + 16];
     char line[HD_JUDGEMENT_TEXT] = "nothing was compared";
     if (judgement) hd_judgement_text(judgement, line);
-    snprintf(title, sizeof title, "%s, %s, %s, step %zu: %s", verdict->experiment, verdict->device,
+    snprintf(title, sizeof title, "%s, %s, %s, hyper-iteration %zu: %s", verdict->experiment, verdict->device,
              hd_mode_name(verdict->mode), verdict->step, judgement ? judgement->name : "figures");
     snprintf(message, sizeof message, "%s (by %s)", line, verdict->against);
     print_error(to, title, message);
 }
 
+static void print_failure(FILE *to, const hd_unjudged *failure) {
+    char title[sizeof failure->what + 16];
+    snprintf(title, sizeof title, "no verdict: %s", failure->what);
+    print_error(to, title, failure->why);
+}
+
 void hd_annotations_print(FILE *to, const hd_findings *findings) {
     size_t count = 0;
     for (size_t i = 0; i < findings->failure_count; i++)
-        if (count++ < HD_ANNOTATIONS_MOST) print_error(to, "no verdict", findings->failures[i].why);
+        if (count++ < HD_ANNOTATIONS_MOST) print_failure(to, &findings->failures[i]);
     for (size_t i = 0; i < findings->record_count; i++)
         for (size_t v = 0; v < findings->records[i].count; v++) {
             const hd_verdict *verdict = &findings->records[i].verdicts[v];

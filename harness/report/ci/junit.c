@@ -5,6 +5,7 @@
 #include "report/html/html.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct hd_junit {
     hd_html xml;
@@ -75,7 +76,7 @@ static void write_verdict(hd_junit *junit, const char *suite, const hd_verdict *
         }
     }
     if (verdict->count == 0) write_failed_case(junit, class, "figures", "failure", "nothing was compared");
-    if (verdict->no_memory) write_failed_case(junit, class, "figures", "failure", "no memory for more");
+    if (verdict->no_memory) write_failed_case(junit, class, "memory", "failure", "no memory for more");
 }
 
 /* Known differences pass, and are told beside the cases. */
@@ -92,21 +93,57 @@ static void write_known(hd_junit *junit, const hd_finding *finding) {
     hd_html_add(&junit->xml, "</system-out>\n    <system-err/>\n  </testsuite>\n");
 }
 
-static void write_finding(hd_junit *junit, const hd_finding *finding) {
+/* What CI servers follow from night to night: a suite's name tells the record, a case's what failed. Where the
+ * same was asked for twice the later ones are numbered. */
+static void number(char *name, size_t size, size_t earlier) {
+    size_t length = strlen(name);
+    if (earlier) snprintf(name + length, size - length, ", again (%zu)", earlier + 1);
+}
+
+static bool same_record(const hd_finding *a, const hd_finding *b) {
+    const hd_record *x = &a->record, *y = &b->record;
+    return a->count && a->repetition == b->repetition && x->step == y->step && x->mode == y->mode &&
+           !strcmp(x->device, y->device) && !strcmp(x->experiment, y->experiment);
+}
+
+static void name_suite(const hd_findings *findings, size_t index, char *name, size_t size) {
+    const hd_finding *finding = &findings->records[index];
     const hd_record *record = &finding->record;
-    const hd_verdict *first = finding->verdicts;
+    size_t earlier = 0;
+    for (size_t i = 0; i < index; i++) earlier += same_record(&findings->records[i], finding);
+    int length = snprintf(name, size, "%s.%s.%s.hyper-iteration-%zu", record->experiment, record->device,
+                          hd_mode_name(record->mode), record->step);
+    if (finding->repetition > 1)
+        snprintf(name + length, size - (size_t)length, ".repetition-%zu", finding->repetition);
+    number(name, size, earlier);
+}
+
+static void write_finding(hd_junit *junit, size_t index) {
+    const hd_finding *finding = &junit->findings->records[index];
+    const hd_record *record = &finding->record;
+    char name[8 * HD_LABEL];
     if (finding->count == 0) return; /* what kept it from being judged is among the failures */
     hd_totals sum = hd_finding_totals(finding);
-    char name[8 * HD_LABEL];
-    int length = snprintf(name, sizeof name, "%s.%s.%s.step-%zu", first->experiment, first->device,
-                          hd_mode_name(first->mode), first->step);
-    if (finding->repetition > 1)
-        snprintf(name + length, sizeof name - (size_t)length, ".repetition-%zu", finding->repetition);
+    name_suite(junit->findings, index, name, sizeof name);
     begin_suite(junit, name, record->experiment, sum.passed + sum.failed, sum.failed, 0, 0,
                 record->seconds.total);
     write_properties(junit, record);
     for (size_t i = 0; i < finding->count; i++) write_verdict(junit, name, &finding->verdicts[i]);
     write_known(junit, finding);
+}
+
+static void write_unjudged(hd_junit *junit, const hd_unjudged *list, size_t index, bool skipped) {
+    char name[sizeof list->what + 32];
+    size_t earlier = 0;
+    for (size_t i = 0; i < index; i++) earlier += !strcmp(list[i].what, list[index].what);
+    snprintf(name, sizeof name, "%s", list[index].what);
+    number(name, sizeof name, earlier);
+    if (!skipped) {
+        write_failed_case(junit, "runs", name, "error", list[index].why);
+        return;
+    }
+    begin_case(junit, "runs", name);
+    hd_html_add(&junit->xml, "><skipped message=\"%s\"/></testcase>\n", list[index].why);
 }
 
 static void write_runs(hd_junit *junit) {
@@ -115,16 +152,9 @@ static void write_runs(hd_junit *junit) {
     if (errors + findings->skip_count == 0) return;
     begin_suite(junit, "runs", "runs", errors + findings->skip_count, 0, errors, findings->skip_count, 0);
     hd_html_add(&junit->xml, "    <properties/>\n");
-    for (size_t i = 0; i < errors; i++) {
-        const char *message = i < findings->failure_count ? findings->failures[i].why : "no memory";
-        char name[32];
-        snprintf(name, sizeof name, "failure %zu", i + 1);
-        write_failed_case(junit, "runs", name, "error", message);
-    }
-    for (size_t i = 0; i < findings->skip_count; i++) {
-        begin_case(junit, "runs", findings->skips[i].what);
-        hd_html_add(&junit->xml, "><skipped message=\"%s\"/></testcase>\n", findings->skips[i].why);
-    }
+    for (size_t i = 0; i < findings->failure_count; i++) write_unjudged(junit, findings->failures, i, false);
+    if (findings->no_memory) write_failed_case(junit, "runs", "memory", "error", "no memory");
+    for (size_t i = 0; i < findings->skip_count; i++) write_unjudged(junit, findings->skips, i, true);
     hd_html_add(&junit->xml, "    <system-out/>\n    <system-err/>\n  </testsuite>\n");
 }
 
@@ -136,7 +166,7 @@ hd_status hd_junit_write(const char *path, const hd_findings *findings, hd_error
     hd_status status = hd_html_open(&junit.xml, error);
     if (status != HD_OK) return status;
     hd_html_add(&junit.xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
-    for (size_t i = 0; i < findings->record_count; i++) write_finding(&junit, &findings->records[i]);
+    for (size_t i = 0; i < findings->record_count; i++) write_finding(&junit, i);
     write_runs(&junit);
     hd_html_add(&junit.xml, "</testsuites>\n");
     status = hd_html_close(&junit.xml, error);

@@ -111,7 +111,7 @@ static void add_judgements(hd_markdown *markdown, const char *title, hd_outcome 
     add(markdown, "### %s\n\n", title);
     begin_table(
         markdown,
-        "| experiment | device | mode | step | figure | element | value | expected | error | relative "
+        "| experiment | device | mode | hyper-iteration | figure | element | value | expected | error | relative "
         "| tolerance | used | by | note |\n"
         "| --- | --- | --- | --: | --- | --- | --: | --: | --: | --: | --: | --: | --- | --- |\n");
     for (size_t i = 0; i < markdown->findings->record_count; i++) {
@@ -144,7 +144,7 @@ static void add_records(hd_markdown *markdown) {
     add(markdown, "### Records\n\n");
     begin_table(
         markdown,
-        "| experiment | device | mode | step | passed | nearest to its tolerance | used | time | states "
+        "| experiment | device | mode | hyper-iteration | passed | nearest to its tolerance | used | time | states "
         "| process | device |\n"
         "| --- | --- | --- | --: | --- | --- | --: | --: | --: | --: | --: |\n");
     for (size_t i = 0; i < markdown->findings->record_count; i++) {
@@ -154,23 +154,12 @@ static void add_records(hd_markdown *markdown) {
     end_table(markdown);
 }
 
-static void add_failures(hd_markdown *markdown) {
-    const hd_findings *findings = markdown->findings;
-    add(markdown, "### What gave no record, or could not be judged\n\n");
-    begin_table(markdown, "| why |\n| --- |\n");
-    for (size_t i = 0; i < findings->failure_count; i++) {
-        add(markdown, "| %s |", findings->failures[i].why);
-        end_row(markdown);
-    }
-    end_table(markdown);
-}
-
-static void add_skips(hd_markdown *markdown) {
-    const hd_findings *findings = markdown->findings;
-    add(markdown, "### Skipped\n\n");
+static void add_unjudged(hd_markdown *markdown, const char *title, const hd_unjudged *list, size_t count) {
+    if (!count) return;
+    add(markdown, "### %s\n\n", title);
     begin_table(markdown, "| what | why |\n| --- | --- |\n");
-    for (size_t i = 0; i < findings->skip_count; i++) {
-        add(markdown, "| %s | %s |", findings->skips[i].what, findings->skips[i].why);
+    for (size_t i = 0; i < count; i++) {
+        add(markdown, "| %s | %s |", list[i].what, list[i].why);
         end_row(markdown);
     }
     end_table(markdown);
@@ -223,13 +212,14 @@ static hd_status add_all(hd_markdown *markdown, const hd_trend *trend, hd_error 
     add(markdown, "hyperdrift %s (%s) on %s, %s UTC.%s%s\n\n", HD_VERSION, HD_COMMIT, findings->host, moment,
         findings->no_bits ? " The goldens' bits were left aside." : "",
         findings->no_memory ? " There was no memory for all of it." : "");
-    if (findings->failure_count) add_failures(markdown);
+    add_unjudged(markdown, "What gave no record, or could not be judged", findings->failures,
+                 findings->failure_count);
     if (sum.failed > findings->failure_count + findings->no_memory)
         add_judgements(markdown, "Figures that failed", HD_FAIL);
     if (trend && trend->night_count > 1) status = add_news(markdown, trend, error);
     if (findings->record_count) add_records(markdown);
     if (sum.known) add_judgements(markdown, "Within a stated allowance", HD_KNOWN);
-    if (findings->skip_count) add_skips(markdown);
+    add_unjudged(markdown, "Skipped", findings->skips, findings->skip_count);
     return status;
 }
 

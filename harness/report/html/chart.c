@@ -1,7 +1,5 @@
 #include "report/html/chart.h"
 
-#include "report/html/chart_axis.h"
-
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,7 +10,7 @@ enum { WIDTH = 440, HEIGHT = 250, LEFT = 48, RIGHT = 76, TOP = 20, BOTTOM = 40, 
 /* --- ranges and scales --- */
 
 hd_chart_range hd_chart_range_empty(double x_from, double x_to, bool logarithmic) {
-    return (hd_chart_range){x_from, x_to > x_from ? x_to : x_from + 1, NAN, NAN, logarithmic, false};
+    return (hd_chart_range){{x_from, x_to > x_from ? x_to : x_from + 1}, {NAN, NAN}, logarithmic, false};
 }
 
 void hd_chart_range_extend(hd_chart_range *range, const hd_chart_point *points, size_t count) {
@@ -20,19 +18,17 @@ void hd_chart_range_extend(hd_chart_range *range, const hd_chart_point *points, 
         for (size_t l = 0; l < HD_CHART_LINES; l++) {
             double y = points[i].y[l];
             range->zeros |= range->logarithmic && y == 0;
-            if (!isfinite(y) || (range->logarithmic && y <= 0)) continue;
-            range->y_low = fmin(range->y_low, y);
-            range->y_high = fmax(range->y_high, y);
+            if (isfinite(y) && !(range->logarithmic && y <= 0)) hd_range_include(&range->y, y);
         }
 }
 
 static hd_scale x_scale(const hd_chart_range *range, double left, double right) {
-    return (hd_scale){range->x_from, range->x_to, left, right};
+    return (hd_scale){range->x.low, range->x.high, left, right, false};
 }
 
 /* Of a logarithmic axis in decades; the lowest is that of zeros, if there are any. */
 static hd_scale y_scale(const hd_chart_range *range) {
-    hd_scale s = {range->y_low, range->y_high, HEIGHT - BOTTOM, TOP};
+    hd_scale s = {range->y.low, range->y.high, HEIGHT - BOTTOM, TOP, range->logarithmic};
     if (isnan(s.from)) s.from = range->logarithmic ? 1e-8 : 0, s.to = 1;
     if (range->logarithmic) {
         s.from = floor(log10(s.from)) - (range->zeros ? 1 : 0);
@@ -42,58 +38,40 @@ static hd_scale y_scale(const hd_chart_range *range) {
     return s;
 }
 
-static double y_place(const hd_chart_range *range, hd_scale s, double y) {
-    if (range->logarithmic) y = y > 0 ? log10(y) : -INFINITY;
-    return hd_scale_place(s, y);
-}
-
 /* --- axes --- */
 
-static void x_axis(hd_html *html, const hd_chart_range *range, hd_scale s, double y, const char *label) {
-    double apart = fmax(1, hd_tick_distance(range->x_to - range->x_from, 8));
-    hd_html_add(html, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>", s.low, y, s.high);
-    int first = (int)ceil(range->x_from / apart), last = (int)floor(range->x_to / apart);
-    for (int n = first; n <= last; n++) {
-        double at = hd_scale_place(s, n * apart);
-        hd_html_add(
-            html,
-            "<path class=\"axis\" d=\"M%.1f %.1fv4\"/><text x=\"%.1f\" y=\"%.1f\" class=\"m\">%.0f</text>",
-            at, y, at, y + 16, n * apart);
+static void x_axis(hd_html *html, hd_scale s, double y, const char *label) {
+    enum { MOST = 8 };
+    double apart = fmax(1, hd_tick_distance(s.to - s.from, MOST));
+    hd_tick ticks[MOST + 1];
+    size_t count = 0;
+    for (int n = (int)ceil(s.from / apart); n <= (int)floor(s.to / apart) && count <= MOST; n++) {
+        ticks[count].at = n * apart;
+        snprintf(ticks[count++].label, HD_DATE, "%.0f", n * apart);
     }
+    hd_axis_x(html, s, y, 4, "m", ticks, count);
     hd_html_add(html, "<text x=\"%.1f\" y=\"%.1f\" class=\"m soft\">%s</text>\n", (s.low + s.high) / 2,
                 y + 32, label);
 }
 
-static void y_tick(hd_html *html, double y) {
-    hd_html_add(html, "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" class=\"e\">", LEFT,
-                y, WIDTH - RIGHT, LEFT - 6, y + 4);
-}
-
-static void decades(hd_html *html, const hd_chart_range *range, hd_scale s) {
-    int from = (int)s.from, to = (int)s.to, apart = (to - from + 6) / 7;
-    for (int power = to; power >= from + range->zeros; power -= apart) {
-        y_tick(html, hd_scale_place(s, power));
+static void decades(const hd_y_axis *axis, bool zeros) {
+    int from = (int)axis->scale.from, to = (int)axis->scale.to, apart = (to - from + 6) / 7;
+    for (int power = to; power >= from + zeros; power -= apart) {
+        hd_y_axis_line(axis, pow(10, power));
         if (abs(power) <= 2)
-            hd_html_add(html, "%g</text>", pow(10, power));
+            hd_html_add(axis->html, "%g</text>", pow(10, power));
         else
-            hd_html_add(html, "10<tspan dy=\"-4\" class=\"power\">%d</tspan></text>", power);
+            hd_html_add(axis->html, "10<tspan dy=\"-4\" class=\"power\">%d</tspan></text>", power);
     }
-    if (!range->zeros) return;
-    y_tick(html, hd_scale_place(s, s.from));
-    hd_html_add(html, "0</text>");
+    if (zeros) hd_y_axis_tick(axis, 0);
 }
 
-static void y_axis(hd_html *html, const hd_chart_range *range, hd_scale s) {
-    char text[HD_HTML_NUMBER];
-    double apart = hd_tick_distance(s.to - s.from, 5);
-    if (range->logarithmic) {
-        decades(html, range, s);
-        return;
-    }
-    for (int n = (int)ceil(s.from / apart); n * apart <= s.to; n++) {
-        y_tick(html, hd_scale_place(s, n * apart));
-        hd_html_add(html, "%s</text>", hd_html_number(n * apart, 3, text));
-    }
+static void y_axis(hd_html *html, const hd_chart_range *range) {
+    hd_y_axis axis = {html, y_scale(range), LEFT - 6, LEFT, WIDTH - RIGHT, 3};
+    if (range->logarithmic)
+        decades(&axis, range->zeros);
+    else
+        hd_y_axis_ticks(&axis, (hd_range){axis.scale.from, axis.scale.to}, 5);
 }
 
 /* --- lines --- */
@@ -102,12 +80,11 @@ static void y_axis(hd_html *html, const hd_chart_range *range, hd_scale s) {
 typedef struct hd_pen {
     hd_html *html;
     hd_scale x, y;
-    const hd_chart_range *range;
     double apart, last_x, last_y; /* as values; and last_y as a place */
 } hd_pen;
 
 static void draw(hd_pen *pen, double x, double y) {
-    double at = y_place(pen->range, pen->y, y);
+    double at = hd_scale_place(pen->y, y);
     bool lifted = !(x - pen->last_x <= pen->apart);
     hd_html_add(pen->html, "%c%.1f %.1f", lifted ? 'M' : 'L', hd_scale_place(pen->x, x), at);
     if (lifted) hd_html_add(pen->html, "h0"); /* with its round end a point that stands alone is seen, too */
@@ -138,36 +115,17 @@ static double draw_line(hd_html *html, const hd_chart *chart, size_t line, const
     hd_pen pen = {.html = html,
                   .x = x_scale(range, LEFT, WIDTH - RIGHT),
                   .y = y_scale(range),
-                  .range = range,
                   .apart = stretch > 0 ? 2 * stretch : 1,
                   .last_x = NAN,
                   .last_y = NAN};
     hd_html_add(html, "<path class=\"line l%zu\" d=\"", line);
     for (size_t i = 0; stretch == 0 && i < chart->count; i++)
         if (!isnan(chart->points[i].y[line])) draw(&pen, chart->points[i].x, chart->points[i].y[line]);
-    double end = range->x_from;
+    double end = range->x.low;
     for (size_t i = 0; stretch > 0 && i < chart->count;)
         i = draw_stretch(&pen, chart, line, i, end += stretch);
     hd_html_add(html, "\"/>\n");
     return pen.last_y;
-}
-
-/* Names at the lines' ends, moved apart where they would cover each other. */
-static void label_lines(hd_html *html, const hd_chart *chart, const double end[HD_CHART_LINES]) {
-    size_t order[HD_CHART_LINES], count = 0;
-    for (size_t l = 0; l < HD_CHART_LINES; l++) {
-        if (!chart->line[l] || isnan(end[l])) continue;
-        size_t at = count++;
-        for (; at > 0 && end[order[at - 1]] > end[l]; at--) order[at] = order[at - 1];
-        order[at] = l;
-    }
-    double bottom = HEIGHT - BOTTOM + 4, last = -INFINITY;
-    for (size_t i = 0; i < count; i++) {
-        double room = bottom - 13 * (double)(count - 1 - i);
-        last = fmin(fmax(end[order[i]] + 4, last + 13), room);
-        hd_html_add(html, "<text x=\"%d\" y=\"%.1f\" class=\"n%zu\">%s</text>", WIDTH - RIGHT + 7, last,
-                    order[i], chart->line[order[i]]);
-    }
 }
 
 static void draw_mark(hd_html *html, const hd_chart *chart, const hd_chart_range *range) {
@@ -185,14 +143,14 @@ static void draw_mark(hd_html *html, const hd_chart *chart, const hd_chart_range
 void hd_chart_lines(hd_html *html, const hd_chart *chart, const hd_chart_range *range) {
     double end[HD_CHART_LINES] = {NAN, NAN, NAN};
     bool thinned = chart->count > 2 * STRETCHES;
-    double stretch = thinned ? ceil((range->x_to - range->x_from) / STRETCHES) : 0;
+    double stretch = thinned ? ceil((range->x.high - range->x.low) / STRETCHES) : 0;
     hd_figure_begin(html, "img", chart->title, chart->description, WIDTH, HEIGHT);
-    y_axis(html, range, y_scale(range));
-    x_axis(html, range, x_scale(range, LEFT, WIDTH - RIGHT), HEIGHT - BOTTOM, chart->x_label);
+    y_axis(html, range);
+    x_axis(html, x_scale(range, LEFT, WIDTH - RIGHT), HEIGHT - BOTTOM, chart->x_label);
     draw_mark(html, chart, range);
     for (size_t l = HD_CHART_LINES; l-- > 0;) /* the first one on top */
         if (chart->line[l]) end[l] = draw_line(html, chart, l, range, stretch);
-    label_lines(html, chart, end);
+    hd_line_names(html, WIDTH - RIGHT + 7, HEIGHT - BOTTOM, chart->line, end, HD_CHART_LINES);
     hd_html_add(html, "</svg>");
     if (thinned)
         hd_html_add(html, "<p class=\"note\">Of each %.0f steps the least and the greatest are drawn.</p>",
@@ -216,7 +174,7 @@ void hd_chart_dots(hd_html *html, const char *title, const char *description, co
             html, "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" class=\"e\">%s</text>\n",
             NAMES, y, WIDTH - EDGE, NAMES - 6, y + 4, names[r]);
     }
-    x_axis(html, range, s, bottom, x_label);
+    x_axis(html, s, bottom, x_label);
     for (size_t i = 0; i < count; i++)
         hd_html_add(html,
                     "<circle class=\"d%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>%s: %.0f at %.0f"
@@ -273,10 +231,10 @@ static void draw_level(hd_html *html, const hd_squares *s, const int *levels, in
 
 static void draw_scale(hd_html *html, double greatest, double y) {
     char text[HD_HTML_NUMBER];
-    double step = 200.0 / HD_HEAT_LEVELS;
+    double width = 200.0 / HD_HEAT_LEVELS;
     for (int l = 0; l < HD_HEAT_LEVELS; l++)
-        hd_html_add(html, "<path class=\"h%d\" d=\"M%.1f %.1fh%.1fv10h-%.1fz\"/>", l, 20 + l * step, y, step,
-                    step);
+        hd_html_add(html, "<path class=\"h%d\" d=\"M%.1f %.1fh%.1fv10h-%.1fz\"/>", l, 20 + l * width, y,
+                    width, width);
     hd_html_add(html, "<text x=\"16\" y=\"%.1f\" class=\"e\">0</text><text x=\"226\" y=\"%.1f\">%s</text>",
                 y + 9, y + 9, hd_html_number(greatest, 3, text));
 }

@@ -1,12 +1,10 @@
 /* Charts as SVG inside HTML, each in a <figure> of its own: they scale with the page and need no script.
- * Colours come from the page's style (page.c): classes l0, l1, ... of lines, d0, d1, ... of dots, h0 .. h15
+ * Colours come from style.css: classes l0, l1, ... of lines, d0, d1, ... of dots, h0 .. h15
  * of heat. */
 #ifndef HD_REPORT_HTML_CHART_H
 #define HD_REPORT_HTML_CHART_H
 
-#include "report/html/html.h"
-
-#include <stdbool.h>
+#include "report/html/chart_axis.h"
 
 enum { HD_CHART_LINES = 3, HD_HEAT_LEVELS = 16 };
 
@@ -17,8 +15,7 @@ typedef struct hd_chart_point {
 
 /* What charts that stand side by side have in common. */
 typedef struct hd_chart_range {
-    double x_from, x_to;
-    double y_low, y_high; /* of all that is finite and, if logarithmic, positive; NaN: none is */
+    hd_range x, y; /* y: of all that is finite and, if logarithmic, positive */
     bool logarithmic;
     bool zeros; /* logarithmic, and some are zero: they are drawn on a line of their own below */
 } hd_chart_range;

@@ -1,7 +1,6 @@
 #include "report/html/chart_axis.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <time.h>
 
 void hd_figure_begin(hd_html *html, const char *role, const char *title, const char *description,
@@ -12,7 +11,13 @@ void hd_figure_begin(hd_html *html, const char *role, const char *title, const c
                 title, width, height, role, title, description);
 }
 
+void hd_range_include(hd_range *range, double value) {
+    range->low = fmin(range->low, value);
+    range->high = fmax(range->high, value);
+}
+
 double hd_scale_place(hd_scale s, double value) {
+    if (s.logarithmic) value = value > 0 ? log10(value) : -INFINITY;
     double share = (value - s.from) / (s.to - s.from);
     return s.low + fmin(fmax(share, 0), 1) * (s.high - s.low);
 }
@@ -24,6 +29,55 @@ double hd_tick_distance(double length, int most) {
         if (length / (power * steps[i]) <= most) return power * steps[i];
     }
     return power * 10;
+}
+
+void hd_axis_x(hd_html *html, hd_scale x, double y, int length, const char *class, const hd_tick *ticks,
+               size_t count) {
+    hd_html_add(html, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f", x.low, y, x.high);
+    for (size_t i = 0; i < count; i++)
+        hd_html_add(html, "M%.1f %.1fv%d", hd_scale_place(x, ticks[i].at), y, length);
+    hd_html_add(html, "\"/>");
+    for (size_t i = 0; i < count; i++)
+        hd_html_add(html, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">%s</text>",
+                    hd_scale_place(x, ticks[i].at), y + length + 12, class, ticks[i].label);
+    hd_html_add(html, "\n");
+}
+
+void hd_y_axis_line(const hd_y_axis *axis, double value) {
+    double y = hd_scale_place(axis->scale, value);
+    hd_html_add(axis->html, "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" class=\"e\">",
+                axis->left, y, axis->right, axis->label, y + 4);
+}
+
+void hd_y_axis_tick(const hd_y_axis *axis, double value) {
+    char text[HD_HTML_NUMBER];
+    hd_y_axis_line(axis, value);
+    hd_html_add(axis->html, "%s</text>", hd_html_number(value, axis->digits, text));
+}
+
+void hd_y_axis_ticks(const hd_y_axis *axis, hd_range range, int most) {
+    double apart = hd_tick_distance(range.high - range.low, most);
+    for (int n = (int)ceil(range.low / apart); n * apart <= range.high; n++) hd_y_axis_tick(axis, n * apart);
+}
+
+void hd_line_names(hd_html *html, int x, int bottom, const char *const *names, const double *ends,
+                   size_t count) {
+    enum { APART = 13 };
+    size_t order[HD_LINE_NAMES], named = 0;
+    for (size_t l = 0; l < count; l++) {
+        if (!names[l] || isnan(ends[l])) continue;
+        size_t at = named++;
+        for (; at > 0 && ends[order[at - 1]] > ends[l]; at--) order[at] = order[at - 1];
+        order[at] = l;
+    }
+    double last = -INFINITY;
+    for (size_t i = 0; i < named; i++) {
+        double room = bottom + 4 - APART * (double)(named - 1 - i);
+        last = fmin(fmax(ends[order[i]] + 4, last + APART), room);
+        hd_html_add(html, "<text x=\"%d\" y=\"%.1f\" class=\"n%zu\">%s</text>", x, last, order[i],
+                    names[order[i]]);
+    }
+    hd_html_add(html, "\n");
 }
 
 /* --- the calendar --- */
@@ -58,19 +112,19 @@ const char *hd_dates_text(double from, double to, char text[HD_DATES]) {
 }
 
 /* Ticks each so many days, on Mondays where those are weeks; 0: there would be too many. */
-static size_t day_ticks(double from, double to, int apart, hd_date_tick *ticks) {
+static size_t day_ticks(double from, double to, int apart, hd_tick *ticks) {
     double offset = apart % WEEK ? 0 : MONDAY, first = ceil((from - offset) / apart) * apart + offset;
     size_t count = first <= to ? (size_t)((to - first) / apart) + 1 : 0;
     if (count > HD_DATE_TICKS) return 0;
     for (size_t i = 0; i < count; i++) {
-        ticks[i].day = first + (double)i * apart;
-        hd_date_text(ticks[i].day, 0, ticks[i].label);
+        ticks[i].at = first + (double)i * apart;
+        hd_date_text(ticks[i].at, 0, ticks[i].label);
     }
     return count;
 }
 
 /* Ticks each so many months. */
-static size_t month_ticks(double from, double to, int apart, hd_date_tick *ticks) {
+static size_t month_ticks(double from, double to, int apart, hd_tick *ticks) {
     size_t count = 0;
     struct tm on = date(from);
     on.tm_mday = 1;
@@ -81,12 +135,12 @@ static size_t month_ticks(double from, double to, int apart, hd_date_tick *ticks
         if (day > to) return count;
         if (day < from) continue;
         if (count == HD_DATE_TICKS) return 0;
-        ticks[count].day = day;
+        ticks[count].at = day;
         strftime(ticks[count++].label, HD_DATE, on.tm_mon ? "%b" : "%Y", &on);
     }
 }
 
-size_t hd_date_ticks(double from, double to, hd_date_tick ticks[HD_DATE_TICKS]) {
+size_t hd_date_ticks(double from, double to, hd_tick ticks[HD_DATE_TICKS]) {
     static const int days[] = {1, 2, WEEK, 2 * WEEK}, months[] = {1, 2, 3, 6, 12, 24, 60, 120, 240, 600};
     size_t count = 0;
     for (size_t i = 0; !count && i < sizeof days / sizeof *days; i++)

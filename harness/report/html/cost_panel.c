@@ -1,7 +1,6 @@
 #include "report/html/cost_panel.h"
 
 #include "base/list.h"
-#include "report/html/chart_axis.h"
 #include "statistics/statistics.h"
 
 #include <math.h>
@@ -26,8 +25,8 @@ static double value_of(const hd_trend_point *point, hd_aspect aspect) {
     return value * aspects[aspect].scale;
 }
 
-static double day_of(const hd_history_page_data *story, const hd_trend_point *point) {
-    return story->trend.nights[point->night].moment / DAY;
+static double day_of(const hd_history_page_data *page, const hd_trend_point *point) {
+    return page->trend.nights[point->night].moment / DAY;
 }
 
 /* The levels' medians, from change to change. */
@@ -49,22 +48,21 @@ static bool fill_levels(hd_timeline_line *line, const hd_series *series, hd_aspe
     return filled;
 }
 
-static bool fill_line(hd_timeline_line *line, const hd_history_page_data *story, const hd_series *series,
+static bool fill_line(hd_timeline_line *line, const hd_history_page_data *page, const hd_series *series,
                       hd_aspect aspect) {
     *line = (hd_timeline_line){.name = hd_mode_name(series->mode), .count = series->count};
     line->points = calloc(series->count + 1, sizeof *line->points);
     if (!line->points) return false;
     for (size_t i = 0; i < series->count; i++) {
         const hd_trend_point *point = &series->points[i];
-        bool listed = hd_history_page_lists(story, point->night),
+        bool listed = hd_history_page_lists(page, point->night),
              failed = aspect == HD_ASPECT_SHARE && point->failures;
-        line->points[i] =
-            (hd_timeline_point){.day = day_of(story, point),
-                                .value = value_of(point, aspect),
-                                .seconds = aspect == HD_ASPECT_TIME ? point->seconds : NAN,
-                                .run = listed ? (size_t)story->trend.nights[point->night].id : 0,
-                                .matters = failed,
-                                .failed = failed};
+        line->points[i] = (hd_timeline_point){.day = day_of(page, point),
+                                              .value = value_of(point, aspect),
+                                              .seconds = aspect == HD_ASPECT_TIME ? point->seconds : NAN,
+                                              .run = listed ? (size_t)page->trend.nights[point->night].id : 0,
+                                              .matters = failed,
+                                              .failed = failed};
     }
     return aspect == HD_ASPECT_SHARE || fill_levels(line, series, aspect);
 }
@@ -79,59 +77,59 @@ static hd_timeline_mark *add_mark(hd_cost_panel *panel, size_t line, double day)
 }
 
 /* A change's: "1.12 times since 18 Nov"; where that is long before the newest night, "since Nov 2025". */
-static void label_level(hd_timeline_mark *mark, const hd_history_page_data *story, const hd_news *news) {
+static void label_level(hd_timeline_mark *mark, const hd_history_page_data *page, const hd_news *news) {
     enum { LONG_AGO = 300 /* days */ };
-    const hd_night *nights = story->trend.nights;
-    double found = nights[news->night].moment / DAY, last = nights[story->trend.night_count - 1].moment / DAY,
-           ratio = hd_history_page_change(story, news)->ratio;
+    const hd_night *nights = page->trend.nights;
+    double found = nights[news->night].moment / DAY, last = nights[page->trend.night_count - 1].moment / DAY,
+           ratio = hd_history_page_change(page, news)->ratio;
     char since[HD_DATE], then[HD_DATE];
     bool old = last - mark->day > LONG_AGO;
     hd_date_text(mark->day, old, since);
     snprintf(mark->label, sizeof mark->label, "%.3g times since %s", ratio,
              old ? strchr(since, ' ') + 1 : since);
     snprintf(mark->title, sizeof mark->title, "%s: %s, %.3g times since %s, found %s",
-             hd_mode_name(story->trend.series[news->series].mode), hd_news_word(news), ratio,
+             hd_mode_name(page->trend.series[news->series].mode), hd_news_word(news), ratio,
              hd_date_text(mark->day, 1, since), hd_date_text(found, 1, then));
 }
 
-static void label_numbers(hd_timeline_mark *mark, const hd_history_page_data *story, const hd_news *news) {
-    const hd_number_change *most = hd_news_most(&story->trend, news);
+static void label_numbers(hd_timeline_mark *mark, const hd_history_page_data *page, const hd_news *news) {
+    const hd_number_change *most = hd_news_most(&page->trend, news);
     const char *what = most->beyond ? "other numbers" : "other bits";
     char since[HD_DATE];
     snprintf(mark->label, sizeof mark->label, "%s", what);
     snprintf(mark->title, sizeof mark->title, "%s: %s since %s, %s",
-             hd_mode_name(story->trend.series[news->series].mode), what, hd_date_text(mark->day, 1, since),
+             hd_mode_name(page->trend.series[news->series].mode), what, hd_date_text(mark->day, 1, since),
              most->quantity);
 }
 
-static bool mark_news(hd_cost_panel *panel, const hd_history_page_data *story, const hd_news *news,
+static bool mark_news(hd_cost_panel *panel, const hd_history_page_data *page, const hd_news *news,
                       size_t line) {
     bool level = news->kind == HD_NEWS_LEVEL;
-    size_t since = level ? hd_history_page_since(story, news) : news->night;
-    hd_timeline_mark *mark = add_mark(panel, line, story->trend.nights[since].moment / DAY);
+    size_t since = level ? hd_history_page_since(page, news) : news->night;
+    hd_timeline_mark *mark = add_mark(panel, line, page->trend.nights[since].moment / DAY);
     if (!mark) return false;
-    hd_history_page_link(story, news, mark->link);
+    hd_history_page_link(page, news, mark->link);
     if (level) {
         mark->colour = news->bad ? "worse" : "better";
-        label_level(mark, story, news);
-        panel->timeline.line[line].points[hd_history_page_change(story, news)->at].matters = true;
+        label_level(mark, page, news);
+        panel->timeline.line[line].points[hd_history_page_change(page, news)->at].matters = true;
     } else {
-        mark->colour = hd_news_most(&story->trend, news)->beyond ? "worse" : "other";
-        label_numbers(mark, story, news);
+        mark->colour = hd_news_most(&page->trend, news)->beyond ? "worse" : "other";
+        label_numbers(mark, page, news);
     }
     return true;
 }
 
 /* Levels are marked on their cost, numbers on the share of a tolerance. */
-static bool mark_series(hd_cost_panel *panel, const hd_history_page_data *story, size_t series,
+static bool mark_series(hd_cost_panel *panel, const hd_history_page_data *page, size_t series,
                         hd_aspect aspect, size_t line) {
     bool marked = true;
-    for (size_t i = 0; i < story->news_count && marked; i++) {
-        const hd_news *news = &story->news[i];
+    for (size_t i = 0; i < page->news_count && marked; i++) {
+        const hd_news *news = &page->news[i];
         bool told = news->kind == HD_NEWS_LEVEL     ? news->cost == aspects[aspect].cost
                     : news->kind == HD_NEWS_NUMBERS ? aspect == HD_ASPECT_SHARE
                                                     : false;
-        if (news->series == series && told) marked = mark_news(panel, story, news, line);
+        if (news->series == series && told) marked = mark_news(panel, page, news, line);
     }
     return marked;
 }
@@ -142,7 +140,7 @@ static int by_day(const void *a, const void *b) {
     return (x->line > y->line) - (x->line < y->line);
 }
 
-bool hd_cost_panel_fill(hd_cost_panel *panel, const hd_history_page_data *story, const hd_row *row,
+bool hd_cost_panel_fill(hd_cost_panel *panel, const hd_history_page_data *page, const hd_row *row,
                         hd_aspect aspect) {
     size_t used = 0;
     *panel = (hd_cost_panel){.timeline = {.title = aspects[aspect].title,
@@ -153,9 +151,9 @@ bool hd_cost_panel_fill(hd_cost_panel *panel, const hd_history_page_data *story,
         hd_timeline_line *line = &panel->timeline.line[m];
         char value[HD_HTML_NUMBER];
         if (!series) continue;
-        size_t number = (size_t)(series - story->trend.series);
-        if (!fill_line(line, story, series, aspect)) return false;
-        if (!mark_series(panel, story, number, aspect, m)) return false;
+        size_t number = (size_t)(series - page->trend.series);
+        if (!fill_line(line, page, series, aspect)) return false;
+        if (!mark_series(panel, page, number, aspect, m)) return false;
         used +=
             (size_t)snprintf(panel->description + used, sizeof panel->description - used, "%s%s: %s%s",
                              used ? "; " : "", line->name,

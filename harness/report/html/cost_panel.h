@@ -29,10 +29,10 @@ typedef struct hd_cost_panel {
     char description[256];
 } hd_cost_panel;
 
-/* Fills a panel, which must stay where it is, from the story, which must outlive it: levels are the nights'
+/* Fills a panel, which must stay where it is, from the page's data, which must outlive it: levels are the nights'
  * medians from change to change; changes of level, and numbers that changed (on the share), are marked.
  * False: no memory. End with hd_cost_panel_free, in either case. */
-bool hd_cost_panel_fill(hd_cost_panel *panel, const hd_history_page_data *story, const hd_row *row,
+bool hd_cost_panel_fill(hd_cost_panel *panel, const hd_history_page_data *page, const hd_row *row,
                         hd_aspect aspect);
 void hd_cost_panel_free(hd_cost_panel *panel);
 

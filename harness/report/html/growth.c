@@ -116,13 +116,12 @@ void hd_page_growth(hd_html *html, const hd_node *drift) {
     double steps = (double)hd_node_size(drift, "steps");
     hd_html_add(
         html,
-        "<h3>How the difference grows</h3>\n<p class=\"legend\"><span><i class=\"key l0\"></i>total: |b − a| "
-        "/ "
-        "|a|</span><span><i class=\"key l1\"></i>added: what the step adds, begun from a’s state</span>"
-        "<span><i class=\"key l2\"></i>rounding: what random rounding adds there</span></p>\n"
+        "<h3>How the difference grows</h3>\n"
+        "<p class=\"legend\"><span><i class=\"key l0\"></i>total: |b − a| / |a|</span><span><i class=\"key "
+        "l1\"></i>added: what the step adds, begun from a’s state</span><span><i class=\"key "
+        "l2\"></i>rounding: what random rounding adds there</span></p>\n"
         "<p class=\"note\">Hyper-iteration %zu. Where a line is broken or missing nothing differs, or it was "
-        "not "
-        "measured.</p>\n",
+        "not measured.</p>\n",
         shown);
     if (!write_curves(html, &growth, shown, steps))
         hd_html_add(html, "<p>No weights, gradients, tangents or adjoints differ.</p>\n");
@@ -297,9 +296,8 @@ void hd_page_crossings(hd_html *html, const hd_node *drift) {
     hd_html_add(
         html,
         "<p class=\"note\">A hidden unit on in one run and off in the other (relu), a penalised weight of "
-        "another "
-        "sign (sign), an error cut off in one only (clip), another class (argmax). The area of a dot goes "
-        "with the logarithm of their number. At the last step the examples are the validation set.</p>\n"
+        "another sign (sign), an error cut off in one only (clip), another class (argmax). The area of a dot "
+        "goes with the logarithm of their number. At the last step the examples are the validation set.</p>\n"
         "<div class=\"charts\">\n");
     for (size_t k = 0; k < hd_node_length(&outcomes); k++) write_timeline(html, &tallies, k, steps);
     hd_html_add(html, "</div>\n");
@@ -330,10 +328,9 @@ static void write_pairing_text(hd_html *html, const hd_node *pairing) {
     char text[2][HD_HTML_NUMBER];
     size_t step = hd_node_size(pairing, "step");
     hd_html_add(html,
-                "<h3>Tangents paired with adjoints</h3>\n<p>P<sub>t</sub> = p<sub>t</sub> · Z<sub>t</sub> + "
-                "the sum of "
-                "p<sub>s+1</sub> · B<sub>s</sub> over s ≥ t, of hyper-iteration %zu, should be the same for "
-                "every t; it ",
+                "<h3>Tangents paired with adjoints</h3>\n"
+                "<p>P<sub>t</sub> = p<sub>t</sub> · Z<sub>t</sub> + the sum of p<sub>s+1</sub> · "
+                "B<sub>s</sub> over s ≥ t, of hyper-iteration %zu, should be the same for every t; it ",
                 hd_node_size(pairing, "iteration"));
     if (hd_node_truth(pairing, "jumps"))
         hd_html_add(html, "<strong>jumps</strong> between t = %zu and %zu.", step, step + 1);

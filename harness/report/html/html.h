@@ -17,8 +17,7 @@ typedef struct hd_html {
 /* Begins an empty text. HD_UNAVAILABLE: no memory. End with hd_html_close. */
 hd_status hd_html_open(hd_html *html, hd_error *error);
 
-/* Appends the format, which is markup, with its arguments; every text (%s) is escaped, see hd_escape_print.
- */
+/* Appends the format, which is markup, with its arguments; every text (%s) is escaped, see hd_escape_print. */
 void hd_html_add(hd_html *html, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A number for people, in text, which is returned: "0.0123", "1.2e-7", "∞", "−∞", and "–" for NaN. */
@@ -41,8 +40,7 @@ void hd_html_bar(hd_html *html, double share);
 /* A cell with a bar and the share in per cent. */
 void hd_html_share_cell(hd_html *html, double share);
 
-/* Ends the writing: html->text is whole, the caller's to free. HD_UNAVAILABLE: no memory; html->text is NULL.
- */
+/* Ends the writing: html->text is whole, the caller's to free. HD_UNAVAILABLE: no memory; html->text is NULL. */
 hd_status hd_html_close(hd_html *html, hd_error *error);
 
 #endif

@@ -13,29 +13,28 @@ void hd_page_series_name(hd_html *html, const hd_series *series) {
     hd_html_add(html, " %s on %s", hd_mode_name(series->mode), series->device);
 }
 
-void hd_page_night_link(hd_html *html, const hd_history_page_data *story, size_t n) {
-    const hd_night *night = &story->trend.nights[n];
+void hd_page_night_link(hd_html *html, const hd_history_page_data *page, size_t n) {
+    const hd_night *night = &page->trend.nights[n];
     char date[HD_DATE];
     hd_date_text(night->moment / DAY, 1, date);
-    if (hd_history_page_lists(story, n))
+    if (hd_history_page_lists(page, n))
         hd_html_add(html, "<a href=\"#r%.0f\">%s</a>", (double)night->id, date);
     else
         hd_html_add(html, "%s", date);
 }
 
 /* A night, with its commit and host below. */
-static void write_night_cell(hd_html *html, const hd_history_page_data *story, size_t n) {
+static void write_night_cell(hd_html *html, const hd_history_page_data *page, size_t n) {
     hd_html_add(html, "<td class=\"t\">");
-    hd_page_night_link(html, story, n);
-    hd_html_add(html, "<small>%s, %s</small></td>", story->trend.nights[n].commit,
-                story->trend.nights[n].host);
+    hd_page_night_link(html, page, n);
+    hd_html_add(html, "<small>%s, %s</small></td>", page->trend.nights[n].commit, page->trend.nights[n].host);
 }
 
 /* --- levels --- */
 
-static void write_level(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
-    const hd_level_change *change = hd_history_page_change(story, news);
-    const hd_series *series = &story->trend.series[news->series];
+static void write_level(hd_html *html, const hd_history_page_data *page, const hd_news *news) {
+    const hd_level_change *change = hd_history_page_change(page, news);
+    const hd_series *series = &page->trend.series[news->series];
     static const struct {
         const char *name;
         double size;
@@ -53,67 +52,67 @@ static void write_level(hd_html *html, const hd_history_page_data *story, const 
     hd_html_cell(html, change->before / units[news->cost].size, 4);
     hd_html_cell(html, change->after / units[news->cost].size, 4);
     hd_html_text_cell(html, units[news->cost].name);
-    write_night_cell(html, story, hd_history_page_since(story, news));
+    write_night_cell(html, page, hd_history_page_since(page, news));
     hd_html_add(html, "<td class=\"t\">");
-    hd_page_night_link(html, story, news->night);
+    hd_page_night_link(html, page, news->night);
     hd_html_add(html, "<small>p %s</small></td>", hd_html_number(change->p, 2, low));
 }
 
 /* --- numbers --- */
 
-const char *hd_page_extent(const hd_number_change *shift) {
-    if (shift->beyond) return "beyond tolerance";
-    return isnan(shift->tolerances) ? "no tolerance known" : "within tolerance";
+const char *hd_page_extent(const hd_number_change *change) {
+    if (change->beyond) return "beyond tolerance";
+    return isnan(change->tolerances) ? "no tolerance known" : "within tolerance";
 }
 
 /* "hyper-iterations 0, 1, 2; AMD EPYC", below the series' name. */
-static void write_steps(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
+static void write_steps(hd_html *html, const hd_history_page_data *page, const hd_news *news) {
     hd_html_add(html, "<small>hyper-iteration%s", news->count == 1 ? "" : "s");
     for (size_t i = 0; i < news->count; i++)
-        hd_html_add(html, i ? ", %zu" : " %zu", hd_news_number_change(&story->trend, news, i)->step);
-    hd_html_add(html, "; %s", story->trend.series[news->series].machine);
+        hd_html_add(html, i ? ", %zu" : " %zu", hd_news_number_change(&page->trend, news, i)->step);
+    hd_html_add(html, "; %s", page->trend.series[news->series].machine);
 }
 
-static void write_shift(hd_html *html, const hd_number_change *shift) {
+static void write_change(hd_html *html, const hd_number_change *change) {
     char text[HD_HTML_NUMBER];
-    hd_html_add(html, "</small></th><td class=\"t\">%s<small>", shift->quantity);
-    if (shift->changed) hd_html_add(html, "bits of %zu of %zu", shift->changed, shift->of);
+    hd_html_add(html, "</small></th><td class=\"t\">%s<small>", change->quantity);
+    if (change->changed) hd_html_add(html, "bits of %zu of %zu", change->changed, change->of);
     hd_html_add(html, "%s</small></td>",
-                !shift->weights  ? ""
-                : shift->changed ? ", weights"
-                                 : "weights alone");
-    hd_html_cell(html, shift->old_value, 9);
-    hd_html_cell(html, shift->new_value, 9);
-    hd_html_add(html, "<td class=\"t %s\">%s", shift->beyond ? "bad" : "fair", hd_page_extent(shift));
-    if (!isnan(shift->tolerances))
-        hd_html_add(html, "<small>%s of it</small>", hd_html_number(shift->tolerances, 3, text));
+                !change->weights  ? ""
+                : change->changed ? ", weights"
+                                  : "weights alone");
+    hd_html_cell(html, change->old_value, 9);
+    hd_html_cell(html, change->new_value, 9);
+    hd_html_add(html, "<td class=\"t %s\">%s", change->beyond ? "bad" : "fair", hd_page_extent(change));
+    if (!isnan(change->tolerances))
+        hd_html_add(html, "<small>%s of it</small>", hd_html_number(change->tolerances, 3, text));
     hd_html_add(html, "</td>");
 }
 
-static void write_numbers(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
-    const hd_number_change *most = hd_news_most(&story->trend, news);
-    hd_page_series_name(html, &story->trend.series[news->series]);
-    write_steps(html, story, news);
-    write_shift(html, most);
-    write_night_cell(html, story, most->since);
+static void write_numbers(hd_html *html, const hd_history_page_data *page, const hd_news *news) {
+    const hd_number_change *most = hd_news_most(&page->trend, news);
+    hd_page_series_name(html, &page->trend.series[news->series]);
+    write_steps(html, page, news);
+    write_change(html, most);
+    write_night_cell(html, page, most->since);
     hd_html_add(html, "<td class=\"t\">");
-    hd_page_night_link(html, story, most->before);
-    hd_html_add(html, "<small>%s</small></td>", story->trend.nights[most->before].commit);
+    hd_page_night_link(html, page, most->before);
+    hd_html_add(html, "<small>%s</small></td>", page->trend.nights[most->before].commit);
 }
 
-static void write_disagreement(hd_html *html, const hd_history_page_data *story, const hd_news *news) {
-    const hd_number_change *most = hd_news_most(&story->trend, news);
-    const hd_disagreement *one = &story->trend.disagreements[news->first];
-    const hd_series *series = &story->trend.series[news->series], *other = &story->trend.series[one->other];
-    const hd_night *nights = story->trend.nights;
+static void write_disagreement(hd_html *html, const hd_history_page_data *page, const hd_news *news) {
+    const hd_number_change *most = hd_news_most(&page->trend, news);
+    const hd_disagreement *one = &page->trend.disagreements[news->first];
+    const hd_series *series = &page->trend.series[news->series], *other = &page->trend.series[one->other];
+    const hd_night *nights = page->trend.nights;
     hd_page_series_name(html, series);
-    write_steps(html, story, news);
+    write_steps(html, page, news);
     if (other == series)
-        hd_html_add(html, "<br/>on %s not as on %s", nights[one->last].host, nights[one->shift.before].host);
+        hd_html_add(html, "<br/>on %s not as on %s", nights[one->last].host, nights[one->change.before].host);
     else
         hd_html_add(html, "<br/>not as on %s; %s", other->device, other->machine);
-    write_shift(html, most);
-    write_night_cell(html, story, most->since);
+    write_change(html, most);
+    write_night_cell(html, page, most->since);
 }
 
 /* --- the tables --- */
@@ -122,7 +121,7 @@ typedef struct hd_table {
     hd_news_kind kind;
     const char *title, *caption, *none; /* none: what is said where there is nothing; NULL: no section then */
     const char *headings[9];
-    void (*write)(hd_html *html, const hd_history_page_data *story, const hd_news *news);
+    void (*write)(hd_html *html, const hd_history_page_data *page, const hd_news *news);
 } hd_table;
 
 static const hd_table tables[] = {
@@ -146,26 +145,26 @@ static const hd_table tables[] = {
      write_numbers},
 };
 
-static void write_table(hd_html *html, const hd_history_page_data *story, const hd_table *table) {
+static void write_table(hd_html *html, const hd_history_page_data *page, const hd_table *table) {
     size_t count = 0, listed = 0;
-    for (size_t i = 0; i < story->news_count; i++) {
-        count += story->news[i].kind == table->kind;
-        listed += story->news[i].kind == table->kind && i < HD_HISTORY_PAGE_NEWS;
+    for (size_t i = 0; i < page->news_count; i++) {
+        count += page->news[i].kind == table->kind;
+        listed += page->news[i].kind == table->kind && i < HD_HISTORY_PAGE_NEWS;
     }
     if (!count && !table->none) return;
     hd_html_add(html, "<h3>%s</h3>\n", table->title);
     if (!count) hd_html_add(html, "<p>%s</p>\n", table->none);
     if (listed < count) hd_html_add(html, "<p class=\"note\">The newest %zu of %zu.</p>\n", listed, count);
     if (listed) hd_html_table(html, table->caption, table->headings);
-    for (size_t i = 0; i < story->news_count && i < HD_HISTORY_PAGE_NEWS; i++) {
-        if (story->news[i].kind != table->kind) continue;
+    for (size_t i = 0; i < page->news_count && i < HD_HISTORY_PAGE_NEWS; i++) {
+        if (page->news[i].kind != table->kind) continue;
         hd_html_add(html, "<tr id=\"n%zu\"><th scope=\"row\">", i + 1);
-        table->write(html, story, &story->news[i]);
+        table->write(html, page, &page->news[i]);
         hd_html_add(html, "</tr>\n");
     }
     if (listed) hd_html_table_end(html);
 }
 
-void hd_page_all_news(hd_html *html, const hd_history_page_data *story) {
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) write_table(html, story, &tables[t]);
+void hd_page_all_news(hd_html *html, const hd_history_page_data *page) {
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) write_table(html, page, &tables[t]);
 }

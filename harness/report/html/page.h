@@ -34,23 +34,23 @@ void hd_page_record(hd_html *html, const hd_node *record);
  * changes of level and numbers that changed; by report/html/series.c time, memory and shares of tolerances over the
  * nights, an experiment after the other; and by report/html/nights.c a list of the nights and of what made their
  * records. There can be one on a page, for what is in it is led to (report/html/history_page_data.h). HD_UNAVAILABLE: no memory. */
-hd_status hd_page_history(hd_html *html, const hd_history_page_data *story, hd_error *error);
-void hd_page_all_news(hd_html *html, const hd_history_page_data *story);
-hd_status hd_page_series(hd_html *html, const hd_history_page_data *story, hd_error *error);
-void hd_page_nights(hd_html *html, const hd_history_page_data *story);
+hd_status hd_page_history(hd_html *html, const hd_history_page_data *page, hd_error *error);
+void hd_page_all_news(hd_html *html, const hd_history_page_data *page);
+hd_status hd_page_series(hd_html *html, const hd_history_page_data *page, hd_error *error);
+void hd_page_nights(hd_html *html, const hd_history_page_data *page);
 
 /* What a night brought that was not there before, in a line, led to by links; false if there is nothing. */
-bool hd_page_news(hd_html *html, const hd_history_page_data *story, size_t night);
+bool hd_page_news(hd_html *html, const hd_history_page_data *page, size_t night);
 
 /* A series by name: "blobs-deep forward on cpu", with the first digits of its hashes where another one has
  * the same name. */
 void hd_page_series_name(hd_html *html, const hd_series *series);
 
 /* How far a number moved: "beyond tolerance", "within tolerance", "no tolerance known". */
-const char *hd_page_extent(const hd_number_change *shift);
+const char *hd_page_extent(const hd_number_change *change);
 
 /* A night's date, which leads to it if it is listed. */
-void hd_page_night_link(hd_html *html, const hd_history_page_data *story, size_t night);
+void hd_page_night_link(hd_html *html, const hd_history_page_data *page, size_t night);
 
 /* Of the records in an array: their time by phases, memory and rates, and what made them. */
 void hd_page_costs(hd_html *html, const hd_node *array);

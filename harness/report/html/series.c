@@ -46,27 +46,27 @@ static void write_share(hd_html *html, const hd_trend_point *point) {
                 isfinite(point->budget) ? " %" : "", point->worst);
 }
 
-static double day_of(const hd_history_page_data *story, const hd_trend_point *point) {
-    return story->trend.nights[point->night].moment / DAY;
+static double day_of(const hd_history_page_data *page, const hd_trend_point *point) {
+    return page->trend.nights[point->night].moment / DAY;
 }
 
 /* Since when its time is what it is, or how many nights that cannot tell yet. */
-static void write_level(hd_html *html, const hd_history_page_data *story, const hd_series *series) {
+static void write_level(hd_html *html, const hd_history_page_data *page, const hd_series *series) {
     size_t changes = series->change_count[HD_COST_TIME], lacking = series->learning[HD_COST_TIME], nights = 0;
     size_t first = changes ? series->changes[HD_COST_TIME][changes - 1].at : 0;
     char date[HD_DATE];
     for (size_t i = first; i < series->count; i++)
         nights += isnan(hd_trend_cost(&series->points[i], HD_COST_TIME)) ? 0 : 1;
     hd_html_add(html, "<td class=\"t\">since %s",
-                hd_date_text(day_of(story, &series->points[first]), 1, date));
+                hd_date_text(day_of(page, &series->points[first]), 1, date));
     if (lacking) hd_html_add(html, "<small>learning: %zu of %zu nights</small>", nights, nights + lacking);
-    if (!story->trend.nights[newest(series)->night].newest)
+    if (!page->trend.nights[newest(series)->night].newest)
         hd_html_add(html, "<small><b class=\"worse\">not run since %s</b></small>",
-                    hd_date_text(day_of(story, newest(series)), 1, date));
+                    hd_date_text(day_of(page, newest(series)), 1, date));
     hd_html_add(html, "</td>");
 }
 
-static void write_series(hd_html *html, const hd_history_page_data *story, const hd_series *series,
+static void write_series(hd_html *html, const hd_history_page_data *page, const hd_series *series,
                          const hd_trend_point *most) {
     const hd_trend_point *point = newest(series);
     char text[HD_HTML_NUMBER];
@@ -83,11 +83,11 @@ static void write_series(hd_html *html, const hd_history_page_data *story, const
                  " MB");
     hd_html_add(html, "</td>");
     write_share(html, point);
-    write_level(html, story, series);
+    write_level(html, page, series);
     hd_html_add(html, "</tr>\n");
 }
 
-static void write_comparison(hd_html *html, const hd_history_page_data *story, const hd_row *rows,
+static void write_comparison(hd_html *html, const hd_history_page_data *page, const hd_row *rows,
                              size_t count) {
     static const char *const headings[] = {" series",       " time",          " process", " device",
                                            " of tolerance", " level of time", NULL};
@@ -103,7 +103,7 @@ static void write_comparison(hd_html *html, const hd_history_page_data *story, c
     hd_html_table(html, "The newest night of each series; the longest and largest fill their bars", headings);
     for (size_t i = 0; i < count * HD_MODES; i++)
         if (rows[i / HD_MODES].modes[i % HD_MODES])
-            write_series(html, story, rows[i / HD_MODES].modes[i % HD_MODES], &most);
+            write_series(html, page, rows[i / HD_MODES].modes[i % HD_MODES], &most);
     hd_html_table_end(html);
     hd_html_add(html, "</div>\n");
 }
@@ -112,25 +112,25 @@ static void write_comparison(hd_html *html, const hd_history_page_data *story, c
 
 /* The panels and axes of an experiment, [aspect][row]. */
 typedef struct hd_sheet {
-    hd_cost_panel *panels[HD_ASPECTS];     /* owned */
-    hd_timeline_range *ranges[HD_ASPECTS]; /* owned */
+    hd_cost_panel *panels[HD_ASPECTS]; /* owned */
+    hd_range *ranges[HD_ASPECTS];      /* owned */
 } hd_sheet;
 
-static bool fill_sheet(hd_sheet *sheet, const hd_history_page_data *story, const hd_row *rows, size_t count) {
+static bool fill_sheet(hd_sheet *sheet, const hd_history_page_data *page, const hd_row *rows, size_t count) {
     for (hd_aspect v = 0; v < HD_ASPECTS; v++) {
         sheet->panels[v] = calloc(count, sizeof *sheet->panels[v]);
         sheet->ranges[v] = calloc(count, sizeof *sheet->ranges[v]);
         if (!sheet->panels[v] || !sheet->ranges[v]) return false;
         for (size_t r = 0; r < count; r++) {
-            hd_timeline_range *range = &sheet->ranges[v][r];
-            *range = (hd_timeline_range){NAN, NAN};
-            if (!hd_cost_panel_fill(&sheet->panels[v][r], story, &rows[r], v)) return false;
+            hd_range *range = &sheet->ranges[v][r];
+            *range = (hd_range){NAN, NAN};
+            if (!hd_cost_panel_fill(&sheet->panels[v][r], page, &rows[r], v)) return false;
             for (size_t m = 0; m < HD_MODES; m++)
                 hd_timeline_extend(range, &sheet->panels[v][r].timeline.line[m]);
         }
         if (v != HD_ASPECT_SHARE) hd_timeline_align(sheet->ranges[v], count);
     }
-    for (size_t r = 0; r < count; r++) sheet->ranges[HD_ASPECT_SHARE][r] = (hd_timeline_range){0.1, 1000};
+    for (size_t r = 0; r < count; r++) sheet->ranges[HD_ASPECT_SHARE][r] = (hd_range){0.1, 1000};
     return true;
 }
 
@@ -178,18 +178,18 @@ static void draw_row(hd_html *html, const hd_sheet *sheet, const hd_row *row, si
     draw_folded(html, sheet, row, r, days);
 }
 
-static hd_status write_experiment(hd_html *html, const hd_history_page_data *story, const hd_row *rows,
+static hd_status write_experiment(hd_html *html, const hd_history_page_data *page, const hd_row *rows,
                                   size_t count, const hd_timeline_days *days, hd_error *error) {
     hd_sheet sheet = {{NULL}, {NULL}};
     const hd_series *series = any_of(&rows[0]);
-    bool filled = fill_sheet(&sheet, story, rows, count);
+    bool filled = fill_sheet(&sheet, page, rows, count);
     if (filled) {
         hd_html_add(html, "<h3 id=\"s%.0f\">%s", (double)series->id, series->experiment);
         if (series->renamed)
             hd_html_add(html, " <small>%.8s, data %.8s</small>", series->experiment_sha256,
                         series->data_sha256);
         hd_html_add(html, "</h3>\n");
-        write_comparison(html, story, rows, count);
+        write_comparison(html, page, rows, count);
         for (size_t r = 0; r < count; r++) draw_row(html, &sheet, &rows[r], r, days);
     }
     free_sheet(&sheet, count);
@@ -236,27 +236,22 @@ static void write_introduction(hd_html *html, const hd_trend *trend, const hd_ti
     for (size_t s = 0; s < trend->series_count; s++) learning += trend->series[s].learning[HD_COST_TIME] > 0;
     hd_html_add(html, "<h3 id=\"series\">Time, memory and tolerances, night by night</h3>\n"
                       "<p class=\"legend\"><span><i class=\"key l0\"></i>forward</span><span><i class=\"key "
-                      "l1\"></i>reverse</span>"
-                      "<span><b class=\"worse\">|</b> slower or larger from here on, or other numbers</span>"
-                      "<span><b class=\"better\">|</b> faster or smaller</span><span><b "
-                      "class=\"other\">|</b> other bits</span>"
-                      "<span><b class=\"worse\">×</b> failed</span></p>\n"
+                      "l1\"></i>reverse</span><span><b class=\"worse\">|</b> slower or larger from here on, "
+                      "or other numbers</span><span><b class=\"better\">|</b> faster or "
+                      "smaller</span><span><b class=\"other\">|</b> other bits</span><span><b "
+                      "class=\"worse\">×</b> failed</span></p>\n"
                       "<p>Time is in units of what the run’s own matrix products take alone, measured in the "
-                      "same run, so that a slow "
-                      "night of the machine cancels; what they take by themselves is folded away below, "
-                      "unless it changed. Dots are nights, lines the level (median) from one "
-                      "change to the next. "
-                      "Within an experiment the charts of a kind have one axis; where their levels are more "
-                      "than a factor of two "
-                      "apart each has its own, spanning the same factor, so that the same change in per cent "
-                      "is the same height. "
-                      "What is beyond an axis is drawn at its end.</p>\n");
+                      "same run, so that a slow night of the machine cancels; what they take by themselves "
+                      "is folded away below, unless it changed. Dots are nights, lines the level (median) "
+                      "from one change to the next. Within an experiment the charts of a kind have one axis; "
+                      "where their levels are more than a factor of two apart each has its own, spanning the "
+                      "same factor, so that the same change in per cent is the same height. What is beyond "
+                      "an axis is drawn at its end.</p>\n");
     if (days->stretch > 1)
         hd_html_add(
             html,
             "<p class=\"note\">Each column stands for %zu days: a stroke from the least to the greatest of "
-            "its "
-            "nights. It leads to the night in it that failed or changed a level, else to its last.</p>\n",
+            "its nights. It leads to the night in it that failed or changed a level, else to its last.</p>\n",
             days->stretch);
     if (learning)
         hd_html_add(
@@ -266,8 +261,8 @@ static void write_introduction(hd_html *html, const hd_trend *trend, const hd_ti
             learning, trend->series_count);
 }
 
-hd_status hd_page_series(hd_html *html, const hd_history_page_data *story, hd_error *error) {
-    const hd_trend *trend = &story->trend;
+hd_status hd_page_series(hd_html *html, const hd_history_page_data *page, hd_error *error) {
+    const hd_trend *trend = &page->trend;
     if (!trend->series_count) return HD_OK;
     hd_row *rows = calloc(trend->series_count, sizeof *rows);
     const hd_series **sorted = calloc(trend->series_count, sizeof(hd_series *));
@@ -280,7 +275,7 @@ hd_status hd_page_series(hd_html *html, const hd_history_page_data *story, hd_er
     if (count) write_introduction(html, trend, &days);
     for (size_t r = 0, run; r < count && status == HD_OK; r += run) {
         for (run = 1; r + run < count && same_experiment(any_of(&rows[r]), any_of(&rows[r + run]));) run++;
-        status = write_experiment(html, story, &rows[r], run, &days, error);
+        status = write_experiment(html, page, &rows[r], run, &days, error);
     }
     free(rows);
     free(sorted);

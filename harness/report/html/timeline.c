@@ -1,7 +1,5 @@
 #include "report/html/timeline.h"
 
-#include "report/html/chart_axis.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -34,55 +32,44 @@ static double column_day(const hd_timeline_days *days, double column) {
 }
 
 static hd_scale x_scale(const hd_timeline_days *days) {
-    return (hd_scale){0, (double)days->columns, LEFT, WIDTH - RIGHT};
+    return (hd_scale){0, (double)days->columns, LEFT, WIDTH - RIGHT, false};
 }
 
 /* --- the y axis --- */
 
-static void include(hd_timeline_range *range, double value) {
-    range->low = fmin(range->low, value);
-    range->high = fmax(range->high, value);
-}
-
-void hd_timeline_extend(hd_timeline_range *range, const hd_timeline_line *line) {
+void hd_timeline_extend(hd_range *range, const hd_timeline_line *line) {
     static const double beyond = 1.6;
-    hd_timeline_range levels = {NAN, NAN};
-    for (size_t i = 0; i < line->level_count; i++) include(&levels, line->levels[i].value);
-    include(range, levels.low);
-    include(range, levels.high);
+    hd_range levels = {NAN, NAN};
+    for (size_t i = 0; i < line->level_count; i++) hd_range_include(&levels, line->levels[i].value);
+    hd_range_include(range, levels.low);
+    hd_range_include(range, levels.high);
     for (size_t i = 0; i < line->count; i++) {
         double value = line->points[i].value;
         bool outlier = value > levels.high * beyond || value < levels.low / beyond;
-        if (isfinite(value) && value > 0 && !outlier) include(range, value);
+        if (isfinite(value) && value > 0 && !outlier) hd_range_include(range, value);
     }
 }
 
-void hd_timeline_align(hd_timeline_range *ranges, size_t count) {
+void hd_timeline_align(hd_range *ranges, size_t count) {
     static const double least = 1.25, most = 2, edge = 1.02;
-    hd_timeline_range all = {NAN, NAN};
+    hd_range all = {NAN, NAN};
     double widest = 1;
     for (size_t i = 0; i < count; i++) {
-        include(&all, ranges[i].low);
-        include(&all, ranges[i].high);
+        hd_range_include(&all, ranges[i].low);
+        hd_range_include(&all, ranges[i].high);
         widest = fmax(widest, ranges[i].high / ranges[i].low);
     }
     bool together = all.high / all.low <= most;
     double factor = fmax(least, edge * edge * (together ? all.high / all.low : widest));
     for (size_t i = 0; i < count; i++) {
-        const hd_timeline_range *held = together ? &all : &ranges[i];
+        const hd_range *held = together ? &all : &ranges[i];
         double middle = sqrt(held->low * held->high);
-        if (!isnan(ranges[i].low))
-            ranges[i] = (hd_timeline_range){middle / sqrt(factor), middle * sqrt(factor)};
+        if (!isnan(ranges[i].low)) ranges[i] = (hd_range){middle / sqrt(factor), middle * sqrt(factor)};
     }
 }
 
-static hd_scale y_scale(const hd_timeline_range *range) {
-    return (hd_scale){log10(range->low), log10(range->high), HEIGHT - BOTTOM, TOP};
-}
-
-/* Zero and less are at the bottom. */
-static double y_place(hd_scale s, double value) {
-    return hd_scale_place(s, value > 0 ? log10(value) : -INFINITY);
+static hd_scale y_scale(const hd_range *range) {
+    return (hd_scale){log10(range->low), log10(range->high), HEIGHT - BOTTOM, TOP, true};
 }
 
 /* --- what a column shows --- */
@@ -114,45 +101,26 @@ static void gather(const hd_timeline_line *line, const hd_timeline_days *days, h
 /* --- drawing --- */
 
 static void draw_days(hd_html *html, const hd_timeline_days *days) {
-    hd_date_tick ticks[HD_DATE_TICKS];
+    hd_tick ticks[HD_DATE_TICKS];
     double first = column_day(days, 0), end = column_day(days, (double)days->columns);
     size_t count = hd_date_ticks(first, end - 1, ticks);
-    hd_scale s = x_scale(days);
-    hd_html_add(html, "<path class=\"axis\" d=\"M%d %dH%d", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT);
-    double column = (double)days->stretch, half = days->stretch == 1 ? 0.5 : 0; /* a day's own column */
-    for (size_t i = 0; i < count; i++)
-        hd_html_add(html, "M%.1f %dv3", hd_scale_place(s, (ticks[i].day - first) / column + half),
-                    HEIGHT - BOTTOM);
-    hd_html_add(html, "\"/>");
-    for (size_t i = 0; i < count; i++)
-        hd_html_add(html, "<text x=\"%.1f\" y=\"%d\" class=\"m soft\">%s</text>",
-                    hd_scale_place(s, (ticks[i].day - first) / column + half), HEIGHT - BOTTOM + 15,
-                    ticks[i].label);
-    hd_html_add(html, "\n");
-}
-
-static void draw_tick(hd_html *html, hd_scale s, double value) {
-    char text[HD_HTML_NUMBER];
-    double y = y_place(s, value);
-    hd_html_add(html,
-                "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" class=\"e\">%s</text>",
-                LEFT, y, WIDTH - RIGHT, LEFT - 4, y + 4, hd_html_number(value, 4, text));
+    double half = days->stretch == 1 ? 0.5 : 0; /* a day's own column */
+    for (size_t i = 0; i < count; i++) ticks[i].at = (ticks[i].at - first) / (double)days->stretch + half;
+    hd_axis_x(html, x_scale(days), HEIGHT - BOTTOM, 3, "m soft", ticks, count);
 }
 
 /* Round numbers; over more than a factor of two those that stand about equally far apart on such an axis,
  * over decades these. */
-static void draw_values(hd_html *html, const hd_timeline_range *range) {
-    static const double steps[] = {1, 1.5, 2, 3, 5, 7};
-    hd_scale s = y_scale(range);
-    double factor = range->high / range->low, apart = hd_tick_distance(range->high - range->low, 4);
-    if (factor < 2)
-        for (int n = (int)ceil(range->low / apart); n * apart <= range->high; n++)
-            draw_tick(html, s, n * apart);
-    for (int power = (int)floor(s.from); factor >= 2 && power <= s.to; power++)
-        for (size_t i = 0; i < (factor > 12 ? 1 : sizeof steps / sizeof *steps); i++) {
-            double value = steps[i] * pow(10, power);
+static void draw_values(hd_html *html, const hd_range *range) {
+    static const double digits[] = {1, 1.5, 2, 3, 5, 7};
+    hd_y_axis axis = {html, y_scale(range), LEFT - 4, LEFT, WIDTH - RIGHT, 4};
+    double factor = range->high / range->low;
+    if (factor < 2) hd_y_axis_ticks(&axis, *range, 4);
+    for (int power = (int)floor(axis.scale.from); factor >= 2 && power <= axis.scale.to; power++)
+        for (size_t i = 0; i < (factor > 12 ? 1 : sizeof digits / sizeof *digits); i++) {
+            double value = digits[i] * pow(10, power);
             if (value >= range->low * (1 - 1e-9) && value <= range->high * (1 + 1e-9))
-                draw_tick(html, s, value);
+                hd_y_axis_tick(&axis, value);
         }
 }
 
@@ -166,7 +134,7 @@ static void draw_columns(hd_html *html, size_t line, const hd_timeline_days *day
     for (size_t c = 0; c < days->columns; c++) {
         failed |= columns[c].failed;
         if (isnan(columns[c].least)) continue;
-        double low = y_place(y, columns[c].least), high = y_place(y, columns[c].most);
+        double low = hd_scale_place(y, columns[c].least), high = hd_scale_place(y, columns[c].most);
         hd_html_add(html, "M%.1f %.1fv%.3g", hd_scale_place(x, (double)c + 0.5), low, high - low);
     }
     hd_html_add(html, "\"/>\n");
@@ -175,7 +143,7 @@ static void draw_columns(hd_html *html, size_t line, const hd_timeline_days *day
     for (size_t c = 0; c < days->columns; c++)
         if (columns[c].failed)
             hd_html_add(html, "M%.1f %.1fl6 6m-6 0l6-6", hd_scale_place(x, (double)c + 0.5) - 3,
-                        y_place(y, columns[c].most) - 3);
+                        hd_scale_place(y, columns[c].most) - 3);
     hd_html_add(html, "\"/>\n");
 }
 
@@ -187,7 +155,8 @@ static void draw_levels(hd_html *html, size_t number, const hd_timeline_line *li
     for (size_t i = 0; i < line->level_count; i++) {
         const hd_timeline_level *level = &line->levels[i];
         hd_html_add(html, "M%.1f %.1fH%.1f", hd_scale_place(x, (double)column_of(days, level->from)),
-                    y_place(y, level->value), hd_scale_place(x, (double)column_of(days, level->to) + 1));
+                    hd_scale_place(y, level->value),
+                    hd_scale_place(x, (double)column_of(days, level->to) + 1));
     }
     hd_html_add(html, "\"/>\n");
 }
@@ -200,24 +169,15 @@ static double end_of(const hd_timeline_line *line) {
     return NAN;
 }
 
-/* The lines' names at their ends, moved apart where they would cover each other. */
 static void draw_names(hd_html *html, const hd_timeline *timeline, hd_scale y) {
-    double at[HD_TIMELINE_LINES];
+    const char *names[HD_TIMELINE_LINES];
+    double places[HD_TIMELINE_LINES];
     for (size_t l = 0; l < HD_TIMELINE_LINES; l++) {
         double end = end_of(&timeline->line[l]);
-        at[l] = isnan(end) ? NAN : y_place(y, end) + 4;
+        names[l] = timeline->line[l].name;
+        places[l] = isnan(end) ? NAN : hd_scale_place(y, end);
     }
-    if (fabs(at[0] - at[1]) < LABEL) {
-        size_t above = at[1] < at[0] ? 1 : 0;
-        double middle = fmin((at[0] + at[1]) / 2, HEIGHT - BOTTOM - LABEL / 2.0);
-        at[above] = middle - LABEL / 2.0;
-        at[!above] = middle + LABEL / 2.0;
-    }
-    for (size_t l = 0; l < HD_TIMELINE_LINES; l++)
-        if (!isnan(at[l]))
-            hd_html_add(html, "<text x=\"%d\" y=\"%.1f\" class=\"n%zu\">%s</text>", WIDTH - RIGHT + 4, at[l],
-                        l, timeline->line[l].name);
-    hd_html_add(html, "\n");
+    hd_line_names(html, WIDTH - RIGHT + 4, HEIGHT - BOTTOM, names, places, HD_TIMELINE_LINES);
 }
 
 /* Room for a label of this width beside `at`, in rows whose labels so far stand right of free_until: the row,
@@ -304,7 +264,7 @@ static void draw_links(hd_html *html, const hd_timeline *timeline, const hd_time
 }
 
 void hd_timeline_draw(hd_html *html, const hd_timeline *timeline, const hd_timeline_days *days,
-                      const hd_timeline_range *range) {
+                      const hd_range *range) {
     hd_column columns[HD_TIMELINE_LINES][HD_TIMELINE_COLUMNS];
     hd_scale y = y_scale(range);
     hd_figure_begin(html, "group", timeline->title, timeline->description, WIDTH, HEIGHT);
@@ -315,8 +275,8 @@ void hd_timeline_draw(hd_html *html, const hd_timeline *timeline, const hd_timel
     else {
         draw_values(html, range);
         if (timeline->limit >= range->low && timeline->limit <= range->high)
-            hd_html_add(html, "<path class=\"limit\" d=\"M%d %.1fH%d\"/>", LEFT, y_place(y, timeline->limit),
-                        WIDTH - RIGHT);
+            hd_html_add(html, "<path class=\"limit\" d=\"M%d %.1fH%d\"/>", LEFT,
+                        hd_scale_place(y, timeline->limit), WIDTH - RIGHT);
         for (size_t l = 0; l < HD_TIMELINE_LINES; l++) {
             gather(&timeline->line[l], days, columns[l]);
             if (timeline->line[l].name) draw_columns(html, l, days, columns[l], y);

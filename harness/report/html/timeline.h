@@ -8,9 +8,7 @@
 #ifndef HD_REPORT_HTML_TIMELINE_H
 #define HD_REPORT_HTML_TIMELINE_H
 
-#include "report/html/html.h"
-
-#include <stdbool.h>
+#include "report/html/chart_axis.h"
 
 enum { HD_TIMELINE_LINES = 2, HD_TIMELINE_COLUMNS = 130, HD_TIMELINE_TEXT = 160 };
 
@@ -59,18 +57,13 @@ typedef struct hd_timeline_mark {
     char link[32]; /* "#c12" */
 } hd_timeline_mark;
 
-/* The y axis, 0 < low < high; all NaN: nothing is there. */
-typedef struct hd_timeline_range {
-    double low, high;
-} hd_timeline_range;
-
-/* Makes the range, {NaN, NaN} at first, hold a line's levels, and its values as far as they are finite,
+/* Makes the range of the y axis, whose values are positive, hold a line's levels, and its values as far as they are finite,
  * positive, and no more than a factor of 1.6 beyond the levels: an outlier does not flatten the rest. */
-void hd_timeline_extend(hd_timeline_range *range, const hd_timeline_line *line);
+void hd_timeline_extend(hd_range *range, const hd_timeline_line *line);
 
 /* Gives charts that are to be compared one axis where that spans no more than a factor of 2; else axes of
  * their own that span the same factor, 1.25 or more. Those of nothing stay so. */
-void hd_timeline_align(hd_timeline_range *ranges, size_t count);
+void hd_timeline_align(hd_range *ranges, size_t count);
 
 typedef struct hd_timeline {
     const char *title, *description; /* the description is for those who do not see it */
@@ -82,6 +75,6 @@ typedef struct hd_timeline {
 } hd_timeline;
 
 void hd_timeline_draw(hd_html *html, const hd_timeline *timeline, const hd_timeline_days *days,
-                      const hd_timeline_range *range);
+                      const hd_range *range);
 
 #endif

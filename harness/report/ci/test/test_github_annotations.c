@@ -24,7 +24,7 @@ Test(annotations, name_every_figure_that_failed) {
     char *text = printed();
     cr_expect_str_eq(
         text,
-        "::error title=small%2C cpu%2C forward%2C step 1%3A weights::weights: nan, expected nan; off by "
+        "::error title=small%2C cpu%2C forward%2C hyper-iteration 1%3A weights::weights: nan, expected nan; off by "
         "nan, relative nan; allowed absolute 0; missing (by golden)\n");
     free(text);
 }
@@ -37,9 +37,10 @@ Test(annotations, are_none_where_all_is_well) {
 }
 
 Test(annotations, keep_every_text_in_its_place) {
-    hd_findings_fail(&findings, "100% of a::b, c\r\nd\xff::error::e");
+    hd_findings_fail(&findings, "small: on cpu", "100% of a::b, c\r\nd\xff::error::e");
     char *text = printed();
-    cr_expect_str_eq(text, "::error title=no verdict::100%25 of a::b, c%0D%0Ad\ufffd::error::e\n");
+    cr_expect_str_eq(
+        text, "::error title=no verdict%3A small%3A on cpu::100%25 of a::b, c%0D%0Ad\ufffd::error::e\n");
     free(text);
     hd_compare_failed(found_add_one("a:b"), "x:y,z%", "n\no");
     text = printed();
@@ -57,7 +58,7 @@ Test(annotations, are_ten_and_then_a_number) {
     cr_expect_eq(lines(text), HD_ANNOTATIONS_MOST, "%s", text);
     cr_expect_null(strstr(text, "::notice"));
     free(text);
-    hd_findings_fail(&findings, "one more");
+    hd_findings_fail(&findings, "small on cpu", "one more");
     found_add_empty();
     text = printed();
     cr_expect_eq(lines(text), HD_ANNOTATIONS_MOST + 1, "%s", text);

@@ -128,10 +128,11 @@ Test(junit, makes_a_suite_of_a_record_and_a_case_of_a_figure) {
     found_add((const char *const[]){"golden", "trace"}, 2);
     found_add_one("golden");
     write_report();
-    expect_has("<testsuite name=\"small.cpu.forward.step-1\" package=\"small\" id=\"0\" timestamp=\"20");
+    expect_has(
+        "<testsuite name=\"small.cpu.forward.hyper-iteration-1\" package=\"small\" id=\"0\" timestamp=\"20");
     expect_has(" tests=\"6\" failures=\"4\" errors=\"0\" skipped=\"0\" time=\"1.500000\">");
     expect_has(
-        "<testcase classname=\"small.cpu.forward.step-1 by trace\" name=\"hypergradient eta\" time=\"0\">");
+        "<testcase classname=\"small.cpu.forward.hyper-iteration-1 by trace\" name=\"hypergradient eta\" time=\"0\">");
     cr_expect_eq(count("testsuite"), 2);
     cr_expect_eq(count("testcase"), 9);
     cr_expect_eq(count("failure"), 6);
@@ -167,7 +168,7 @@ Test(junit, escapes_what_xml_reserves) {
 Test(junit, reports_what_was_skipped_and_what_gave_no_record) {
     hd_findings_skip(&findings, "small on cuda", "no <driver>");
     hd_findings_skip(&findings, "large on cuda", "no driver");
-    for (size_t i = 0; i < 3; i++) hd_findings_fail(&findings, "large: no memory & more");
+    for (size_t i = 0; i < 3; i++) hd_findings_fail(&findings, "large", "large: no memory & more");
     write_report();
     expect_has("tests=\"5\" failures=\"0\" errors=\"3\" skipped=\"2\"");
     expect_has("name=\"small on cuda\" time=\"0\"><skipped message=\"no &lt;driver&gt;\"/>");
@@ -183,8 +184,52 @@ Test(junit, tells_repetitions_apart) {
     found_add_one("repetition 1");
     findings.records[1].repetition = 2;
     write_report();
-    expect_has("<testsuite name=\"small.cpu.forward.step-1\"");
-    expect_has("<testsuite name=\"small.cpu.forward.step-1.repetition-2\"");
+    expect_has("<testsuite name=\"small.cpu.forward.hyper-iteration-1\"");
+    expect_has("<testsuite name=\"small.cpu.forward.hyper-iteration-1.repetition-2\"");
+}
+
+/* The names of the cases of all suites, with their classes, and of the suites: each is there once. */
+static void expect_names_once(void) {
+    const char *names[64];
+    size_t length[64], found = 0;
+    for (const char *at = xml; (at = strpbrk(at, "<")); at++) {
+        bool is_suite = !strncmp(at, "<testsuite ", 11), is_case = !strncmp(at, "<testcase ", 10);
+        const char *name = is_suite ? at : strstr(at, "name=");
+        if (!is_suite && !is_case) continue;
+        cr_assert(found < 64);
+        names[found] = name;
+        const char *end = strstr(at, is_suite ? " package=" : " time=");
+        length[found] = (size_t)(end - name);
+        for (size_t i = 0; i < found; i++)
+            cr_expect(length[i] != length[found] || strncmp(names[i], name, length[i]) != 0, "twice: %.*s",
+                      (int)length[i], name);
+        found++;
+    }
+}
+
+Test(junit, gives_no_name_twice) {
+    for (size_t i = 0; i < 2;
+         i++) { /* an experiment that was named twice, with repetitions, of which some die */
+        found_add((const char *const[]){"golden", "trace record 1"}, 2);
+        found_add_one("repetition 1");
+        findings.records[2 * i + 1].repetition = 2;
+        hd_findings_fail(&findings, "small on cpu, reverse", "killed");
+        hd_findings_fail(&findings, "small on cpu, reverse, repetition 2", "killed");
+        hd_findings_skip(&findings, "small on cuda", "no driver");
+    }
+    write_report();
+    expect_names_once();
+    expect_has("name=\"small.cpu.forward.hyper-iteration-1.repetition-2, again (2)\"");
+    expect_has("name=\"small on cpu, reverse, repetition 2\" time=\"0\"><error");
+    expect_has("name=\"small on cpu, reverse, again (2)\"");
+}
+
+Test(junit, keeps_the_name_of_a_failure_whatever_fails_before_it) {
+    hd_findings_fail(&findings, "large on cpu, forward", "killed");
+    hd_findings_fail(&findings, "small on cpu, forward", "killed");
+    write_report();
+    expect_has("name=\"small on cpu, forward\"");
+    expect_has("name=\"large on cpu, forward\"");
 }
 
 Test(junit, fails_a_verdict_that_compared_nothing) {

@@ -89,7 +89,7 @@ Test(markdown, tells_what_failed_in_detail) {
 
 Test(markdown, tells_what_was_skipped_what_gave_no_record_and_what_is_known) {
     hd_verdict_allow(found_add_one("trace"), "hypergradient eta", 2, "an open question");
-    hd_findings_fail(&findings, "large: no memory");
+    hd_findings_fail(&findings, "large on cpu", "large: no memory");
     hd_findings_skip(&findings, "small on cuda", "no driver");
     findings.no_bits = true;
     append();

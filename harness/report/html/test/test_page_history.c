@@ -320,35 +320,34 @@ static void fill_trend(hd_trend *trend) {
 }
 
 /* Another commit each night, and a source of its own for each of 24 kernels. */
-static void fill_chronicle(hd_night_details *chronicle) {
-    *chronicle =
-        (hd_night_details){.nights = calloc(NIGHTS, sizeof *chronicle->nights), .night_count = NIGHTS};
-    chronicle->origins = calloc(24, sizeof *chronicle->origins);
+static void fill_chronicle(hd_night_details *details) {
+    *details = (hd_night_details){.nights = calloc(NIGHTS, sizeof *details->nights), .night_count = NIGHTS};
+    details->origins = calloc(24, sizeof *details->origins);
     for (size_t i = 0; i < 24; i++)
-        chronicle->origins[chronicle->origin_count++] =
+        details->origins[details->origin_count++] =
             (hd_origin){json_pack("{sssi}", "system", "Linux", "kernel", (int)i), NULL, 30 * i, 30 * i + 29};
     for (size_t n = 0; n < NIGHTS; n++) {
-        hd_night_detail *account = &chronicle->nights[n];
-        account->before = n ? n - 1 : HD_NO_NIGHT;
-        account->origins = malloc(sizeof *account->origins);
-        account->origins[account->origin_count++] = n / 31;
-        account->differences = malloc(sizeof *account->differences);
-        account->differences[account->difference_count++] =
+        hd_night_detail *detail = &details->nights[n];
+        detail->before = n ? n - 1 : HD_NO_NIGHT;
+        detail->origins = malloc(sizeof *detail->origins);
+        detail->origins[detail->origin_count++] = n / 31;
+        detail->differences = malloc(sizeof *detail->differences);
+        detail->differences[detail->difference_count++] =
             (hd_provenance_difference){strdup("commit"), strdup("1000000"), strdup("1000001")};
     }
 }
 
 Test(history_page, holds_two_years_of_fifty_series_in_less_than_1_5_MB) {
     hd_error error;
-    hd_history_page_data story = {.path = "h"};
+    hd_history_page_data page = {.path = "h"};
     hd_html html;
-    fill_trend(&story.trend);
-    fill_chronicle(&story.chronicle);
-    cr_assert_eq(hd_news_gather(&story.trend, &story.news, &story.news_count, &error), HD_OK);
+    fill_trend(&page.trend);
+    fill_chronicle(&page.details);
+    cr_assert_eq(hd_news_gather(&page.trend, &page.news, &page.news_count, &error), HD_OK);
     cr_assert_eq(hd_html_open(&html, &error), HD_OK);
     hd_page_begin(&html);
     hd_html_add(&html, "<section>");
-    cr_assert_eq(hd_page_history(&html, &story, &error), HD_OK);
+    cr_assert_eq(hd_page_history(&html, &page, &error), HD_OK);
     hd_html_add(&html, "</section>");
     hd_page_end(&html);
     cr_assert_eq(hd_html_close(&html, &error), HD_OK);
@@ -358,5 +357,5 @@ Test(history_page, holds_two_years_of_fifty_series_in_less_than_1_5_MB) {
     cr_expect_eq(markup_count(html.text, "<tr id=\"n"), 2 * SERIES, "and every change");
     markup_expect_has(html.text, "Each column stands for 14 days");
     free(html.text);
-    hd_history_page_free(&story);
+    hd_history_page_free(&page);
 }

@@ -43,11 +43,11 @@ Test(calendar, names_days_and_spans_of_days) {
 }
 
 Test(calendar, has_ticks_on_days_mondays_months_and_years) {
-    hd_date_tick ticks[HD_DATE_TICKS];
+    hd_tick ticks[HD_DATE_TICKS];
     cr_assert_eq(hd_date_ticks(NOV_18, NOV_18, ticks), 1);
     cr_expect_str_eq(ticks[0].label, "18 Nov");
     cr_assert_eq(hd_date_ticks(NOV_18 - 29, NOV_18, ticks), 4);
-    for (size_t i = 0; i < 4; i++) cr_expect_eq(fmod(ticks[i].day, 7), 4, "%s is a Monday", ticks[i].label);
+    for (size_t i = 0; i < 4; i++) cr_expect_eq(fmod(ticks[i].at, 7), 4, "%s is a Monday", ticks[i].label);
     cr_assert_eq(hd_date_ticks(NOV_18 - 120, NOV_18, ticks), 4);
     cr_expect_str_eq(ticks[3].label, "Nov");
     cr_assert_eq(hd_date_ticks(NOV_18 - 729, NOV_18, ticks), 4);
@@ -58,8 +58,8 @@ Test(calendar, has_ticks_on_days_mondays_months_and_years) {
         size_t count = hd_date_ticks(NOV_18 - length, NOV_18, ticks);
         cr_expect(count >= 1 && count <= HD_DATE_TICKS, "%zu ticks in %d days", count, length);
         for (size_t i = 0; i < count; i++)
-            cr_expect(ticks[i].day >= NOV_18 - length && ticks[i].day <= NOV_18 &&
-                          (i == 0 || ticks[i].day > ticks[i - 1].day),
+            cr_expect(ticks[i].at >= NOV_18 - length && ticks[i].at <= NOV_18 &&
+                          (i == 0 || ticks[i].at > ticks[i - 1].at),
                       "tick %zu of %d days", i, length);
     }
 }
@@ -93,20 +93,20 @@ Test(timeline, keeps_an_outlier_from_flattening_the_rest) {
                                   {.day = 2, .value = 30}, {.day = 3, .value = NAN},
                                   {.day = 4, .value = 0},  {.day = 5, .value = INFINITY}};
     hd_timeline_level level = {0, 5, 1.05};
-    hd_timeline_range range = {NAN, NAN};
+    hd_range range = {NAN, NAN};
     hd_timeline_line line = line_of(points, 6);
     hd_timeline_extend(&range, &line);
     cr_expect_eq(range.high, 30, "without levels all that is finite and positive is held");
     line.levels = &level;
     line.level_count = 1;
-    range = (hd_timeline_range){NAN, NAN};
+    range = (hd_range){NAN, NAN};
     hd_timeline_extend(&range, &line);
     cr_expect_eq(range.low, 1);
     cr_expect_eq(range.high, 1.1);
 }
 
 Test(timeline, has_one_axis_for_levels_that_are_near_and_equal_steps_for_others) {
-    hd_timeline_range near[] = {{1, 1.1}, {1.5, 1.6}, {NAN, NAN}}, far[] = {{1, 1.1}, {10, 15}, {3, 3}};
+    hd_range near[] = {{1, 1.1}, {1.5, 1.6}, {NAN, NAN}}, far[] = {{1, 1.1}, {10, 15}, {3, 3}};
     hd_timeline_align(near, 3);
     cr_expect(near[0].low == near[1].low && near[0].high == near[1].high);
     cr_expect(near[0].low < 1 && near[0].high > 1.6 && near[0].high / near[0].low < 1.8);
@@ -117,7 +117,7 @@ Test(timeline, has_one_axis_for_levels_that_are_near_and_equal_steps_for_others)
         cr_expect_float_eq(far[i].high / far[i].low, 1.5 * 1.02 * 1.02, 1e-12);
         cr_expect(far[i].low < least[i] && far[i].high > most[i]);
     }
-    hd_timeline_range same[] = {{2, 2}};
+    hd_range same[] = {{2, 2}};
     hd_timeline_align(same, 1);
     cr_expect_float_eq(same[0].high / same[0].low, 1.25, 1e-12);
 }
@@ -128,7 +128,7 @@ static void draw(hd_timeline_point *points, size_t count, double last, double lo
     hd_timeline timeline = {.title = "a <title>", .description = "d & e", .unit = " MB", .limit = NAN};
     timeline.line[0] = line_of(points, count);
     hd_timeline_days days = hd_timeline_days_between(0, last, 130);
-    hd_timeline_draw(&html, &timeline, &days, &(hd_timeline_range){low, high});
+    hd_timeline_draw(&html, &timeline, &days, &(hd_range){low, high});
     finish();
 }
 
@@ -212,7 +212,7 @@ Test(timeline, marks_a_change_and_drops_labels_that_would_cover_a_newer_one) {
     timeline.line[0].levels = levels;
     timeline.line[0].level_count = 2;
     hd_timeline_days days = hd_timeline_days_between(0, 59, 130);
-    hd_timeline_draw(&html, &timeline, &days, &(hd_timeline_range){0.9, 1.6});
+    hd_timeline_draw(&html, &timeline, &days, &(hd_range){0.9, 1.6});
     finish();
     cr_expect_eq(markup_count(html.text, "class=\"cut worse\""), 2);
     cr_expect_eq(markup_count(html.text, "class=\"cut better\""), 1);
@@ -236,7 +236,7 @@ Test(timeline, marks_a_column_once_for_each_line_and_colour) {
         .title = "", .description = "", .unit = "", .marks = marks, .mark_count = 364, .limit = NAN};
     timeline.line[0] = line_of(point, 1);
     hd_timeline_days days = hd_timeline_days_between(0, 363, 130);
-    hd_timeline_draw(&html, &timeline, &days, &(hd_timeline_range){0.9, 1.6});
+    hd_timeline_draw(&html, &timeline, &days, &(hd_range){0.9, 1.6});
     finish();
     cr_expect_eq(days.columns, 91);
     cr_expect_eq(markup_count(html.text, "class=\"cut worse\""), 91);
