@@ -1,4 +1,6 @@
 /* The faults of the device: an overlay of operations, each doing its part and calling the real one. */
+#include "faults/operations.h"
+
 #include "arithmetic/arithmetic.h"
 #include "device/cpu/cpu.h"
 #include "device/overlay/overlay.h"

@@ -1,5 +1,6 @@
 /* hyperdrift calibrate: what rounding alone can do to an experiment's figures, and whether the tolerances
  * hold. */
+#include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "golden/calibration.h"
@@ -87,10 +88,6 @@ hd_status hd_command_calibrate(const hd_options *options) {
     for (size_t i = 0; i < options->word_count; i++)
         if (calibrate(options, options->words[i], document, &error) != HD_OK)
             worst = hd_terminal_complain(worst, &error);
-    if (document) {
-        json_dumpf(document, stdout, (size_t)(JSON_INDENT(2) | JSON_REAL_PRECISION(17)));
-        putchar('\n');
-        json_decref(document);
-    }
+    hd_document_print(document, 17);
     return worst;
 }

@@ -1,5 +1,6 @@
 /* hyperdrift devices: what this machine offers, tried and not guessed. */
 #include "devices.h"
+#include "base/json.h"
 #include "commands/commands.h"
 #include "device/cuda/cuda.h"
 #include "run/provenance.h"
@@ -60,14 +61,12 @@ hd_status hd_command_devices(const hd_options *options) {
         json_array_append_new(list, entry);
         hd_device_close(device);
     }
-    if (!options->json) printf("%-10s built: %s\n", "", hd_device_cuda_build());
+    json_t *document = json_pack("{ssso}", "cpu", cpu, "devices", list);
     if (options->json) {
-        json_t *document = json_pack("{ss so}", "cpu", cpu, "devices", list);
-        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(5));
-        putchar('\n');
-        json_decref(document);
+        hd_document_print(document, 5);
     } else {
-        json_decref(list);
+        json_decref(document);
+        printf("%-10s built: %s\n", "", hd_device_cuda_build());
     }
     return HD_OK;
 }

@@ -1,6 +1,6 @@
 #include "drift/capture_order.h"
 
-#include "base/json.h"
+#include "run/record_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +27,7 @@ json_t *hd_capture_info_json(const hd_capture_info *info, hd_builder *builder) {
     hd_build_text(builder, root, "variant", info->variant);
     hd_build_text(builder, root, "experiment_sha256", info->experiment_sha256);
     hd_build_text(builder, root, "data_sha256", info->data_sha256);
-    json_t *dims = hd_build(builder, root, "dims", json_array());
-    for (size_t l = 0; l <= info->layers; l++)
-        hd_build_element(builder, dims, json_integer((json_int_t)info->dims[l]));
+    hd_dims_put(builder, root, info->layers, info->dims);
     const struct {
         const char *key;
         size_t value;

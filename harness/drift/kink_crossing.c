@@ -1,6 +1,7 @@
 #include "drift/kink_crossing.h"
 
 #include "arithmetic/arithmetic.h"
+#include "base/list.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,14 +25,10 @@ static hd_tally *tally_of(hd_crossings *events, const hd_place *place, hd_crossi
         if (tally->iteration != place->iteration || tally->step != place->step) break;
         if (tally->kind == kind && tally->layer == layer) return tally;
     }
-    if (events->tallied == events->tally_capacity) {
-        size_t capacity = 2 * events->tally_capacity + 64;
-        hd_tally *grown = realloc(events->tallies, capacity * sizeof *grown);
-        if (!grown) return NULL;
-        events->tallies = grown;
-        events->tally_capacity = capacity;
-    }
-    hd_tally *tally = &events->tallies[events->tallied++];
+    hd_tally *grown = hd_list_room(events->tallies, events->tallied, sizeof *grown);
+    if (!grown) return NULL;
+    events->tallies = grown;
+    hd_tally *tally = &grown[events->tallied++];
     *tally = (hd_tally){kind, place->iteration, place->step, (uint32_t)layer, 0};
     return tally;
 }
