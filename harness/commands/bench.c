@@ -59,17 +59,9 @@ static void record(hd_recorder *r, size_t count, const hd_product *products) {
 }
 
 static void multiply(hd_device *device, size_t count, const hd_product *products) {
-    hd_recorder *r = (hd_recorder *)hd_overlay_of(device, name);
+    hd_recorder *r = hd_overlay_of(device, name);
     r->overlay.under->multiply(device, count, products);
     if (r->recording) record(r, count, products);
-}
-
-static hd_status lay_recorder(hd_device *device, hd_recorder **recorder, hd_error *error) {
-    *recorder = calloc(1, sizeof **recorder);
-    if (!*recorder) return hd_fail(error, HD_UNAVAILABLE, "no memory to record products");
-    hd_overlay_lay(device, &(*recorder)->overlay, name);
-    (*recorder)->overlay.over.multiply = multiply;
-    return HD_OK;
 }
 
 /* Seconds that the recorded products take alone: each group's median, times its calls. */
@@ -89,7 +81,7 @@ static double alone(hd_device *device, const hd_recorder *r) {
 }
 
 typedef struct hd_benched {
-    const hd_options *options;
+    const hd_request *request;
     const hd_loaded_experiment *loaded;
     const char *device;
     hd_mode mode;
@@ -98,45 +90,45 @@ typedef struct hd_benched {
 /* One hyper-iteration `repeat` times after one to warm up; each time the products alone, right after it. */
 static hd_status measure(void *context, hd_error *error) {
     const hd_benched *benched = context;
-    const hd_options *options = benched->options;
-    const hd_loaded_experiment *loaded = benched->loaded;
-    hd_mode mode = benched->mode;
-    const hd_experiment *e = &loaded->experiment;
+    const hd_experiment *e = &benched->loaded->experiment;
+    size_t repeat = benched->request->repeat;
     hd_device *device = NULL;
     hd_recorder *recorder = NULL; /* the device's */
     hd_setup setup = {0};
     hd_engine *engine = NULL;
     hd_result result = {0};
-    double value[HD_MAX_HYPERS], *seconds = calloc(2 * options->request.repeat, sizeof *seconds);
+    double value[HD_MAX_HYPERS], *seconds = calloc(2 * repeat, sizeof *seconds);
     for (size_t j = 0; j < e->hypers; j++) value[j] = (double)e->value[j];
     hd_status status = seconds ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "no memory");
-    if (status == HD_OK) status = hd_run_device(e, benched->device, &options->request.device, &device, error);
-    if (status == HD_OK) status = lay_recorder(device, &recorder, error);
-    if (status == HD_OK) status = hd_setup_create(&setup, e, &loaded->dataset, 0, error);
-    if (status == HD_OK) status = hd_engine_create(device, &setup.problem, mode, &engine, error);
+    if (status == HD_OK)
+        status = hd_run_device(e, benched->device, &benched->request->device, &device, error);
+    if (status == HD_OK && !(recorder = hd_overlay_lay(device, sizeof *recorder, name, error)))
+        status = HD_UNAVAILABLE;
+    if (status == HD_OK) status = hd_setup_create(&setup, e, &benched->loaded->dataset, 0, error);
+    if (status == HD_OK) status = hd_engine_create(device, &setup.problem, benched->mode, &engine, error);
     if (status != HD_OK) goto out;
     hd_point point = {.hyper = value};
     hd_setup_start(&setup, 0, &point);
+    recorder->overlay.over.multiply = multiply;
     recorder->recording = true;
     status = hd_engine_run(engine, &point, NULL, &result, error);
     recorder->recording = false;
     if (status == HD_OK && recorder->incomplete)
         status = hd_fail(error, HD_UNAVAILABLE, "%s: too many kinds of products to record", e->name);
-    double *total = seconds, *products = seconds + options->request.repeat, operations = result.operations;
-    for (size_t i = 0; status == HD_OK && i < options->request.repeat; i++) {
+    double *total = seconds, *products = seconds + repeat, operations = result.operations;
+    for (size_t i = 0; status == HD_OK && i < repeat; i++) {
         status = hd_engine_run(engine, &point, NULL, &result, error);
         total[i] = result.seconds.total;
         products[i] = alone(device, recorder);
     }
     if (status != HD_OK) goto out;
-    double whole = hd_median(total, options->request.repeat),
-           bare = hd_median(products, options->request.repeat);
+    double whole = hd_median(total, repeat), bare = hd_median(products, repeat);
     printf("{\"experiment\": \"%s\", \"mode\": \"%s\", \"device\": \"%s\", \"arithmetic\": \"%s\", "
            "\"kernels\": \"%s\", \"threads\": %zu, \"seconds\": %.4f, \"products_alone\": %.4f, "
            "\"share_of_product_rate\": %.3f, \"gflops\": %.1f, \"products_gflops\": %.1f, "
            "\"state_mb\": %.3f, \"peak_mb\": %.1f}\n",
-           e->name, hd_mode_name(mode), device->name, device->arithmetic, device->kernels, device->threads,
-           whole, bare, bare / whole, operations / whole * 1e-9, operations / bare * 1e-9,
+           e->name, hd_mode_name(benched->mode), device->name, device->arithmetic, device->kernels,
+           device->threads, whole, bare, bare / whole, operations / whole * 1e-9, operations / bare * 1e-9,
            (double)result.state_bytes / 1048576, (double)hd_provenance_peak_bytes() / 1048576);
 out:
     for (size_t g = 0; recorder && g < recorder->groups; g++) free(recorder->group[g].products);
@@ -148,13 +140,13 @@ out:
 }
 
 /* A process a mode, for its peak memory. */
-static hd_status bench(const hd_options *options, const hd_loaded_experiment *loaded) {
+static hd_status bench(const hd_request *request, const hd_loaded_experiment *loaded) {
     hd_status worst = HD_OK;
     hd_error error;
-    for (const char *const *device = options->request.devices; *device; device++)
+    for (const char *const *device = request->devices; *device; device++)
         for (int m = 0; m < 2; m++) {
-            hd_benched benched = {options, loaded, *device, (hd_mode)m};
-            if (options->request.mode[m] &&
+            hd_benched benched = {request, loaded, *device, (hd_mode)m};
+            if (request->mode[m] &&
                 hd_process_run(loaded->experiment.name, measure, &benched, &error) != HD_OK)
                 worst = hd_terminal_complain(worst, &error);
         }
@@ -166,8 +158,9 @@ hd_status hd_command_bench(const hd_options *options) {
     hd_error error;
     for (size_t i = 0; i < options->word_count; i++) {
         hd_loaded_experiment loaded;
-        hd_status status = hd_loaded_experiment_open(options->words[i], &options->request, &loaded, &error);
-        status = status == HD_OK ? bench(options, &loaded) : hd_terminal_complain(HD_OK, &error);
+        hd_status status =
+            hd_loaded_experiment_open(options->words[i], &options->request, NULL, &loaded, &error);
+        status = status == HD_OK ? bench(&options->request, &loaded) : hd_terminal_complain(HD_OK, &error);
         if (status > worst) worst = status;
         hd_loaded_experiment_close(&loaded);
     }

@@ -1,10 +1,10 @@
 /* hyperdrift explain trace-2017: what made the records of 2017 differ, found by running variants. */
 #include "drift/explain.h"
+
 #include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "drift/lockstep.h"
-#include "experiment/experiment.h"
 #include "run/loaded_experiment.h"
 
 #include <math.h>
@@ -82,9 +82,6 @@ static hd_status explain_record(hd_explaining *x, size_t i, json_t *list, hd_err
     if (status != HD_OK) return status;
     say(x, "  %2zu  %-29s %15zu  %-8s%11.3g", i, printed->heading, printed->step, hd_mode_name(printed->mode),
         e->before);
-    json_t *json =
-        json_pack("{sisssisssf}", "record", (int)i, "heading", printed->heading, "step", (int)printed->step,
-                  "mode", hd_mode_name(printed->mode), "as_it_stands", e->before);
     json_t *words = json_array();
     for (size_t w = 0; status == HD_OK && w < e->count; w++) {
         double left;
@@ -96,9 +93,9 @@ static hd_status explain_record(hd_explaining *x, size_t i, json_t *list, hd_err
     }
     bool explained = distance_left(e) <= 1;
     say(x, "%s\n", !explained ? "   not explained" : e->count ? "" : "   as it stands");
-    json_object_set_new(json, "words", words);
-    json_object_set_new(json, "explained", json_boolean(explained));
-    json_array_append_new(list, json);
+    json_array_append_new(list, json_pack("{sisssisssfsosb}", "record", (int)i, "heading", printed->heading,
+                                          "step", (int)printed->step, "mode", hd_mode_name(printed->mode),
+                                          "as_it_stands", e->before, "words", words, "explained", explained));
     return status;
 }
 
@@ -109,9 +106,8 @@ static hd_status explain_record(hd_explaining *x, size_t i, json_t *list, hd_err
 static hd_status locate(hd_explaining *x, const hd_explanation *e, size_t word, json_t *list,
                         hd_error *error) {
     static hd_variant with, without;
-    const char *words[HD_EXPLAIN_WORDS + 1];
+    const char *words[HD_EXPLAIN_WORDS + 1] = {"training.steps=1"};
     hd_drift drift = {.compared = 0};
-    words[0] = "training.steps=1";
     words_of(e, word + 1, words + 1);
     hd_status status = hd_variant_make(x->explainer.experiment, words, word + 2, &with, error);
     if (status == HD_OK) status = hd_variant_make(x->explainer.experiment, words, word + 1, &without, error);

@@ -138,11 +138,8 @@ static json_t *event_tallies_json(const hd_drift *drift) {
 }
 
 static json_t *event_counts_json(const hd_drift *drift) {
+    if (!drift->full) return json_null();
     json_t *json = json_object();
-    if (!drift->full) {
-        json_decref(json);
-        return json_null();
-    }
     for (size_t k = 0; k < HD_CROSSING_KINDS; k++)
         put(json, hd_crossing_name((hd_crossing_kind)k), count(drift->events.counts[k]));
     return json;

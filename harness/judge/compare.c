@@ -264,8 +264,8 @@ static const char *mismatch(const hd_record *record, const hd_record *expected) 
     return NULL;
 }
 
-void hd_compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
-                        hd_tolerances tolerances) {
+static void compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
+                            hd_tolerances tolerances) {
     const char *cause = mismatch(record, expected);
     if (cause) {
         hd_compare_failed(verdict, "weights", cause);
@@ -363,5 +363,5 @@ void hd_compare_figures(hd_verdict *verdict, const hd_record *record, const hd_r
 void hd_compare_records(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
                         hd_tolerances tolerances) {
     hd_compare_figures(verdict, record, expected, tolerances);
-    hd_compare_weights(verdict, record, expected, tolerances);
+    compare_weights(verdict, record, expected, tolerances);
 }

@@ -92,11 +92,7 @@ void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), 
     body(context);
 }
 
-void hd_host_forget(hd_device *device) {
-    (void)device;
-}
-
-void hd_host_settle(hd_device *device) {
+void hd_host_nothing(hd_device *device) {
     (void)device;
 }
 

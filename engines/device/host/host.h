@@ -30,16 +30,15 @@ void hd_host_draw(hd_device *device, const hd_xavier *layer, hd_real *to);
 const void *hd_host_place(hd_device *device, const void *bytes, size_t count);
 void hd_host_unplace(hd_device *device, const void *placed);
 void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context);
-void hd_host_forget(hd_device *device);
-void hd_host_settle(hd_device *device);
+void hd_host_nothing(hd_device *device);
 
 /* Of the table what is the same for all of them. */
 #define HD_HOST_OPS                                                                                          \
     .allocate = hd_host_allocate_reals, .allocate_sums = hd_host_allocate_sums, .release = hd_host_release,  \
     .zero_sums = hd_host_zero_sums, .fetch_sums = hd_host_fetch_sums, .store_sums = hd_host_fetch_sums,      \
     .zero = hd_host_zero, .draw = hd_host_draw, .copy = hd_host_copy, .place = hd_host_place,                \
-    .unplace = hd_host_unplace, .section = hd_host_section, .forget = hd_host_forget,                        \
-    .settle = hd_host_settle
+    .unplace = hd_host_unplace, .section = hd_host_section, .forget = hd_host_nothing,                       \
+    .settle = hd_host_nothing
 
 /* Resolves options->threads against the cores this process may run on. */
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error);
