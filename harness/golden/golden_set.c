@@ -1,6 +1,5 @@
 #include "golden/golden_set.h"
 
-#include "base/list.h"
 #include "run/run.h"
 
 #include <stdio.h>
@@ -33,28 +32,25 @@ hd_status hd_golden_set_save(const hd_golden_set *goldens, const char *folder, h
     return status;
 }
 
-static hd_status load_step(const char *path, size_t step, hd_golden *golden, hd_error *error) {
-    hd_status status = hd_golden_load(path, golden, error);
-    if (status != HD_OK || golden->reference.step == step) return status;
-    return hd_fail(error, HD_INVALID, "%s: is hyper-iteration %zu's golden", path, golden->reference.step);
+static hd_status load_step(const char *folder, size_t step, hd_golden *golden, hd_error *error) {
+    char path[PATH_MAX];
+    hd_status status = hd_run_record(folder, step, path, error);
+    if (status == HD_OK) status = hd_golden_load(path, golden, error);
+    if (status == HD_OK && golden->reference.step != step)
+        status =
+            hd_fail(error, HD_INVALID, "%s: is hyper-iteration %zu's golden", path, golden->reference.step);
+    return status;
 }
 
 hd_status hd_golden_set_load(const char *folder, hd_golden_set *goldens, hd_error *error) {
     char path[PATH_MAX];
-    hd_status status = HD_OK;
+    size_t count = 0;
+    hd_status status;
     *goldens = (hd_golden_set){0};
-    while (status == HD_OK) {
-        size_t step = goldens->count;
-        status = hd_run_record(folder, step, path, error);
-        if (status != HD_OK || access(path, F_OK) != 0) break;
-        hd_golden *steps = hd_list_room(goldens->steps, step, sizeof *steps);
-        if (!steps) {
-            status = hd_fail(error, HD_UNAVAILABLE, "no memory for %zu goldens", step + 1);
-            break;
-        }
-        goldens->steps = steps;
-        status = load_step(path, step, &steps[goldens->count++], error);
-    }
+    while ((status = hd_run_record(folder, count, path, error)) == HD_OK && access(path, F_OK) == 0) count++;
+    if (status == HD_OK) status = hd_golden_set_make(goldens, count, error);
+    for (size_t k = 0; status == HD_OK && k < count; k++)
+        status = load_step(folder, k, &goldens->steps[k], error);
     if (status != HD_OK) hd_golden_set_free(goldens);
     return status;
 }
