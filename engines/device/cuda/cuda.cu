@@ -8,11 +8,11 @@
 #include <cstring>
 #include <cuda_runtime.h>
 
+#define HD_INLINE static __host__ __device__ __forceinline__
 extern "C" {
 #include "device/cuda/cuda.h"
 }
 
-#define HD_INLINE static __host__ __device__ __forceinline__
 #include "device/cuda/cublas.cuh"
 #include "device/cuda/kernels.cuh"
 #include "device/cuda/products.cuh"
