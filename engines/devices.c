@@ -53,21 +53,20 @@ bool hd_device_offers(const char *name, const char *arithmetic) {
     return false;
 }
 
+static void add_allowed(char allowed[64], const char *name) {
+    size_t length = strlen(allowed);
+    snprintf(allowed + length, 64 - length, "%s%s", length ? ", " : "", name);
+}
+
 static hd_status refuse_name(const char *name, hd_error *error) {
     char allowed[64] = "";
-    for (size_t i = 0; i < DEVICES; i++) {
-        size_t length = strlen(allowed);
-        snprintf(allowed + length, sizeof allowed - length, "%s%s", length ? ", " : "", devices[i].name);
-    }
+    for (size_t i = 0; i < DEVICES; i++) add_allowed(allowed, devices[i].name);
     return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: %s", name, allowed);
 }
 
 static hd_status refuse_arithmetic(size_t device, const char *arithmetic, hd_error *error) {
     char allowed[64] = "";
-    for (const char *const *own = devices[device].arithmetics; *own; own++) {
-        size_t length = strlen(allowed);
-        snprintf(allowed + length, sizeof allowed - length, "%s%s", length ? ", " : "", *own);
-    }
+    for (const char *const *own = devices[device].arithmetics; *own; own++) add_allowed(allowed, *own);
     return hd_fail(error, HD_INVALID, "device %s: arithmetic %s: allowed: %s", devices[device].name,
                    arithmetic, allowed);
 }

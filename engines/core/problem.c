@@ -9,20 +9,11 @@ size_t hd_weight_count(size_t layers, const size_t *dims) {
 }
 
 const char *hd_hyperparameter_name(hd_hyperparameter h, char name[HD_NAME]) {
-    switch (h.kind) {
-    case HD_RHO_L1:
-        snprintf(name, HD_NAME, "rho_l1_%zu", h.layer);
-        break;
-    case HD_RHO_L2:
-        snprintf(name, HD_NAME, "rho_l2_%zu", h.layer);
-        break;
-    case HD_ETA:
-        snprintf(name, HD_NAME, "eta");
-        break;
-    case HD_MU:
-        snprintf(name, HD_NAME, "mu");
-        break;
-    }
+    static const char *const names[] = {"rho_l1", "rho_l2", "eta", "mu"}; /* by kind */
+    if (h.kind == HD_ETA || h.kind == HD_MU)
+        snprintf(name, HD_NAME, "%s", names[h.kind]);
+    else
+        snprintf(name, HD_NAME, "%s_%zu", names[h.kind], h.layer);
     return name;
 }
 

@@ -93,12 +93,12 @@ enum { HD_DEVICE_SECTIONS = 4 };
 typedef struct hd_device_ops {
     void (*destroy)(hd_device *);
 
-    /* count elements, zeroed; NULL where memory cannot be had. release takes NULL. */
+    /* count elements, zeroed; NULL where memory cannot be had. */
     hd_real *(*allocate)(hd_device *, size_t count);
-    void (*release)(hd_device *, hd_real *);
     /* count float64 sums, zeroed. They add up on the device and are fetched once. */
     double *(*allocate_sums)(hd_device *, size_t count);
-    void (*release_sums)(hd_device *, double *);
+    /* Takes elements or sums, or NULL. */
+    void (*release)(hd_device *, void *);
     void (*zero_sums)(hd_device *, size_t count, double *);
     void (*store_sums)(hd_device *, size_t count, const double *from, double *to);
     void (*fetch_sums)(hd_device *, size_t count, const double *from, double *to);

@@ -1,4 +1,4 @@
-#include "faults/fault.h"
+#include "faults/catalogue.h"
 
 #include <string.h>
 

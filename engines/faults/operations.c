@@ -1,4 +1,6 @@
 /* The faults of the device: an overlay of operations, each doing its part and calling the real one. */
+#include "faults/operations.h"
+
 #include "arithmetic/arithmetic.h"
 #include "device/cpu/cpu.h"
 #include "device/overlay/overlay.h"
@@ -18,7 +20,7 @@ typedef struct hd_faulty {
 } hd_faulty;
 
 static hd_faulty *faulty(hd_device *device) {
-    return (hd_faulty *)hd_overlay_of(device, "fault");
+    return hd_overlay_of(device, "fault");
 }
 
 static const hd_device_ops *real(hd_device *device) {
@@ -221,9 +223,8 @@ static void dot(hd_device *device, size_t count, const hd_real *x, const hd_real
 }
 
 hd_status hd_fault_lay(hd_device *device, hd_error *error) {
-    hd_faulty *f = calloc(1, sizeof *f);
-    if (!f) return hd_fail(error, HD_UNAVAILABLE, "no memory for a planted fault");
-    hd_overlay_lay(device, &f->overlay, "fault");
+    hd_faulty *f = hd_overlay_lay(device, sizeof *f, "fault", error);
+    if (!f) return HD_UNAVAILABLE;
     hd_device_ops *over = &f->overlay.over;
     over->batch_load = batch_load;
     over->zero = zero;

@@ -6,27 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t two(const hd_problem *problem) {
+static hd_method_sizes sizes(const hd_problem *problem) {
     (void)problem;
-    return 2;
+    return (hd_method_sizes){.trajectory = 2, .states = 2};
 }
 
-static size_t none(const hd_problem *problem) {
-    (void)problem;
-    return 0;
-}
-
-static bool nothing(hd_engine *engine) {
-    (void)engine;
-    return true;
-}
-
-const hd_method hd_method_plain = {.trajectory = two,
-                                   .states = two,
-                                   .directions = none,
-                                   .prepare = nothing,
-                                   .step = hd_engine_plain_step,
-                                   .primal_share = hd_engine_all_primal};
+const hd_method hd_method_plain = {.sizes = sizes, .step = hd_engine_plain_step};
 
 /* On which side of every kink a training went: ReLU masks, clipped probabilities, signs of weights under a
  * rho_l1. */

@@ -47,8 +47,8 @@ void hd_engine_destroy(hd_engine *engine) {
     hd_real *arrays[] = {engine->gradient,  engine->errors,    engine->tangent.w, engine->tangent.m,
                          engine->adjoint.w, engine->adjoint.m, engine->direction, engine->hvp};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) device->ops->release(device, arrays[i]);
-    device->ops->release_sums(device, engine->evaluated);
-    device->ops->release_sums(device, engine->sums);
+    device->ops->release(device, engine->evaluated);
+    device->ops->release(device, engine->sums);
     free(engine->fetched);
     free(engine->hypergradients);
     free(engine->weights);
@@ -91,7 +91,8 @@ static bool allocate(hd_engine *engine, size_t chunk) {
            (engine->evaluated = device->ops->allocate_sums(device, EVALUATION_SUMS)) &&
            (engine->hypergradients = calloc(problem->hypers, sizeof(double))) &&
            (engine->weights = calloc(engine->model.weights, sizeof(double))) &&
-           (engine->shown = malloc(widest * sizeof(double))) && engine->method->prepare(engine);
+           (engine->shown = malloc(widest * sizeof(double))) &&
+           (!engine->method->prepare || engine->method->prepare(engine));
 }
 
 hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,
@@ -104,6 +105,7 @@ hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, co
     engine->device = device;
     engine->problem = problem;
     engine->method = method;
+    hd_method_sizes sizes = method->sizes(problem);
     hd_model_describe(&engine->model, device, problem->layers, problem->dims);
     status = hd_dynamics_create(&engine->dynamics, &engine->model, problem, error);
     size_t before = device->allocated;
@@ -112,12 +114,10 @@ hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, co
     size_t most = greatest(greatest(problem->validation.count, problem->test.count), problem->batch);
     size_t chunk = most < CHUNK ? most : CHUNK;
     if (status == HD_OK)
-        status =
-            hd_trajectory_create(&engine->model, method->trajectory(problem), &engine->trajectory, error);
+        status = hd_trajectory_create(&engine->model, sizes.trajectory, &engine->trajectory, error);
     engine->data_bytes = device->allocated - before;
     if (status == HD_OK)
-        status = hd_activations_create(&engine->model, problem->batch, method->directions(problem),
-                                       &engine->act, error);
+        status = hd_activations_create(&engine->model, problem->batch, sizes.directions, &engine->act, error);
     if (status == HD_OK) status = hd_activations_create(&engine->model, chunk, 0, &engine->evaluation, error);
     if (status == HD_OK && !allocate(engine, chunk))
         status = hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for a run's arrays", device->name);
@@ -164,10 +164,6 @@ static hd_view show(hd_engine *engine, hd_tensor tensor, size_t index, size_t fi
     return view;
 }
 
-void hd_engine_show(hd_engine *engine, hd_tensor tensor, size_t index, const hd_real *values, size_t count) {
-    show(engine, tensor, index, 0, values, count);
-}
-
 void hd_engine_show_state(hd_engine *engine, hd_tensor tensor, size_t index, hd_real *values, size_t count) {
     const hd_observer *observer = engine->observer;
     hd_view view = show(engine, tensor, index, 0, values, count);
@@ -206,10 +202,6 @@ void hd_engine_show_step(hd_engine *engine) {
     show_activations(engine, &engine->act, engine->act.error, 0, engine->problem->batch);
 }
 
-double hd_engine_round(const hd_engine *engine, double sum) {
-    return engine->device->element == sizeof(float) ? (double)(float)sum : sum;
-}
-
 void hd_engine_plain_step(hd_engine *engine, size_t t) {
     double mark = hd_clock();
     size_t rows = engine->problem->batch;
@@ -218,11 +210,6 @@ void hd_engine_plain_step(hd_engine *engine, size_t t) {
     hd_model_differentiate(&engine->model, state.w, engine->batch, rows, &engine->act, &wanted);
     hd_dynamics_step(&engine->dynamics, state, engine->gradient, next);
     hd_engine_lap(engine, &mark, &engine->seconds.training);
-}
-
-double hd_engine_all_primal(const hd_engine *engine) {
-    (void)engine;
-    return 1;
 }
 
 /* --- evaluation --- */
@@ -276,6 +263,11 @@ static void count_training(hd_engine *engine, size_t batch) {
     hd_engine_lap(engine, &mark, &engine->seconds.validation);
 }
 
+/* The number a device computed in float64 sums, as its own precision has it. */
+static double rounded(const hd_engine *engine, double sum) {
+    return engine->device->element == sizeof(float) ? (double)(float)sum : sum;
+}
+
 static void report(hd_engine *engine, const hd_real *w, hd_result *result) {
     const hd_problem *problem = engine->problem;
     double sums[EVALUATION_SUMS];
@@ -284,11 +276,12 @@ static void report(hd_engine *engine, const hd_real *w, hd_result *result) {
     *result = (hd_result){
         .hypergradients = engine->hypergradients,
         .weights = engine->weights,
-        .validation_error = hd_engine_round(engine, sums[SUM_ERROR] / (double)problem->validation.count),
+        .validation_error = rounded(engine, sums[SUM_ERROR] / (double)problem->validation.count),
         .test = {(size_t)sums[SUM_TEST], problem->test.count},
         .validation = {(size_t)sums[SUM_VALIDATION], problem->validation.count},
         .training = {(size_t)sums[SUM_TRAINING], problem->batch},
-        .state_bytes = engine->method->states(problem) * 2 * engine->model.weights * engine->device->element,
+        .state_bytes =
+            engine->method->sizes(problem).states * 2 * engine->model.weights * engine->device->element,
     };
 }
 
@@ -306,7 +299,7 @@ static void train(void *context) {
         show_state(engine, t);
         engine->method->step(engine, t);
         hd_engine_show_step(engine);
-        hd_engine_show(engine, HD_GRADIENT, 0, engine->gradient, engine->model.weights);
+        show(engine, HD_GRADIENT, 0, 0, engine->gradient, engine->model.weights);
     }
     engine->device->step = steps;
     show_state(engine, steps);
@@ -369,13 +362,15 @@ hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_obs
     device->allocated_peak = device->allocated;
     hd_dynamics_set(&engine->dynamics, point->hyper);
     begin(engine, point);
-    double share = engine->method->primal_share(engine), seconds = section(engine, TRAIN, train);
+    const hd_method *method = engine->method;
+    double share = method->primal_share ? method->primal_share(engine) : 1,
+           seconds = section(engine, TRAIN, train);
     engine->seconds.training += share * seconds;
     engine->seconds.differentiate += (1 - share) * seconds;
     device->step = steps;
     engine->seconds.validation += section(engine, EVALUATE, evaluate);
     count_training(engine, point->training_batch);
-    hd_engine_show(engine, HD_VALIDATION_GRADIENT, 0, engine->gradient, engine->model.weights);
+    show(engine, HD_VALIDATION_GRADIENT, 0, 0, engine->gradient, engine->model.weights);
     report(engine, hd_engine_state(engine, steps).w, result);
     return status_of(engine, error);
 }
@@ -388,7 +383,7 @@ hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_obser
     engine->seconds.differentiate += section(engine, FINISH, finish);
     engine->method->collect(engine, engine->hypergradients);
     for (size_t j = 0; j < engine->problem->hypers; j++)
-        engine->hypergradients[j] = hd_engine_round(engine, engine->hypergradients[j]);
+        engine->hypergradients[j] = rounded(engine, engine->hypergradients[j]);
     result->operations = engine->device->operations;
     result->launches = engine->device->launches;
     result->device_bytes = engine->device->allocated_peak;

@@ -5,14 +5,16 @@
 #include "modes/hypergradient.h"
 #include "training/trajectory.h"
 
+/* States of the trajectory that a method keeps, states it keeps in all (hd_result.state_bytes), and directions
+ * whose Hessian-vector products it takes at once. */
+typedef struct hd_method_sizes {
+    size_t trajectory, states, directions;
+} hd_method_sizes;
+
 /* A way to get hypergradients. The engine trains (calling step T times), evaluates, then calls finish. */
 typedef struct hd_method {
-    /* States of the trajectory it keeps, and states it keeps in all (hd_result.state_bytes). */
-    size_t (*trajectory)(const hd_problem *);
-    size_t (*states)(const hd_problem *);
-    /* Directions whose Hessian-vector products it takes at once. */
-    size_t (*directions)(const hd_problem *);
-    /* Allocates the method's own arrays into engine; hd_engine_destroy releases them. */
+    hd_method_sizes (*sizes)(const hd_problem *);
+    /* Allocates the method's own arrays into engine; hd_engine_destroy releases them. NULL: none. */
     bool (*prepare)(hd_engine *);
     /* Clears what a run accumulates. NULL: nothing. */
     void (*start)(hd_engine *);
@@ -24,7 +26,7 @@ typedef struct hd_method {
     /* The hypergradients [hypers], fetched from the device. */
     void (*collect)(hd_engine *, double *hypergradients);
     /* The primal's part of a step's multiplications: where primal and tangents share passes, they share the
-     * time by it. */
+     * time by it. NULL: all. */
     double (*primal_share)(const hd_engine *);
 } hd_method;
 
@@ -86,18 +88,13 @@ void hd_engine_load_batch(hd_engine *engine, size_t t);
 
 /* The primal step, for methods that carry nothing along: state t to state t + 1. */
 void hd_engine_plain_step(hd_engine *engine, size_t t);
-double hd_engine_all_primal(const hd_engine *engine); /* 1 */
 
-/* Shows count values of a tensor to the observer, if it wants them; hd_engine_show_state is for what carries
- * the state, which the observer may replace. */
-void hd_engine_show(hd_engine *engine, hd_tensor tensor, size_t index, const hd_real *values, size_t count);
+/* Shows count values of a tensor that carries the state to the observer, if it wants them; it may replace
+ * them. */
 void hd_engine_show_state(hd_engine *engine, hd_tensor tensor, size_t index, hd_real *values, size_t count);
 
 /* Shows the batch and what differentiating on it left behind. */
 void hd_engine_show_step(hd_engine *engine);
-
-/* The number a device computed in float64 sums, as its own precision has it. */
-double hd_engine_round(const hd_engine *engine, double sum);
 
 /* Adds the time since *mark to *phase and moves the mark to now. (On an asynchronous device nothing: there
  * only whole sections of a run can be timed.) */

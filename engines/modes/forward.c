@@ -3,17 +3,8 @@
 #include "core/clock.h"
 #include "modes/engine.h"
 
-static size_t trajectory(const hd_problem *problem) {
-    (void)problem;
-    return 2;
-}
-
-static size_t states(const hd_problem *problem) {
-    return 1 + problem->hypers;
-}
-
-static size_t directions(const hd_problem *problem) {
-    return problem->hypers;
+static hd_method_sizes sizes(const hd_problem *problem) {
+    return (hd_method_sizes){.trajectory = 2, .states = 1 + problem->hypers, .directions = problem->hypers};
 }
 
 static bool prepare(hd_engine *engine) {
@@ -91,9 +82,7 @@ static void collect(hd_engine *engine, double *hypergradients) {
     engine->device->ops->fetch_sums(engine->device, engine->problem->hypers, engine->sums, hypergradients);
 }
 
-const hd_method hd_method_forward = {.trajectory = trajectory,
-                                     .states = states,
-                                     .directions = directions,
+const hd_method hd_method_forward = {.sizes = sizes,
                                      .prepare = prepare,
                                      .start = start,
                                      .step = step,

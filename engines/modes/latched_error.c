@@ -3,50 +3,27 @@
 
 #include <stdio.h>
 
-/* "activations of layer 2", "tangent (w) of eta": what a latched error concerns, in a reader's words. */
+/* "activations of layer 2", "tangent of eta": what a latched error concerns, in a reader's words. */
 static void describe(hd_label label, const hd_problem *problem, char text[64]) {
-    char name[HD_NAME] = "?";
-    if (label.index < problem->hypers) hd_hyperparameter_name(problem->hyper[label.index], name);
-    switch (label.tensor) {
-    case HD_WEIGHTS:
-        snprintf(text, 64, "weights");
-        return;
-    case HD_MOMENTUM_BUFFER:
-        snprintf(text, 64, "momentum");
-        return;
-    case HD_BATCH:
-        snprintf(text, 64, "batch");
-        return;
-    case HD_ACTIVATION:
-        snprintf(text, 64, "activations of layer %zu", label.index);
-        return;
-    case HD_DELTA:
-        snprintf(text, 64, "delta of layer %zu", label.index);
-        return;
-    case HD_ERROR:
-        snprintf(text, 64, "error");
-        return;
-    case HD_GRADIENT:
-        snprintf(text, 64, "gradient");
-        return;
-    case HD_TANGENT:
-    case HD_TANGENT_MOMENTUM:
-        snprintf(text, 64, "tangent of %s", name);
-        return;
-    case HD_ADJOINT:
-    case HD_ADJOINT_MOMENTUM:
-        snprintf(text, 64, "adjoint");
-        return;
-    case HD_ACTIVATION_TANGENT:
-        snprintf(text, 64, "tangents of layer %zu's activations", label.index);
-        return;
-    case HD_DELTA_TANGENT:
-        snprintf(text, 64, "tangents of layer %zu's delta", label.index);
-        return;
-    case HD_VALIDATION_GRADIENT:
-        snprintf(text, 64, "gradient of the validation error");
-        return;
-    }
+    static const char *const words[] = {[HD_WEIGHTS] = "weights",
+                                        [HD_MOMENTUM_BUFFER] = "momentum",
+                                        [HD_BATCH] = "batch",
+                                        [HD_ACTIVATION] = "activations of layer %s",
+                                        [HD_DELTA] = "delta of layer %s",
+                                        [HD_ERROR] = "error",
+                                        [HD_GRADIENT] = "gradient",
+                                        [HD_TANGENT] = "tangent of %s",
+                                        [HD_TANGENT_MOMENTUM] = "tangent of %s",
+                                        [HD_ADJOINT] = "adjoint",
+                                        [HD_ADJOINT_MOMENTUM] = "adjoint",
+                                        [HD_ACTIVATION_TANGENT] = "tangents of layer %s's activations",
+                                        [HD_DELTA_TANGENT] = "tangents of layer %s's delta",
+                                        [HD_VALIDATION_GRADIENT] = "gradient of the validation error"};
+    bool tangent = label.tensor == HD_TANGENT || label.tensor == HD_TANGENT_MOMENTUM;
+    char name[HD_NAME];
+    snprintf(name, sizeof name, "%zu", label.index);
+    if (tangent && label.index < problem->hypers) hd_hyperparameter_name(problem->hyper[label.index], name);
+    snprintf(text, 64, words[label.tensor], name);
 }
 
 hd_status hd_latched_error(hd_device *device, const hd_problem *problem, hd_error *error) {

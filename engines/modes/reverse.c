@@ -6,18 +6,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-static size_t trajectory(const hd_problem *problem) {
-    return problem->steps + 1;
-}
-
 /* The trace of 2017 counts the trajectory's T, the current state and the adjoint. */
-static size_t states(const hd_problem *problem) {
-    return 1 + problem->steps + 1;
-}
-
-static size_t directions(const hd_problem *problem) {
-    (void)problem;
-    return 1;
+static hd_method_sizes sizes(const hd_problem *problem) {
+    return (
+        hd_method_sizes){.trajectory = problem->steps + 1, .states = 1 + problem->steps + 1, .directions = 1};
 }
 
 static size_t adjoint_sums(const hd_engine *engine) {
@@ -112,12 +104,5 @@ static void collect(hd_engine *engine, double *hypergradients) {
     attest(engine);
 }
 
-const hd_method hd_method_reverse = {.trajectory = trajectory,
-                                     .states = states,
-                                     .directions = directions,
-                                     .prepare = prepare,
-                                     .start = start,
-                                     .step = step,
-                                     .finish = finish,
-                                     .collect = collect,
-                                     .primal_share = hd_engine_all_primal};
+const hd_method hd_method_reverse = {
+    .sizes = sizes, .prepare = prepare, .start = start, .step = step, .finish = finish, .collect = collect};

@@ -4,19 +4,18 @@
 
 enum { COEFFICIENTS = sizeof(hd_coefficients) / sizeof(double) };
 
+/* Whether it acts on all stretches, and not on its layer's alone. */
+static bool acts_everywhere(hd_hyperparameter h) {
+    return h.kind == HD_ETA || h.kind == HD_MU;
+}
+
 /* What a tangent gets directly from its hyperparameter in a stretch. */
 static hd_source source_of(hd_hyperparameter h, size_t stretch) {
-    switch (h.kind) {
-    case HD_RHO_L1:
-        return stretch == h.layer ? HD_SOURCE_SIGN : HD_SOURCE_NONE;
-    case HD_RHO_L2:
-        return stretch == h.layer ? HD_SOURCE_TWICE : HD_SOURCE_NONE;
-    case HD_ETA:
-        return HD_SOURCE_STEP;
-    case HD_MU:
-        return HD_SOURCE_MOMENTUM;
-    }
-    return HD_SOURCE_NONE;
+    static const hd_source of[] = {[HD_RHO_L1] = HD_SOURCE_SIGN,
+                                   [HD_RHO_L2] = HD_SOURCE_TWICE,
+                                   [HD_ETA] = HD_SOURCE_STEP,
+                                   [HD_MU] = HD_SOURCE_MOMENTUM};
+    return acts_everywhere(h) || stretch == h.layer ? of[h.kind] : HD_SOURCE_NONE;
 }
 
 hd_status hd_dynamics_create(hd_dynamics *dynamics, const hd_model *model, const hd_problem *problem,
@@ -40,25 +39,7 @@ hd_status hd_dynamics_create(hd_dynamics *dynamics, const hd_model *model, const
 
 void hd_dynamics_release(hd_dynamics *dynamics) {
     if (dynamics->model)
-        dynamics->model->device->ops->release_sums(dynamics->model->device, dynamics->coefficients);
-}
-
-/* What one hyperparameter's value is to the coefficients of a stretch. */
-static void set_one(hd_coefficients *k, size_t stretch, hd_hyperparameter h, double value) {
-    switch (h.kind) {
-    case HD_RHO_L1:
-        if (stretch == h.layer) k->rho_l1 = value;
-        break;
-    case HD_RHO_L2:
-        if (stretch == h.layer) k->rho_l2 = value;
-        break;
-    case HD_ETA:
-        k->eta = value;
-        break;
-    case HD_MU:
-        k->mu = value;
-        break;
-    }
+        dynamics->model->device->ops->release(dynamics->model->device, dynamics->coefficients);
 }
 
 void hd_dynamics_set(hd_dynamics *dynamics, const double *hyper) {
@@ -66,8 +47,11 @@ void hd_dynamics_set(hd_dynamics *dynamics, const double *hyper) {
     size_t stretches = dynamics->stretches.count;
     hd_coefficients k[HD_MAX_STRETCHES] = {{0}};
     for (size_t s = 0; s < stretches; s++)
-        for (size_t j = 0; j < dynamics->problem->hypers; j++)
-            set_one(&k[s], s, dynamics->problem->hyper[j], hyper[j]);
+        for (size_t j = 0; j < dynamics->problem->hypers; j++) {
+            hd_hyperparameter h = dynamics->problem->hyper[j];
+            double *const of[] = {&k[s].rho_l1, &k[s].rho_l2, &k[s].eta, &k[s].mu}; /* by kind */
+            if (acts_everywhere(h) || s == h.layer) *of[h.kind] = hyper[j];
+        }
     device->ops->store_sums(device, stretches * COEFFICIENTS, (const double *)k, dynamics->coefficients);
 }
 
@@ -100,7 +84,7 @@ void hd_dynamics_pull_back(const hd_dynamics *dynamics, const hd_real *q, const 
 void hd_dynamics_collect(const hd_dynamics *dynamics, const double *sums, double *hypergradients) {
     for (size_t j = 0; j < dynamics->problem->hypers; j++) {
         hd_hyperparameter h = dynamics->problem->hyper[j];
-        bool everywhere = h.kind == HD_ETA || h.kind == HD_MU;
+        bool everywhere = acts_everywhere(h);
         size_t from = everywhere ? 0 : h.layer, to = everywhere ? dynamics->stretches.count : h.layer + 1;
         hypergradients[j] = 0;
         for (size_t s = from; s < to; s++) hypergradients[j] += sums[s * HD_ADJOINT_SUMS + (size_t)h.kind];

@@ -263,3 +263,10 @@ hd_status hd_document_write(const json_t *json, int digits, const char *path, hd
     free(text);
     return status;
 }
+
+void hd_document_print(json_t *json, int digits) {
+    if (!json) return;
+    json_dumpf(json, stdout, (size_t)(JSON_INDENT(2) | JSON_REAL_PRECISION(digits)));
+    putchar('\n');
+    json_decref(json);
+}

@@ -88,6 +88,9 @@ json_t *hd_build_text(hd_builder *builder, json_t *object, const char *key, cons
 /* Whether it is UTF-8 without line breaks and other control characters. */
 bool hd_text_is_line(const char *text);
 
+/* Prints json on stdout with so many significant digits, and frees it; NULL: nothing. */
+void hd_document_print(json_t *json, int digits);
+
 /* Writes json to path with so many significant digits, whole or not at all. HD_UNAVAILABLE where it cannot
  * be. */
 hd_status hd_document_write(const json_t *json, int digits, const char *path, hd_error *error);

@@ -193,7 +193,7 @@ static hd_status bless(const hd_options *options, const char *word, const char *
     hd_calibration calibration = {0};
     hd_ledger ledger = {.descriptor = -1};
     hd_status status = expect_committed(word, error);
-    if (status == HD_OK) status = hd_loaded_experiment_open(word, &options->request, &loaded, error);
+    if (status == HD_OK) status = hd_loaded_experiment_open(word, &options->request, NULL, &loaded, error);
     if (status == HD_OK)
         status = hd_calibration_run(&calibration, options->replicas, &options->request, &loaded, error);
     if (status == HD_OK) status = ask_oracles(options, &calibration, error);

@@ -1,24 +1,19 @@
 /* hyperdrift calibrate: what rounding alone can do to an experiment's figures, and whether the tolerances
  * hold. */
+#include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "golden/calibration.h"
 #include "golden/tolerance_text.h"
 #include "judge/verdict_text.h"
 
-typedef struct hd_calibrating {
-    const hd_options *options;
-    json_t *alarms; /* for --json, else NULL */
-} hd_calibrating;
-
-static void take_alarm(void *context, size_t seed, const hd_verdict *verdict) {
-    const hd_calibrating *calibrating = context;
+/* alarms: for --json, else NULL. */
+static void take_alarm(void *alarms, size_t seed, const hd_verdict *verdict) {
     const hd_judgement *worst = hd_verdict_worst(verdict);
-    if (calibrating->alarms)
-        json_array_append_new(calibrating->alarms,
-                              json_pack("{sisisssssf}", "seed", (int)seed, "step", (int)verdict->step, "mode",
-                                        hd_mode_name(verdict->mode), "worst", worst->name, "budget_used",
-                                        worst->budget_used));
+    if (alarms)
+        json_array_append_new(alarms, json_pack("{sisisssssf}", "seed", (int)seed, "step", (int)verdict->step,
+                                                "mode", hd_mode_name(verdict->mode), "worst", worst->name,
+                                                "budget_used", worst->budget_used));
     else
         printf("    alarm: seed %zu, hyper-iteration %zu, %s: %s at %.3g of its tolerance\n", seed,
                verdict->step, hd_mode_name(verdict->mode), worst->name, worst->budget_used);
@@ -54,9 +49,9 @@ static void tell_verification(const hd_loaded_experiment *loaded, const hd_verif
 static hd_status verify(const hd_calibration *calibration, const hd_options *options, json_t *document,
                         hd_error *error) {
     hd_verification verification;
-    hd_calibrating calibrating = {options, json_object_get(document, "alarms")};
+    json_t *alarms = json_object_get(document, "alarms");
     hd_status status =
-        hd_calibration_verify(calibration, options->verify, take_alarm, &calibrating, &verification, error);
+        hd_calibration_verify(calibration, options->verify, take_alarm, alarms, &verification, error);
     if (status != HD_OK) return status;
     tell_verification(calibration->loaded, &verification, document);
     if (hd_verification_holds(&verification)) return HD_OK;
@@ -68,7 +63,7 @@ static hd_status verify(const hd_calibration *calibration, const hd_options *opt
 static hd_status calibrate(const hd_options *options, const char *word, json_t *document, hd_error *error) {
     hd_loaded_experiment loaded;
     hd_calibration calibration = {0};
-    hd_status status = hd_loaded_experiment_open(word, &options->request, &loaded, error);
+    hd_status status = hd_loaded_experiment_open(word, &options->request, NULL, &loaded, error);
     if (status == HD_OK)
         status = hd_calibration_run(&calibration, options->replicas, &options->request, &loaded, error);
     for (size_t k = 0; status == HD_OK && k < calibration.goldens.count; k++)
@@ -87,10 +82,6 @@ hd_status hd_command_calibrate(const hd_options *options) {
     for (size_t i = 0; i < options->word_count; i++)
         if (calibrate(options, options->words[i], document, &error) != HD_OK)
             worst = hd_terminal_complain(worst, &error);
-    if (document) {
-        json_dumpf(document, stdout, (size_t)(JSON_INDENT(2) | JSON_REAL_PRECISION(17)));
-        putchar('\n');
-        json_decref(document);
-    }
+    hd_document_print(document, 17);
     return worst;
 }

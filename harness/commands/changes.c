@@ -150,11 +150,10 @@ static hd_status print_json(const hd_telling *telling, size_t bad, hd_error *err
         if (is_told(telling, &telling->news[i])) put_news(&builder, changes, trend, &telling->news[i]);
     for (size_t s = 0; s < trend->series_count; s++)
         if (is_learning(&trend->series[s])) put_learning(&builder, learning, &trend->series[s]);
-    if (builder.status == HD_OK) {
-        json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-        putchar('\n');
-    }
-    json_decref(root);
+    if (builder.status == HD_OK)
+        hd_document_print(root, 17);
+    else
+        json_decref(root);
     return builder.status;
 }
 

@@ -1,4 +1,5 @@
 /* hyperdrift check: experiments judged by golden/. */
+#include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "golden/golden_set.h"
@@ -312,9 +313,7 @@ static void print_json(hd_checking *checking) {
                   (int)sum.passed, "failed", (int)sum.failed, "records", records, "quantities", quantities,
                   "goldens", hd_last_blessings_json(&checking->blessings), "skipped", skipped);
     hd_keep_run_put(document, &checking->keep);
-    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    putchar('\n');
-    json_decref(document);
+    hd_document_print(document, 17);
 }
 
 static void append_to_history(hd_checking *checking) {

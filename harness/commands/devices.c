@@ -1,5 +1,7 @@
 /* hyperdrift devices: what this machine offers, tried and not guessed. */
 #include "devices.h"
+
+#include "base/json.h"
 #include "commands/commands.h"
 #include "device/cuda/cuda.h"
 #include "run/provenance.h"
@@ -12,12 +14,10 @@ static const struct {
 enum { TRIED = sizeof tried / sizeof *tried };
 
 static void describe(const hd_device *device, double rate, json_t *entry) {
-    json_object_set_new(entry, "available", json_true());
-    json_object_set_new(entry, "arithmetic", json_string(device->arithmetic));
-    json_object_set_new(entry, "kernels", json_string(device->kernels));
-    json_object_set_new(entry, "loops", json_string(device->loops));
-    json_object_set_new(entry, "threads", json_integer((json_int_t)device->threads));
-    json_object_set_new(entry, "gflops", json_real(rate));
+    json_object_update_new(entry,
+                           json_pack("{sbsssssssIsf}", "available", true, "arithmetic", device->arithmetic,
+                                     "kernels", device->kernels, "loops", device->loops, "threads",
+                                     (json_int_t)device->threads, "gflops", rate));
     for (size_t i = 0; i < device->facts; i++)
         json_object_set_new(entry, device->fact[i].key, json_string(device->fact[i].text));
     if (device->note[0]) json_object_set_new(entry, "note", json_string(device->note));
@@ -60,14 +60,12 @@ hd_status hd_command_devices(const hd_options *options) {
         json_array_append_new(list, entry);
         hd_device_close(device);
     }
-    if (!options->json) printf("%-10s built: %s\n", "", hd_device_cuda_build());
+    json_t *document = json_pack("{ssso}", "cpu", cpu, "devices", list);
     if (options->json) {
-        json_t *document = json_pack("{ss so}", "cpu", cpu, "devices", list);
-        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(5));
-        putchar('\n');
-        json_decref(document);
+        hd_document_print(document, 5);
     } else {
-        json_decref(list);
+        json_decref(document);
+        printf("%-10s built: %s\n", "", hd_device_cuda_build());
     }
     return HD_OK;
 }

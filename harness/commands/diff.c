@@ -1,4 +1,5 @@
 /* hyperdrift diff: two records, run folders or .npy files. */
+#include "base/json.h"
 #include "base/npy.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -152,11 +153,8 @@ hd_status hd_command_diff(const hd_options *options) {
         }
     }
     if (differing.verdicts) {
-        json_t *document = json_pack("{ss so}", "verdict", differing.status == HD_OK ? "pass" : "fail",
-                                     "comparisons", differing.verdicts);
-        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-        putchar('\n');
-        json_decref(document);
+        const char *verdict = differing.status == HD_OK ? "pass" : "fail";
+        hd_document_print(json_pack("{ssso}", "verdict", verdict, "comparisons", differing.verdicts), 17);
     }
     return differing.status;
 }

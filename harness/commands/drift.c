@@ -1,5 +1,6 @@
 /* hyperdrift drift: where two runs part, by how much, and why. */
 #include "base/file.h"
+#include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "drift/lockstep.h"
@@ -76,9 +77,7 @@ static hd_status print(const hd_options *options, const hd_drift *drift, const h
         json_t *json = hd_drift_json(drift, diagnosis);
         if (!json)
             return hd_terminal_complain(HD_OK, &(hd_error){HD_UNAVAILABLE, "no memory for a JSON document"});
-        json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-        putchar('\n');
-        json_decref(json);
+        hd_document_print(json, 17);
     } else if (options->quiet) {
         char finding[HD_VARIANT_KEY + 16];
         printf("%s\n", hd_drift_verdict_text(diagnosis, finding));

@@ -1,5 +1,6 @@
 /* hyperdrift history: what check --history has kept. */
 #include "base/file.h"
+#include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "history/export.h"
@@ -11,12 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static void print_json(json_t *json) {
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    putchar('\n');
-    json_decref(json);
-}
 
 /* --- list, show, verify --- */
 
@@ -33,7 +28,7 @@ static hd_status list(const hd_options *options, hd_history *history, hd_error *
     json_array_foreach(runs, i, run) json_object_set_new(
         run, "experiments", json_loads(json_string_value(json_object_get(run, "experiments")), 0, NULL));
     sqlite3_finalize(query);
-    print_json(json_pack("{ssso}", "format", "hyperdrift-history-list/1", "runs", runs));
+    hd_document_print(json_pack("{ssso}", "format", "hyperdrift-history-list/1", "runs", runs), 17);
     return sql.status;
 }
 

@@ -1,4 +1,5 @@
 /* hyperdrift merge: histories of many machines become one, and the matrices in them are judged. */
+#include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "history/sql.h"
@@ -104,13 +105,8 @@ static void print_json(hd_merging *merging) {
                   (json_int_t)merging->there, "verdict", merging->status == HD_OK ? "pass" : "fail", "passed",
                   (json_int_t)merging->passed, "failed", (json_int_t)merging->failed, "skipped",
                   (json_int_t)merging->skipped, "matrices", merging->matrices);
-    if (!document) {
-        refuse_document(merging, merging->into.path);
-        return;
-    }
-    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    putchar('\n');
-    json_decref(document);
+    if (!document) refuse_document(merging, merging->into.path);
+    hd_document_print(document, 17);
 }
 
 static void print_totals(const hd_merging *merging) {

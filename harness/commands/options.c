@@ -232,9 +232,8 @@ static const hd_option option_list[] = {
     {"annotations", 0, NULL, CHECK, set_flag, AT(annotations), 0,
      "also print GitHub's log commands for what failed (with --json: on standard error)"},
     {"reason", 0, "TEXT", BLESS, set_text, AT(reason), 0, "why the golden changes"},
-    {"replicas", 0, "N", BLESS | CALIBRATE | EXPLAIN, set_whole, AT(replicas), 1000,
-     "replicas a mode that tolerances are measured from (default: 32); explain: replicas that decisions at "
-     "kinks are looked for in (default: 8)"},
+    {"replicas", 0, "N", BLESS | CALIBRATE, set_whole, AT(replicas), 1000,
+     "replicas a mode that tolerances are measured from (default: 32)"},
     {"verify", 0, "M", CALIBRATE, set_whole, AT(verify), 100000,
      "judge M more replicas, which the calibration did not use"},
     {"loosen", 0, NULL, BLESS, set_flag, AT(loosen), 0, "allow tolerances to become looser than they are"},
@@ -387,7 +386,7 @@ void hd_options_parse(int argc, char **argv, hd_options *options) {
                               name_takers, NULL};
     hd_parsing parsing = {.options = options};
     argp_parse(&argp, argc, argv, 0, NULL, &parsing);
-    if (!options->replicas) options->replicas = options->command == HD_COMMAND_EXPLAIN ? 8 : 32;
+    if (!options->replicas) options->replicas = 32;
     options->request.judged = options->command == HD_COMMAND_CHECK;
     options->request.progress = !options->quiet && isatty(STDERR_FILENO);
     if (!options->request.repeat) options->request.repeat = options->command == HD_COMMAND_BENCH ? 5 : 1;

@@ -1,4 +1,5 @@
 /* hyperdrift run: experiments to records. */
+#include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "judge/verdict_text.h"
@@ -60,11 +61,7 @@ hd_status hd_command_run(const hd_options *options) {
     hd_running running = {.options = options, .records = options->json ? json_array() : NULL};
     hd_listener listener = {show_round, say_skipped, already_said, &running};
     hd_status status = hd_rounds(&options->request, options->words, options->word_count, &listener);
-    if (running.records) {
-        json_t *document = json_pack("{ssso}", "format", "hyperdrift-run/1", "records", running.records);
-        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-        putchar('\n');
-        json_decref(document);
-    }
+    if (running.records)
+        hd_document_print(json_pack("{ssso}", "format", "hyperdrift-run/1", "records", running.records), 17);
     return status > running.status ? status : running.status;
 }

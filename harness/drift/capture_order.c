@@ -1,6 +1,6 @@
 #include "drift/capture_order.h"
 
-#include "base/json.h"
+#include "run/record_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,18 +27,14 @@ json_t *hd_capture_info_json(const hd_capture_info *info, hd_builder *builder) {
     hd_build_text(builder, root, "variant", info->variant);
     hd_build_text(builder, root, "experiment_sha256", info->experiment_sha256);
     hd_build_text(builder, root, "data_sha256", info->data_sha256);
-    json_t *dims = hd_build(builder, root, "dims", json_array());
-    for (size_t l = 0; l <= info->layers; l++)
-        hd_build_element(builder, dims, json_integer((json_int_t)info->dims[l]));
-    const struct {
-        const char *key;
-        size_t value;
-    } sizes[] = {{"steps", info->steps},       {"batch", info->batch},
-                 {"training", info->training}, {"validation", info->validation},
-                 {"test", info->test},         {"hyper_iterations", info->hyper_iterations},
-                 {"tensors", info->tensors}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        hd_build_size(builder, root, sizes[i].key, sizes[i].value);
+    hd_dims_put(builder, root, info->layers, info->dims);
+    hd_build_size(builder, root, "steps", info->steps);
+    hd_build_size(builder, root, "batch", info->batch);
+    hd_build_size(builder, root, "training", info->training);
+    hd_build_size(builder, root, "validation", info->validation);
+    hd_build_size(builder, root, "test", info->test);
+    hd_build_size(builder, root, "hyper_iterations", info->hyper_iterations);
+    hd_build_size(builder, root, "tensors", info->tensors);
     json_t *hypers = hd_build(builder, root, "hyperparameters", json_array());
     for (size_t j = 0; j < info->hypers; j++) {
         json_t *hyper = hd_build_element(builder, hypers, json_object());
@@ -132,89 +128,58 @@ size_t hd_place_count(const hd_capture_info *info, const hd_place *place, size_t
     }
 }
 
-static void go(hd_place *place, uint8_t tensor, size_t index) {
+/* There is a next place: this one. */
+static bool go(hd_place *place, uint8_t tensor, size_t index) {
     place->tensor = tensor;
     place->index = (uint32_t)index;
+    return true;
 }
 
 /* After the last delta of a batch or chunk. */
-static void leave_examples(const hd_capture_info *info, size_t rows, hd_place *place) {
-    if (place->back) {
-        go(place, HD_ADJOINT, 0);
-    } else if (place->step < info->steps) {
-        go(place, HD_GRADIENT, 0);
-    } else if (rows > 0 && place->first + rows < info->validation) {
-        place->first += (uint32_t)rows;
-        go(place, HD_ACTIVATION, 1);
-    } else {
-        place->first = 0;
-        go(place, HD_VALIDATION_GRADIENT, 0);
-    }
+static bool leave_examples(const hd_capture_info *info, size_t rows, hd_place *place) {
+    if (place->back) return go(place, HD_ADJOINT, 0);
+    if (place->step < info->steps) return go(place, HD_GRADIENT, 0);
+    bool more = rows > 0 && place->first + rows < info->validation;
+    place->first = more ? place->first + (uint32_t)rows : 0;
+    return more ? go(place, HD_ACTIVATION, 1) : go(place, HD_VALIDATION_GRADIENT, 0);
 }
 
 bool hd_place_next(const hd_capture_info *info, size_t rows, hd_place *place) {
     bool ended = place->step == info->steps, forward = info->mode == HD_FORWARD;
     switch (place->tensor) {
     case HD_WEIGHTS:
-        go(place, HD_MOMENTUM_BUFFER, 0);
-        break;
+        return go(place, HD_MOMENTUM_BUFFER, 0);
     case HD_MOMENTUM_BUFFER:
-        if (ended)
-            go(place, HD_ACTIVATION, 1);
-        else
-            go(place, forward ? HD_TANGENT : HD_BATCH, 0);
-        break;
+        return ended ? go(place, HD_ACTIVATION, 1) : go(place, forward ? HD_TANGENT : HD_BATCH, 0);
     case HD_TANGENT:
-        go(place, HD_TANGENT_MOMENTUM, place->index);
-        break;
+        return go(place, HD_TANGENT_MOMENTUM, place->index);
     case HD_TANGENT_MOMENTUM:
-        if (place->index + 1 < info->hypers)
-            go(place, HD_TANGENT, place->index + 1);
-        else
-            go(place, ended ? HD_EVALUATION : HD_BATCH, 0);
-        break;
+        if (place->index + 1 < info->hypers) return go(place, HD_TANGENT, place->index + 1);
+        return go(place, ended ? HD_EVALUATION : HD_BATCH, 0);
     case HD_BATCH:
-        go(place, HD_ACTIVATION, 1);
-        break;
+        return go(place, HD_ACTIVATION, 1);
     case HD_ACTIVATION:
-        if (place->index < info->layers)
-            place->index++;
-        else
-            go(place, HD_ERROR, 0);
-        break;
+        return place->index < info->layers ? go(place, HD_ACTIVATION, place->index + 1)
+                                           : go(place, HD_ERROR, 0);
     case HD_ERROR:
-        go(place, HD_DELTA, info->layers);
-        break;
+        return go(place, HD_DELTA, info->layers);
     case HD_DELTA:
-        if (place->index > 1)
-            place->index--;
-        else
-            leave_examples(info, rows, place);
-        break;
+        return place->index > 1 ? go(place, HD_DELTA, place->index - 1) : leave_examples(info, rows, place);
     case HD_GRADIENT:
         place->step++;
-        go(place, HD_WEIGHTS, 0);
-        break;
+        return go(place, HD_WEIGHTS, 0);
     case HD_VALIDATION_GRADIENT:
-        go(place, forward ? HD_TANGENT : HD_ADJOINT, 0);
-        break;
+        return go(place, forward ? HD_TANGENT : HD_ADJOINT, 0);
     case HD_ADJOINT:
-        go(place, HD_ADJOINT_MOMENTUM, 0);
-        break;
+        return go(place, HD_ADJOINT_MOMENTUM, 0);
     case HD_ADJOINT_MOMENTUM:
         place->back = place->step > 0;
-        if (place->back)
-            place->step--;
-        else
-            place->step = (uint32_t)info->steps;
-        go(place, place->back ? HD_BATCH : HD_EVALUATION, 0);
-        break;
+        place->step = place->back ? place->step - 1 : (uint32_t)info->steps;
+        return go(place, place->back ? HD_BATCH : HD_EVALUATION, 0);
     case HD_EVALUATION:
-        go(place, HD_HYPERGRADIENTS, 0);
-        break;
+        return go(place, HD_HYPERGRADIENTS, 0);
     case HD_HYPERGRADIENTS:
-        go(place, HD_HYPERPARAMETERS, 0);
-        break;
+        return go(place, HD_HYPERPARAMETERS, 0);
     default:
         *place = (hd_place){.iteration = (uint16_t)(place->iteration + 1), .tensor = HD_WEIGHTS};
     }

@@ -1,5 +1,7 @@
 #include "drift/drift.h"
 
+#include "base/list.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,14 +99,10 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
 }
 
 static hd_status add_growth(hd_drift *drift, const hd_growth *growth, hd_error *error) {
-    if (drift->grown == drift->capacity) {
-        size_t capacity = 2 * drift->capacity + 256;
-        hd_growth *more = realloc(drift->growth, capacity * sizeof *more);
-        if (!more) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
-        drift->growth = more;
-        drift->capacity = capacity;
-    }
-    drift->growth[drift->grown++] = *growth;
+    hd_growth *more = hd_list_room(drift->growth, drift->grown, sizeof *more);
+    if (!more) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
+    drift->growth = more;
+    more[drift->grown++] = *growth;
     return HD_OK;
 }
 

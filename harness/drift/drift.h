@@ -53,7 +53,7 @@ typedef struct hd_drift {
     hd_site first;              /* the first part of a tensor that differs */
     hd_site beyond;             /* the first to which a step adds more than rounding can */
     hd_growth *growth;          /* [grown], owned: every tensor that differs */
-    size_t grown, capacity;
+    size_t grown;
     hd_crossings events;
     bool full; /* both sides were: else events and counts are not known */
     bool followed[HD_FOLLOWERS];

@@ -1,6 +1,7 @@
 #include "drift/kink_crossing.h"
 
 #include "arithmetic/arithmetic.h"
+#include "base/list.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,14 +26,10 @@ static hd_tally *tally_of(hd_crossings *crossings, const hd_place *place, hd_cro
         if (tally->iteration != place->iteration || tally->step != place->step) break;
         if (tally->kind == kind && tally->layer == layer) return tally;
     }
-    if (crossings->tallied == crossings->tally_capacity) {
-        size_t capacity = 2 * crossings->tally_capacity + 64;
-        hd_tally *grown = realloc(crossings->tallies, capacity * sizeof *grown);
-        if (!grown) return NULL;
-        crossings->tallies = grown;
-        crossings->tally_capacity = capacity;
-    }
-    hd_tally *tally = &crossings->tallies[crossings->tallied++];
+    hd_tally *grown = hd_list_room(crossings->tallies, crossings->tallied, sizeof *grown);
+    if (!grown) return NULL;
+    crossings->tallies = grown;
+    hd_tally *tally = &grown[crossings->tallied++];
     *tally = (hd_tally){kind, place->iteration, place->step, (uint32_t)layer, 0};
     return tally;
 }

@@ -37,7 +37,7 @@ typedef struct hd_crossings {
     hd_crossing *of; /* [kept], owned: the first HD_MAX_CROSSINGS */
     size_t kept, counts[HD_CROSSING_KINDS];
     hd_tally *tallies; /* [tallied], owned: of all crossings, in the order of the first ones */
-    size_t tallied, tally_capacity;
+    size_t tallied;
 } hd_crossings;
 
 /* Adds the crossings between the tensors that a and b have both just read: activations, weights, errors; others

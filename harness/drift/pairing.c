@@ -1,11 +1,15 @@
 #include "drift/pairing.h"
 
+#include "base/process.h"
+#include "devices.h"
 #include "statistics/statistics.h"
+#include "training/dynamics.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { STATE, STATE_MOMENTUM, ADJOINT, ADJOINT_MOMENTUM, TRAJECTORIES };
 
@@ -15,7 +19,7 @@ typedef struct hd_pairer {
     size_t weights;
     void *kept[TRAJECTORIES]; /* [steps + 1][weights], of the elements of the reverse run: */
     bool float32, no_memory;
-    double *direct; /* [steps][hypers]: p_{s+1} . B_s */
+    double *direct; /* [steps][hypers]: p_{s+1} . B_s, from a process that computes them */
     double values[HD_MAX_HYPERS];
     hd_error *error;
 } hd_pairer;
@@ -27,37 +31,6 @@ static double kept(const hd_pairer *r, size_t which, size_t t, size_t i) {
 }
 
 /* --- the reverse run --- */
-
-static double sign(double x) {
-    return x > 0 ? 1 : x < 0 ? -1 : 0;
-}
-
-/* p_{s+1} . B_s of every hyperparameter; value holds the hyperparameters' values. */
-static void pair_directly(hd_pairer *r, size_t s) {
-    const hd_experiment *e = r->experiment;
-    size_t n = r->weights;
-    double eta = 0, by_layer[2][HD_MAX_LAYERS] = {{0}}, by_eta = 0, by_mu = 0;
-    for (size_t j = 0; j < e->hypers; j++)
-        if (e->hyper[j].kind == HD_ETA) eta = r->values[j];
-    for (size_t i = 0, layer = 0, end = e->dims[0] * e->dims[1]; i < n; i++) {
-        double w = kept(r, STATE, s, i), p_w = kept(r, ADJOINT, s + 1, i);
-        double q = kept(r, ADJOINT_MOMENTUM, s + 1, i) - eta * p_w;
-        while (layer < e->layers && i == end)
-            layer++, end += layer < e->layers ? e->dims[layer] * e->dims[layer + 1] : n;
-        if (layer < e->layers) {
-            by_layer[0][layer] += q * sign(w);
-            by_layer[1][layer] += q * 2 * w;
-        }
-        by_eta -= p_w * kept(r, STATE_MOMENTUM, s + 1, i);
-        by_mu += q * kept(r, STATE_MOMENTUM, s, i);
-    }
-    for (size_t j = 0; j < e->hypers; j++) {
-        hd_hyperparameter h = e->hyper[j];
-        r->direct[s * e->hypers + j] = h.kind == HD_ETA  ? by_eta
-                                       : h.kind == HD_MU ? by_mu
-                                                         : by_layer[h.kind == HD_RHO_L2][h.layer];
-    }
-}
 
 static bool keep(void *context, const hd_capture_reader *reader) {
     hd_pairer *r = context;
@@ -75,7 +48,6 @@ static bool keep(void *context, const hd_capture_reader *reader) {
     r->no_memory = !r->kept[which];
     if (r->no_memory) return false;
     memcpy((char *)r->kept[which] + place->step * state, reader->values, state);
-    if (place->tensor == HD_ADJOINT_MOMENTUM && place->step > 0) pair_directly(r, place->step - 1);
     return true;
 }
 
@@ -90,6 +62,56 @@ static bool pair(void *context, const hd_capture_reader *reader) {
     for (size_t i = 0; i < r->weights; i++) sum += kept(r, p, place->step, i) * hd_capture_element(reader, i);
     r->pairing->values[place->step * r->pairing->hypers + place->index] += sum;
     return true;
+}
+
+/* --- what the hyperparameters add --- */
+
+/* What was kept of state t, into an array of the device. */
+static hd_real *load(const hd_pairer *r, hd_device *device, size_t which, size_t t, hd_real *to) {
+    size_t at = t * r->weights;
+    if (r->float32)
+        device->ops->upload(device, r->weights, (const float *)r->kept[which] + at, to);
+    else
+        device->ops->replace(device, r->weights, (const double *)r->kept[which] + at, to);
+    return to;
+}
+
+/* Every p_{s+1} . B_s, by the engine's own dynamics in float64. */
+static hd_status pair_directly(void *context, hd_error *error) {
+    const hd_pairer *r = context;
+    const hd_experiment *e = r->experiment;
+    const hd_problem problem = {.layers = e->layers, .dims = e->dims, .hyper = e->hyper, .hypers = e->hypers};
+    hd_model model;
+    hd_dynamics dynamics = {.model = NULL};
+    hd_device *device;
+    hd_status status = hd_device_open("reference", &(hd_device_options){.threads = 1}, &device, error);
+    if (status != HD_OK) return status;
+    hd_model_describe(&model, device, e->layers, e->dims);
+    size_t count = (e->layers + 1) * HD_ADJOINT_SUMS;
+    hd_real *room = device->ops->allocate(device, 6 * r->weights);
+    double *sums = device->ops->allocate_sums(device, count);
+    status = hd_dynamics_create(&dynamics, &model, &problem, error);
+    if (status == HD_OK && !(room && sums))
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a pairing", e->name);
+    if (status != HD_OK) goto out;
+    hd_real *at[6];
+    for (size_t i = 0; i < 6; i++) at[i] = hd_at(device, room, i * r->weights);
+    hd_dynamics_set(&dynamics, r->values);
+    for (size_t s = 0; s < e->steps; s++) {
+        hd_state state = {load(r, device, STATE, s, at[0]), load(r, device, STATE_MOMENTUM, s, at[1])};
+        hd_state next = {NULL, load(r, device, STATE_MOMENTUM, s + 1, at[2])};
+        hd_state p = {load(r, device, ADJOINT, s + 1, at[3]),
+                      load(r, device, ADJOINT_MOMENTUM, s + 1, at[4])};
+        device->ops->zero_sums(device, count, sums);
+        hd_dynamics_adjoint(&dynamics, state, next, p, at[5], sums);
+        hd_dynamics_collect(&dynamics, sums, r->direct + s * e->hypers);
+    }
+out:
+    hd_dynamics_release(&dynamics);
+    device->ops->release(device, sums);
+    device->ops->release(device, room);
+    hd_device_close(device);
+    return status;
 }
 
 /* --- the whole --- */
@@ -128,9 +150,10 @@ hd_status hd_pairing_measure(const hd_variant *forward, const hd_variant *revers
     hd_pairer r = {.pairing = pairing, .experiment = e, .weights = weights, .error = error};
     for (size_t j = 0; j < e->hypers; j++) r.values[j] = (double)e->value[j];
     hd_status status = HD_OK;
-    r.direct = calloc(e->steps * e->hypers + 1, sizeof *r.direct);
+    size_t room = e->steps * e->hypers * sizeof *r.direct;
+    r.direct = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pairing->values = calloc((e->steps + 1) * e->hypers + 1, sizeof *pairing->values);
-    if (!r.direct || !pairing->values)
+    if (r.direct == MAP_FAILED || !pairing->values)
         status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for a pairing", e->name);
     if (status == HD_OK) status = hd_variant_comparable(forward, reverse, error);
     if (status == HD_OK) status = hd_variant_with(reverse, "mode", "reverse", &back, error);
@@ -141,10 +164,11 @@ hd_status hd_pairing_measure(const hd_variant *forward, const hd_variant *revers
     if (r.no_memory) status = hd_fail(error, HD_UNAVAILABLE, "%s: no memory for two trajectories", e->name);
     if (status == HD_OK)
         status = hd_lockstep_read(&out, 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM, pair, &r, error);
+    if (status == HD_OK) status = hd_process_run("pairing", pair_directly, &r, error);
     if (status == HD_OK) status = conclude(&r);
     pairing->unit = r.float32 ? 0x1p-24 : 0x1p-53;
     for (size_t i = 0; i < TRAJECTORIES; i++) free(r.kept[i]);
-    free(r.direct);
+    if (r.direct != MAP_FAILED) munmap(r.direct, room);
     return status;
 }
 

@@ -115,51 +115,38 @@ void hd_tensor_difference_measure(const hd_capture_reader *a, const hd_capture_r
 
 /* --- parts --- */
 
+/* What a tensor is part of, and is called; before the name of a weight matrix or bias. */
+static const struct {
+    const char *phase, *name;
+} words[HD_CAPTURED] = {[HD_WEIGHTS] = {"step", ""},
+                        [HD_MOMENTUM_BUFFER] = {"step", "momentum "},
+                        [HD_BATCH] = {"batch", "batch"},
+                        [HD_ACTIVATION] = {"activations", "activations"},
+                        [HD_DELTA] = {"error", "delta"},
+                        [HD_ERROR] = {"error", "errors"},
+                        [HD_GRADIENT] = {"gradient", "gradient "},
+                        [HD_TANGENT] = {"tangent", "tangent "},
+                        [HD_TANGENT_MOMENTUM] = {"tangent", "tangent (momentum) "},
+                        [HD_ADJOINT] = {"adjoint", "adjoint "},
+                        [HD_ADJOINT_MOMENTUM] = {"adjoint", "adjoint (momentum) "},
+                        [HD_VALIDATION_GRADIENT] = {"validation", "validation gradient "},
+                        [HD_EVALUATION] = {"validation", "evaluation"},
+                        [HD_HYPERGRADIENTS] = {"hyper-update", "hypergradients"},
+                        [HD_HYPERPARAMETERS] = {"hyper-update", "hyperparameters"}};
+
 static const char *phase_of(const hd_capture_info *info, const hd_place *place) {
-    bool ended = place->step == info->steps;
-    switch (place->tensor) {
-    case HD_WEIGHTS:
-    case HD_MOMENTUM_BUFFER:
-        return place->step == 0 ? "initial weights" : "step";
-    case HD_BATCH:
-        return "batch";
-    case HD_ACTIVATION:
-        return ended ? "validation" : "activations";
-    case HD_DELTA:
-    case HD_ERROR:
-        return ended ? "validation" : "error";
-    case HD_GRADIENT:
-        return "gradient";
-    case HD_TANGENT:
-    case HD_TANGENT_MOMENTUM:
-        return "tangent";
-    case HD_ADJOINT:
-    case HD_ADJOINT_MOMENTUM:
-        return "adjoint";
-    case HD_HYPERGRADIENTS:
-    case HD_HYPERPARAMETERS:
-        return "hyper-update";
-    default:
-        return "validation";
-    }
+    bool state = place->tensor == HD_WEIGHTS || place->tensor == HD_MOMENTUM_BUFFER;
+    bool examples = place->tensor >= HD_ACTIVATION && place->tensor <= HD_ERROR;
+    if (state && place->step == 0) return "initial weights";
+    return examples && place->step == info->steps ? "validation" : words[place->tensor].phase;
 }
 
 /* What stands before W_l or b_l in a part's name. */
 static void prefix_of(const hd_capture_info *info, const hd_place *place, char prefix[HD_LABEL]) {
-    char hyper[HD_NAME];
     bool tangent = place->tensor == HD_TANGENT || place->tensor == HD_TANGENT_MOMENTUM;
-    if (tangent && place->index < info->hypers) {
-        hd_hyperparameter_name(info->hyper[place->index], hyper);
-        snprintf(prefix, HD_LABEL, "tangent%s %s ", place->tensor == HD_TANGENT ? "" : " (momentum)", hyper);
-        return;
-    }
-    snprintf(prefix, HD_LABEL, "%s",
-             place->tensor == HD_MOMENTUM_BUFFER    ? "momentum "
-             : place->tensor == HD_GRADIENT         ? "gradient "
-             : place->tensor == HD_ADJOINT          ? "adjoint "
-             : place->tensor == HD_ADJOINT_MOMENTUM ? "adjoint (momentum) "
-             : place->tensor == HD_WEIGHTS          ? ""
-                                                    : "validation gradient ");
+    char hyper[HD_NAME] = "";
+    if (tangent && place->index < info->hypers) hd_hyperparameter_name(info->hyper[place->index], hyper);
+    snprintf(prefix, HD_LABEL, "%s%s%s", words[place->tensor].name, hyper, hyper[0] ? " " : "");
 }
 
 static size_t weight_parts(const hd_capture_info *info, const hd_place *place,
@@ -193,14 +180,9 @@ size_t hd_place_parts(const hd_capture_info *info, const hd_place *place, size_t
     if (place->tensor == HD_ACTIVATION && place->index == info->layers)
         snprintf(name, HD_LABEL, "logits");
     else if (place->tensor == HD_ACTIVATION || place->tensor == HD_DELTA)
-        snprintf(name, HD_LABEL, "%s %u", place->tensor == HD_DELTA ? "delta" : "activations", place->index);
+        snprintf(name, HD_LABEL, "%s %u", words[place->tensor].name, place->index);
     else
-        snprintf(name, HD_LABEL, "%s",
-                 place->tensor == HD_BATCH            ? "batch"
-                 : place->tensor == HD_ERROR          ? "errors"
-                 : place->tensor == HD_EVALUATION     ? "evaluation"
-                 : place->tensor == HD_HYPERGRADIENTS ? "hypergradients"
-                                                      : "hyperparameters");
+        snprintf(name, HD_LABEL, "%s", words[place->tensor].name);
     return 1;
 }
 

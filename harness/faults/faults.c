@@ -166,13 +166,15 @@ static hd_status locate(const hd_planted_fault *fault, hd_row *row, hd_error *er
 
 /* --- the table --- */
 
+static bool is_called(const hd_planted_fault *fault, const char *word) {
+    return !strcmp(word, fault->experiment) || !strcmp(word, fault->name);
+}
+
 /* HD_INVALID for a word that names neither a fault nor an experiment in which one is planted. */
 static hd_status check_words(int count, char **words, hd_error *error) {
     for (int w = 0; w < count; w++) {
         bool known = false;
-        for (size_t i = 0; i < HD_PLANTED; i++)
-            known |= !strcmp(words[w], hd_fault_catalogue[i].experiment) ||
-                     !strcmp(words[w], hd_fault_catalogue[i].name);
+        for (size_t i = 0; i < HD_PLANTED; i++) known |= is_called(&hd_fault_catalogue[i], words[w]);
         if (!known)
             return hd_fail(error, HD_INVALID, "faults: no fault is called '%s' or planted in it", words[w]);
     }
@@ -180,8 +182,8 @@ static hd_status check_words(int count, char **words, hd_error *error) {
 }
 
 static bool wanted(const hd_planted_fault *fault, int count, char **words) {
-    for (int i = 0; i < count; i++)
-        if (!strcmp(words[i], fault->experiment) || !strcmp(words[i], fault->name)) return true;
+    for (int w = 0; w < count; w++)
+        if (is_called(fault, words[w])) return true;
     return count == 0;
 }
 

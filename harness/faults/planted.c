@@ -44,12 +44,8 @@ static const char *lacking(const hd_experiment *experiment) {
     return NULL;
 }
 
-hd_status __real_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
-                                 uint32_t permutation, hd_error *error);
-hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
-                                 uint32_t permutation, hd_error *error);
-hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experiment, const hd_dataset *dataset,
-                                 uint32_t permutation, hd_error *error) {
+HD_WRAP(hd_status, hd_setup_create, hd_setup *setup, const hd_experiment *experiment,
+        const hd_dataset *dataset, uint32_t permutation, hd_error *error) {
     *setup = (hd_setup){.experiment = experiment};
     if (lacking(experiment))
         return hd_fail(error, HD_INVALID, "%s: the fault %s has no place in it: there is no %s",
@@ -67,9 +63,7 @@ hd_status __wrap_hd_setup_create(hd_setup *setup, const hd_experiment *experimen
     return status;
 }
 
-void __real_hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point);
-void __wrap_hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point);
-void __wrap_hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point) {
+HD_WRAP(void, hd_setup_start, hd_setup *setup, size_t iteration, hd_point *point) {
     __real_hd_setup_start(setup, hd_fault_acts(HD_FILL_COUNTER) ? 0 : iteration, point);
     if (hd_fault_acts(HD_FILL_STRIDE)) point->initial.kernel.threads = 64;
 }
@@ -90,8 +84,7 @@ static void step_with_outer_epsilon(hd_hyperopt *hyperopt, const double *hypergr
     }
 }
 
-void __wrap_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient, double *value);
-void __wrap_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient, double *value) {
+HD_WRAP(void, hd_hyperopt_step, hd_hyperopt *hyperopt, const double *hypergradient, double *value) {
     bool nonnegative = hyperopt->nonnegative, first = hyperopt->t == 0;
     if (first && hd_fault_acts(HD_ADAM_EPSILON)) {
         step_with_outer_epsilon(hyperopt, hypergradient, value);
@@ -104,9 +97,7 @@ void __wrap_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient,
 
 /* --- what a record says --- */
 
-hd_status __real_hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error);
-hd_status __wrap_hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error);
-hd_status __wrap_hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error) {
+HD_WRAP(hd_status, hd_provenance_describe, const hd_device *device, json_t *provenance, hd_error *error) {
     hd_status status = __real_hd_provenance_describe(device, provenance, error);
     hd_planted which = hd_fault_chosen();
     if (status != HD_OK || which == HD_NOTHING_PLANTED || !hd_fault_acts(which)) return status;
@@ -128,9 +119,7 @@ static hd_status name_fault(const char *name, hd_planted *which, hd_error *error
     return hd_fail(error, HD_INVALID, "fault '%.40s': not known; allowed: the faults listed above", name);
 }
 
-void __real_hd_options_parse(int argc, char **argv, hd_options *options);
-void __wrap_hd_options_parse(int argc, char **argv, hd_options *options);
-void __wrap_hd_options_parse(int argc, char **argv, hd_options *options) {
+HD_WRAP(void, hd_options_parse, int argc, char **argv, hd_options *options) {
     const char *name = getenv("HYPERDRIFT_FAULT");
     hd_error error;
     if (argc > 1 && !strcmp(argv[1], "faults")) exit((int)hd_command_faults(argc - 2, argv + 2));
@@ -163,12 +152,8 @@ static hd_status add_fault(hd_variant *variant, const char *name, hd_error *erro
     return HD_OK;
 }
 
-hd_status __real_hd_variant_make(const char *name, const char *const *texts, size_t count,
-                                 hd_variant *variant, hd_error *error);
-hd_status __wrap_hd_variant_make(const char *name, const char *const *texts, size_t count,
-                                 hd_variant *variant, hd_error *error);
-hd_status __wrap_hd_variant_make(const char *name, const char *const *texts, size_t count,
-                                 hd_variant *variant, hd_error *error) {
+HD_WRAP(hd_status, hd_variant_make, const char *name, const char *const *texts, size_t count,
+        hd_variant *variant, hd_error *error) {
     const char *others[HD_VARIANT_WORDS + 1] = {NULL}, *fault = NULL;
     size_t kept = 0;
     for (size_t i = 0; i < count && kept <= HD_VARIANT_WORDS; i++) {
@@ -182,12 +167,8 @@ hd_status __wrap_hd_variant_make(const char *name, const char *const *texts, siz
 }
 
 /* A fault is no component: it is not for drift to find it by its name. */
-hd_status __real_hd_variant_swap(const hd_variant *variant, const hd_variant *other, const char *key,
-                                 hd_variant *out, hd_error *error);
-hd_status __wrap_hd_variant_swap(const hd_variant *variant, const hd_variant *other, const char *key,
-                                 hd_variant *out, hd_error *error);
-hd_status __wrap_hd_variant_swap(const hd_variant *variant, const hd_variant *other, const char *key,
-                                 hd_variant *out, hd_error *error) {
+HD_WRAP(hd_status, hd_variant_swap, const hd_variant *variant, const hd_variant *other, const char *key,
+        hd_variant *out, hd_error *error) {
     if (!strcmp(key, "fault")) return hd_fail(error, HD_INVALID, "fault: not to be swapped");
     hd_variant without = *variant;
     const hd_word *word = fault_word(variant);
@@ -196,9 +177,7 @@ hd_status __wrap_hd_variant_swap(const hd_variant *variant, const hd_variant *ot
     return status == HD_OK && word ? add_fault(out, word->value, error) : status;
 }
 
-hd_job __real_hd_variant_job(const hd_variant *variant, const hd_dataset *dataset);
-hd_job __wrap_hd_variant_job(const hd_variant *variant, const hd_dataset *dataset);
-hd_job __wrap_hd_variant_job(const hd_variant *variant, const hd_dataset *dataset) {
+HD_WRAP(hd_job, hd_variant_job, const hd_variant *variant, const hd_dataset *dataset) {
     const hd_word *word = fault_word(variant);
     hd_planted which = by_environment;
     if (word) hd_fault_named(word->value, &which);

@@ -32,15 +32,6 @@ hd_status hd_golden_set_save(const hd_golden_set *goldens, const char *folder, h
     return status;
 }
 
-/* How many there are. */
-static hd_status count_in(const char *folder, size_t *count, hd_error *error) {
-    char path[PATH_MAX];
-    hd_status status = HD_OK;
-    for (*count = 0; (status = hd_run_record(folder, *count, path, error)) == HD_OK; ++*count)
-        if (access(path, F_OK) != 0) break;
-    return status;
-}
-
 static hd_status load_step(const char *folder, size_t step, hd_golden *golden, hd_error *error) {
     char path[PATH_MAX];
     hd_status status = hd_run_record(folder, step, path, error);
@@ -52,9 +43,11 @@ static hd_status load_step(const char *folder, size_t step, hd_golden *golden, h
 }
 
 hd_status hd_golden_set_load(const char *folder, hd_golden_set *goldens, hd_error *error) {
-    size_t count;
+    char path[PATH_MAX];
+    size_t count = 0;
+    hd_status status;
     *goldens = (hd_golden_set){0};
-    hd_status status = count_in(folder, &count, error);
+    while ((status = hd_run_record(folder, count, path, error)) == HD_OK && access(path, F_OK) == 0) count++;
     if (status == HD_OK) status = hd_golden_set_make(goldens, count, error);
     for (size_t k = 0; status == HD_OK && k < count; k++)
         status = load_step(folder, k, &goldens->steps[k], error);

@@ -106,10 +106,6 @@ static const char *get_entry(hd_lines *lines, hd_blessing *b) {
     return NULL;
 }
 
-static void free_blessing(hd_blessing *blessing) {
-    free(blessing->hashes);
-}
-
 /* Takes all entries of the lines, the last of which is an empty one. */
 static hd_status get_entries(hd_ledger *ledger, hd_lines *lines, hd_error *error) {
     while (lines->next < lines->end) {
@@ -127,7 +123,7 @@ static hd_status get_entries(hd_ledger *ledger, hd_lines *lines, hd_error *error
 }
 
 static void drop_last(hd_ledger *ledger) {
-    free_blessing(&ledger->blessings[--ledger->count]);
+    free(ledger->blessings[--ledger->count].hashes);
 }
 
 /* Takes the beginning of an entry that follows the whole ones; it is a blessing where nothing but its end is
@@ -186,7 +182,7 @@ hd_status hd_ledger_read(const char *root, hd_ledger *ledger, hd_error *error) {
 
 void hd_ledger_close(hd_ledger *ledger) {
     if (ledger->descriptor >= 0) close(ledger->descriptor);
-    for (size_t i = 0; i < ledger->count; i++) free_blessing(&ledger->blessings[i]);
+    for (size_t i = 0; i < ledger->count; i++) free(ledger->blessings[i].hashes);
     free(ledger->blessings);
     *ledger = (hd_ledger){.descriptor = -1};
 }

@@ -40,12 +40,17 @@ static void settle(hd_verdict *verdict, hd_judgement *judgement) {
     hd_verdict_append(verdict, judgement);
 }
 
+/* Decides what has no tolerance, and appends. */
+static void settle_same(hd_verdict *verdict, hd_judgement *judgement, bool same) {
+    judgement->outcome = same ? HD_PASS : HD_FAIL;
+    judgement->budget_used = same ? 0 : INFINITY;
+    hd_verdict_append(verdict, judgement);
+}
+
 void hd_compare_failed(hd_verdict *verdict, const char *name, const char *cause) {
     hd_judgement judgement = named(name);
-    judgement.outcome = HD_FAIL;
-    judgement.budget_used = INFINITY;
     note(&judgement, cause);
-    hd_verdict_append(verdict, &judgement);
+    settle_same(verdict, &judgement, false);
 }
 
 /* The bits of |x| as a number: how many representable numbers it is away from zero. */
@@ -116,20 +121,16 @@ void hd_compare_bits(hd_verdict *verdict, const char *name, double value, double
     hd_judgement judgement = named(name);
     measure(&judgement, value, expected, float32);
     bool same = isfinite(value) && value == expected && signbit(value) == signbit(expected);
-    judgement.outcome = same ? HD_PASS : HD_FAIL;
-    judgement.budget_used = same ? 0 : INFINITY;
     if (!same) note(&judgement, isfinite(value) ? "has other bits" : "NaN or Inf is within no tolerance");
-    hd_verdict_append(verdict, &judgement);
+    settle_same(verdict, &judgement, same);
 }
 
 void hd_compare_hash(hd_verdict *verdict, const char *name, const char *value, const char *expected) {
     hd_judgement judgement = named(name);
     bool same = value[0] && strcmp(value, expected) == 0;
-    judgement.outcome = same ? HD_PASS : HD_FAIL;
-    judgement.budget_used = same ? 0 : INFINITY;
     snprintf(judgement.note, sizeof judgement.note, "%s%s%s", value, same ? "" : " against ",
              same ? "" : expected);
-    hd_verdict_append(verdict, &judgement);
+    settle_same(verdict, &judgement, same);
 }
 
 static void find_worst(hd_verdict *verdict) {
@@ -263,8 +264,8 @@ static const char *mismatch(const hd_record *record, const hd_record *expected) 
     return NULL;
 }
 
-void hd_compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
-                        hd_tolerances tolerances) {
+static void compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
+                            hd_tolerances tolerances) {
     const char *cause = mismatch(record, expected);
     if (cause) {
         hd_compare_failed(verdict, "weights", cause);
@@ -362,5 +363,5 @@ void hd_compare_figures(hd_verdict *verdict, const hd_record *record, const hd_r
 void hd_compare_records(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
                         hd_tolerances tolerances) {
     hd_compare_figures(verdict, record, expected, tolerances);
-    hd_compare_weights(verdict, record, expected, tolerances);
+    compare_weights(verdict, record, expected, tolerances);
 }

@@ -1,6 +1,7 @@
 #include "judge/verdict.h"
 
 #include "base/json.h"
+#include "base/list.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -84,17 +85,11 @@ bool hd_judgement_worse(const hd_judgement *a, const hd_judgement *b) {
 }
 
 void hd_verdict_append(hd_verdict *verdict, const hd_judgement *judgement) {
-    if (verdict->count == verdict->capacity) {
-        size_t capacity = verdict->capacity ? 2 * verdict->capacity : 32;
-        hd_judgement *grown = realloc(verdict->judgements, capacity * sizeof *grown);
-        if (!grown) {
-            verdict->no_memory = true;
-            return;
-        }
-        verdict->judgements = grown;
-        verdict->capacity = capacity;
-    }
-    verdict->judgements[verdict->count] = *judgement;
+    hd_judgement *grown = hd_list_room(verdict->judgements, verdict->count, sizeof *grown);
+    verdict->no_memory |= !grown;
+    if (!grown) return;
+    verdict->judgements = grown;
+    grown[verdict->count] = *judgement;
     if (hd_judgement_worse(judgement, &verdict->judgements[verdict->worst])) verdict->worst = verdict->count;
     verdict->failures += judgement->outcome == HD_FAIL;
     verdict->count++;

@@ -43,7 +43,6 @@ typedef struct hd_verdict {
     char against[HD_LABEL * 4]; /* what it was judged by: "golden", "trace record 4 (...)", a path */
     hd_judgement *judgements;   /* [count], owned */
     size_t count, failures, known;
-    size_t capacity;
     size_t worst; /* index of the largest budget_used; of several past it the largest relative error, else the
                      first */
     bool no_memory; /* a judgement could not be kept: the verdict fails */

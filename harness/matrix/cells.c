@@ -1,5 +1,6 @@
 #include "matrix/cells.h"
 
+#include "base/json.h"
 #include "base/terminal.h"
 #include "run/loaded_experiment.h"
 #include "run/record.h"
@@ -85,12 +86,10 @@ static void print_json(const hd_request *request, const hd_cells *cells) {
                                               (json_int_t)cell->seed, "device", cell->device, "mode",
                                               hd_mode_name(cell->mode)));
     }
-    json_t *document =
-        json_pack("{sssisisIso}", "format", "hyperdrift-cells/1", "shard", (int)request->shard, "shards",
-                  (int)request->shards, "matrix", (json_int_t)cells->matrix, "cells", list);
-    json_dumpf(document, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(document);
+    hd_document_print(json_pack("{sssisisIso}", "format", "hyperdrift-cells/1", "shard", (int)request->shard,
+                                "shards", (int)request->shards, "matrix", (json_int_t)cells->matrix, "cells",
+                                list),
+                      17);
 }
 
 static void print_text(const hd_request *request, const hd_cells *cells) {

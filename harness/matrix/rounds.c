@@ -139,7 +139,7 @@ static hd_status run_experiment(const hd_request *request, const char *word, hd_
                                 const hd_listener *listener) {
     hd_loaded_experiment loaded;
     hd_error error;
-    hd_status worst = hd_loaded_experiment_open_seed(word, request, under.cells->seed, &loaded, &error);
+    hd_status worst = hd_loaded_experiment_open(word, request, &under.cells->seed, &loaded, &error);
     if (worst == HD_OK) worst = hd_directory_make(out, &error); /* or every run would say that it cannot be */
     if (worst == HD_OK)
         worst = run_devices(request, &loaded, under, out, listener);

@@ -13,24 +13,14 @@ hd_status hd_request_experiment(const char *word, const hd_request *request, hd_
     return hd_experiment_load(path, request->sets, request->set_count, experiment, error);
 }
 
-static hd_status open_under(const char *word, const hd_request *request, const uint32_t *seed,
-                            hd_loaded_experiment *loaded, hd_error *error) {
+hd_status hd_loaded_experiment_open(const char *word, const hd_request *request, const uint32_t *seed,
+                                    hd_loaded_experiment *loaded, hd_error *error) {
     *loaded = (hd_loaded_experiment){0};
     hd_status status = hd_request_experiment(word, request, &loaded->own, error);
     loaded->experiment = loaded->own;
     if (status == HD_OK && seed && *seed != loaded->own.seed)
         status = hd_experiment_reseed(&loaded->experiment, *seed, error);
     return status == HD_OK ? hd_problem_data(&loaded->experiment, &loaded->dataset, error) : status;
-}
-
-hd_status hd_loaded_experiment_open(const char *word, const hd_request *request, hd_loaded_experiment *loaded,
-                                    hd_error *error) {
-    return open_under(word, request, NULL, loaded, error);
-}
-
-hd_status hd_loaded_experiment_open_seed(const char *word, const hd_request *request, uint32_t seed,
-                                         hd_loaded_experiment *loaded, hd_error *error) {
-    return open_under(word, request, &seed, loaded, error);
 }
 
 bool hd_loaded_experiment_reseeded(const hd_loaded_experiment *loaded) {

@@ -18,16 +18,11 @@ typedef struct hd_loaded_experiment {
 hd_status hd_request_experiment(const char *word, const hd_request *request, hd_experiment *experiment,
                                 hd_error *error);
 
-/* As that, with its data. Errors also as hd_problem_data's. End with hd_loaded_experiment_close. */
-hd_status hd_loaded_experiment_open(const char *word, const hd_request *request, hd_loaded_experiment *loaded,
-                                    hd_error *error);
-
-/* The same under a seed; under another than its own the experiment is hd_experiment_reseed's. Errors also as
- * there. */
-hd_status hd_loaded_experiment_open_seed(const char *word, const hd_request *request, uint32_t seed,
-                                         hd_loaded_experiment *loaded, hd_error *error);
-bool hd_loaded_experiment_reseeded(
-    const hd_loaded_experiment *loaded); /* whether it is another than its own */
+/* As that, with its data, and under a seed (NULL: its own); under another than its own the experiment is
+ * hd_experiment_reseed's. Errors also as there and as hd_problem_data's. End with hd_loaded_experiment_close. */
+hd_status hd_loaded_experiment_open(const char *word, const hd_request *request, const uint32_t *seed,
+                                    hd_loaded_experiment *loaded, hd_error *error);
+bool hd_loaded_experiment_reseeded(const hd_loaded_experiment *loaded); /* under another than its own */
 void hd_loaded_experiment_close(hd_loaded_experiment *loaded);
 
 /* Runs it in one mode on a device, its records going to a folder under `out`, whose path is written; under

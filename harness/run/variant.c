@@ -1,5 +1,7 @@
 #include "run/variant.h"
 
+#include "devices.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,8 +96,9 @@ static hd_status copy_name(const hd_word *word, char *to, size_t size, hd_error 
 /* A word about how the experiment is run. */
 static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error) {
     static const char *const modes[] = {"forward", "reverse", NULL};
-    static const char *const devices[] = {"cpu", "cuda", "reference", "extended", NULL};
+    const char *devices[8] = {NULL};
     size_t choice;
+    for (size_t i = 0; (devices[i] = hd_device_name(i));) i++;
     if (!strcmp(word->key, "mode")) {
         hd_status status = choose(word, modes, &choice, error);
         variant->mode = choice == 0 ? HD_FORWARD : HD_REVERSE;

@@ -238,26 +238,12 @@ static void destroy(hd_device *device) {
 }
 
 static const hd_device_ops ops = {
+    HD_HOST_OPS,
     .destroy = destroy,
-    .allocate = hd_host_allocate_reals,
-    .release = hd_host_release_reals,
-    .allocate_sums = hd_host_allocate_sums,
-    .release_sums = hd_host_release_sums,
-    .zero_sums = hd_host_zero_sums,
-    .fetch_sums = hd_host_fetch_sums,
-    .store_sums = hd_host_fetch_sums,
     .upload = upload,
     .download = download,
     .view = hd_host_view,
     .replace = hd_host_replace,
-    .zero = hd_host_zero,
-    .draw = hd_host_draw,
-    .copy = hd_host_copy,
-    .place = hd_host_place,
-    .unplace = hd_host_unplace,
-    .section = hd_host_section,
-    .forget = hd_host_forget,
-    .settle = hd_host_settle,
     .batch_create = hd_cpu_batch_create,
     .batch_release = hd_cpu_batch_release,
     .batch_load = hd_cpu_batch_load,
@@ -278,19 +264,16 @@ static const hd_device_ops ops = {
 
 /* The loops asked for, or the widest that this processor runs. */
 static hd_status choose_loops(const char *name, const hd_cpu_loops **loops, hd_error *error) {
+    const struct {
+        const hd_cpu_loops *loops;
+        bool runs;
+    } known[] = {
 #if defined(__x86_64__)
-    const struct {
-        const hd_cpu_loops *loops;
-        bool runs;
-    } known[] = {{&hd_cpu_loops_avx512, hd_runs_avx512()},
-                 {&hd_cpu_loops_avx2, hd_runs_avx2()},
-                 {&hd_cpu_loops_baseline, true}};
-#else
-    const struct {
-        const hd_cpu_loops *loops;
-        bool runs;
-    } known[] = {{&hd_cpu_loops_baseline, true}};
+        {&hd_cpu_loops_avx512, hd_runs_avx512()},
+        {&hd_cpu_loops_avx2, hd_runs_avx2()},
 #endif
+        {&hd_cpu_loops_baseline, true}
+    };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (name ? strcmp(name, known[i].loops->name) != 0 : !known[i].runs) continue;
         if (!known[i].runs)

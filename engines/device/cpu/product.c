@@ -60,23 +60,17 @@ static const hd_kernels *kernels_named(const char *name) {
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
 
-static hd_status refuse(const char *what, const char *value, hd_status status, const char *why,
-                        hd_error *error) {
-    return hd_fail(error, status, "%s '%s': %s", what, value, why);
-}
-
 /* BLIS 0.9.0 takes a number from BLIS_ARCH_TYPE (a name counts as 0) and aborts where it cannot use it. */
 static hd_status check_environment(const char *value, hd_error *error) {
     for (size_t i = 0; i < KNOWN; i++) {
         char number[16];
         snprintf(number, sizeof number, "%d", (int)known[i].arch);
         if (strcmp(number, value) != 0) continue;
-        return known[i].runs()
-                   ? HD_OK
-                   : refuse("BLIS_ARCH_TYPE", value, HD_UNAVAILABLE, "this processor cannot run them", error);
+        if (known[i].runs()) return HD_OK;
+        return hd_fail(error, HD_UNAVAILABLE, "BLIS_ARCH_TYPE '%s': this processor cannot run them", value);
     }
-    return refuse("BLIS_ARCH_TYPE", value, HD_INVALID,
-                  "not the number of skx, haswell, zen2, zen3 or generic", error);
+    return hd_fail(error, HD_INVALID,
+                   "BLIS_ARCH_TYPE '%s': not the number of skx, haswell, zen2, zen3 or generic", value);
 }
 
 static hd_status choose(const char *kernels, hd_error *error) {
@@ -86,10 +80,10 @@ static hd_status choose(const char *kernels, hd_error *error) {
     if (!kernels) return HD_OK; /* BLIS chooses */
     const hd_kernels *wanted = kernels_named(kernels);
     if (!wanted)
-        return refuse("kernels", kernels, HD_INVALID,
-                      "not known; allowed: skx, haswell, zen2, zen3, generic, own", error);
+        return hd_fail(error, HD_INVALID,
+                       "kernels '%s': not known; allowed: skx, haswell, zen2, zen3, generic, own", kernels);
     if (!wanted->runs())
-        return refuse("kernels", kernels, HD_UNAVAILABLE, "this processor cannot run them", error);
+        return hd_fail(error, HD_UNAVAILABLE, "kernels '%s': this processor cannot run them", kernels);
     char number[16];
     snprintf(number, sizeof number, "%d", (int)wanted->arch);
     if (setenv("BLIS_ARCH_TYPE", number, 1))

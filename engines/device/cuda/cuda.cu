@@ -77,7 +77,6 @@ constexpr hd_device_ops ops = {
     .allocate = allocate,
     .release = release,
     .allocate_sums = allocate_sums,
-    .release_sums = release_sums,
     .zero_sums = zero_sums,
     .store_sums = store_sums,
     .fetch_sums = fetch_sums,

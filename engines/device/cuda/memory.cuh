@@ -45,15 +45,12 @@ hd_real *allocate(hd_device *device, size_t count) {
     if (count > SIZE_MAX / sizeof(float)) return nullptr;
     return static_cast<hd_real *>(allocate_bytes(of(device), count * sizeof(float)));
 }
-void release(hd_device *device, hd_real *array) {
-    release_bytes(of(device), array);
+void release(hd_device *device, void *memory) {
+    release_bytes(of(device), memory);
 }
 
 double *allocate_sums(hd_device *device, size_t count) {
     return static_cast<double *>(allocate_bytes(of(device), count * sizeof(double)));
-}
-void release_sums(hd_device *device, double *sums) {
-    release_bytes(of(device), sums);
 }
 
 void settle(hd_device *device) {

@@ -7,7 +7,7 @@
 #include "arithmetic/philox.h"
 #include "device/device.h"
 
-/* The first fault on the device, or all ones: the least of what was latched. */
+/* The first error on the device, or all ones: the least of what was latched. */
 struct Latch {
     unsigned long long first;
 };

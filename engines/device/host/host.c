@@ -39,10 +39,6 @@ double *hd_host_allocate_sums(hd_device *device, size_t count) {
     return hd_host_allocate(device, count, sizeof(double));
 }
 
-void hd_host_release_sums(hd_device *device, double *sums) {
-    hd_host_release(device, sums);
-}
-
 void hd_host_zero_sums(hd_device *device, size_t count, double *sums) {
     (void)device;
     memset(sums, 0, count * sizeof *sums);
@@ -55,10 +51,6 @@ void hd_host_fetch_sums(hd_device *device, size_t count, const double *from, dou
 
 hd_real *hd_host_allocate_reals(hd_device *device, size_t count) {
     return hd_host_allocate(device, count, device->element);
-}
-
-void hd_host_release_reals(hd_device *device, hd_real *reals) {
-    hd_host_release(device, reals);
 }
 
 const void *hd_host_view(hd_device *device, size_t count, const hd_real *reals, void *room) {
@@ -100,11 +92,7 @@ void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), 
     body(context);
 }
 
-void hd_host_forget(hd_device *device) {
-    (void)device;
-}
-
-void hd_host_settle(hd_device *device) {
+void hd_host_nothing(hd_device *device) {
     (void)device;
 }
 

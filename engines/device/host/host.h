@@ -13,13 +13,11 @@ void hd_host_release(hd_device *device, void *memory);
 
 /* The operations on sums: on the host they are plain numbers. */
 double *hd_host_allocate_sums(hd_device *device, size_t count);
-void hd_host_release_sums(hd_device *device, double *sums);
 void hd_host_zero_sums(hd_device *device, size_t count, double *sums);
 void hd_host_fetch_sums(hd_device *device, size_t count, const double *from, double *to); /* and store_sums */
 
-/* allocate, release, view, replace, zero, copy and draw of the table. */
+/* allocate, view, replace, zero, copy and draw of the table. */
 hd_real *hd_host_allocate_reals(hd_device *device, size_t count);
-void hd_host_release_reals(hd_device *device, hd_real *reals);
 const void *hd_host_view(hd_device *device, size_t count, const hd_real *reals, void *room);
 void hd_host_replace(hd_device *device, size_t count, const void *elements, hd_real *to);
 void hd_host_zero(hd_device *device, size_t count, hd_real *to);
@@ -30,8 +28,15 @@ void hd_host_draw(hd_device *device, const hd_xavier *layer, hd_real *to);
 const void *hd_host_place(hd_device *device, const void *bytes, size_t count);
 void hd_host_unplace(hd_device *device, const void *placed);
 void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context);
-void hd_host_forget(hd_device *device);
-void hd_host_settle(hd_device *device);
+void hd_host_nothing(hd_device *device);
+
+/* Of the table what is the same for all of them. */
+#define HD_HOST_OPS                                                                                          \
+    .allocate = hd_host_allocate_reals, .allocate_sums = hd_host_allocate_sums, .release = hd_host_release,  \
+    .zero_sums = hd_host_zero_sums, .fetch_sums = hd_host_fetch_sums, .store_sums = hd_host_fetch_sums,      \
+    .zero = hd_host_zero, .draw = hd_host_draw, .copy = hd_host_copy, .place = hd_host_place,                \
+    .unplace = hd_host_unplace, .section = hd_host_section, .forget = hd_host_nothing,                       \
+    .settle = hd_host_nothing
 
 /* Resolves options->threads against the cores this process may run on. */
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error);

@@ -15,7 +15,7 @@ typedef struct hd_kinked {
 } hd_kinked;
 
 static hd_kinked *kinked_of(const hd_device *device) {
-    return (hd_kinked *)hd_overlay_of(device, name);
+    return hd_overlay_of(device, name);
 }
 
 static double get(const hd_device *device, const hd_real *array, size_t i) {
@@ -160,10 +160,9 @@ hd_status hd_kinks_lay(hd_device *device, const hd_problem *problem, const hd_ki
                            "decision %zu: no %s [%zu,%zu] of layer %zu at step %zu: nothing to order", i,
                            kinks[i].kind == HD_KINK_RELU ? "unit" : "weight", kinks[i].row, kinks[i].unit,
                            kinks[i].layer, kinks[i].step);
-    hd_kinked *k = calloc(1, sizeof *k);
-    if (!k) return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory", device->name);
-    *k = (hd_kinked){.problem = problem, .kinks = kinks, .count = count};
-    hd_overlay_lay(device, &k->overlay, name);
+    hd_kinked *k = hd_overlay_lay(device, sizeof *k, name, error);
+    if (!k) return HD_UNAVAILABLE;
+    k->problem = problem, k->kinks = kinks, k->count = count;
     k->overlay.over.activate = activate;
     k->overlay.over.momentum_step = momentum_step;
     k->overlay.over.momentum_tangent = momentum_tangent;

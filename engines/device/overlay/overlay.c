@@ -12,7 +12,12 @@ static void destroy(hd_device *device) {
     device->ops->destroy(device);
 }
 
-void hd_overlay_lay(hd_device *device, hd_overlay *overlay, const char *name) {
+void *hd_overlay_lay(hd_device *device, size_t size, const char *name, hd_error *error) {
+    hd_overlay *overlay = calloc(1, size);
+    if (!overlay) {
+        hd_fail(error, HD_UNAVAILABLE, "device %s: no memory for the overlay of %s", device->name, name);
+        return NULL;
+    }
     overlay->name = name;
     overlay->under = device->ops;
     overlay->over = *device->ops;
@@ -20,9 +25,10 @@ void hd_overlay_lay(hd_device *device, hd_overlay *overlay, const char *name) {
     overlay->below = device->overlay;
     device->overlay = overlay;
     device->ops = &overlay->over;
+    return overlay;
 }
 
-hd_overlay *hd_overlay_of(const hd_device *device, const char *name) {
+void *hd_overlay_of(const hd_device *device, const char *name) {
     hd_overlay *overlay = device->overlay;
     while (overlay && strcmp(overlay->name, name) != 0) overlay = overlay->below;
     return overlay;

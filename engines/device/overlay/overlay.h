@@ -16,14 +16,14 @@ typedef struct hd_overlay {
 } hd_overlay;
 
 /* Lays an overlay over the device, its table being a copy of the device's: the caller then replaces
- * operations in overlay->over. The overlay is the first member of a struct from malloc, which closing the
- * device frees. */
-void hd_overlay_lay(hd_device *device, hd_overlay *overlay, const char *name);
+ * operations in its `over`. The overlay is the first member of a struct of `size` bytes, which is returned
+ * with all else zero; closing the device frees it. NULL, with HD_UNAVAILABLE in *error: no memory. */
+void *hd_overlay_lay(hd_device *device, size_t size, const char *name, hd_error *error);
 
 /* The device's own operations, under all its overlays. */
 const hd_device_ops *hd_overlay_bottom(const hd_device *device);
 
-/* The device's overlay of that name; NULL: it has none. */
-hd_overlay *hd_overlay_of(const hd_device *device, const char *name);
+/* The struct of the device's overlay of that name; NULL: it has none. */
+void *hd_overlay_of(const hd_device *device, const char *name);
 
 #endif

@@ -15,7 +15,7 @@ typedef struct hd_rounding {
 } hd_rounding;
 
 static hd_rounding *rounding_of(const hd_device *device) {
-    return (hd_rounding *)hd_overlay_of(device, name);
+    return hd_overlay_of(device, name);
 }
 
 /* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
@@ -170,10 +170,9 @@ hd_status hd_rounding_lay(hd_device *device, uint32_t seed, hd_error *error) {
     if (strcmp(device->name, "cpu") != 0)
         return hd_fail(error, HD_INVALID, "device %s: rounding=%u: allowed only on device cpu", device->name,
                        (unsigned)seed);
-    hd_rounding *rounding = calloc(1, sizeof *rounding);
-    if (!rounding) return hd_fail(error, HD_UNAVAILABLE, "device %s: no memory", device->name);
+    hd_rounding *rounding = hd_overlay_lay(device, sizeof *rounding, name, error);
+    if (!rounding) return HD_UNAVAILABLE;
     rounding->seed = seed;
-    hd_overlay_lay(device, &rounding->overlay, name);
     hd_device_ops *over = &rounding->overlay.over;
     over->multiply = multiply;
     over->activate = activate;

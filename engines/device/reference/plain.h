@@ -298,16 +298,12 @@ static void destroy(hd_device *device) {
 
 /* The table but for view and replace. */
 #define PLAIN_OPS                                                                                            \
-    .destroy = destroy, .allocate = hd_host_allocate_reals, .release = hd_host_release_reals,                \
-    .allocate_sums = hd_host_allocate_sums, .release_sums = hd_host_release_sums,                            \
-    .zero_sums = hd_host_zero_sums, .fetch_sums = hd_host_fetch_sums, .store_sums = hd_host_fetch_sums,      \
-    .upload = upload, .download = download, .zero = hd_host_zero, .draw = hd_host_draw,                      \
-    .copy = hd_host_copy, .place = hd_host_place, .unplace = hd_host_unplace, .section = hd_host_section,    \
-    .forget = hd_host_forget, .settle = hd_host_settle, .batch_create = batch_create,                        \
-    .batch_release = batch_release, .batch_load = batch_load, .batch_download = batch_download,              \
-    .multiply = multiply, .activate = activate, .activate_tangent = activate_tangent, .gate = gate,          \
-    .softmax = softmax, .softmax_tangent = softmax_tangent, .count_correct = count_correct, .dot = dot,      \
-    .momentum_step = momentum_step, .momentum_tangent = momentum_tangent,                                    \
-    .momentum_adjoint = momentum_adjoint, .momentum_pull_back = momentum_pull_back
+    HD_HOST_OPS, .destroy = destroy, .upload = upload, .download = download, .batch_create = batch_create,   \
+                 .batch_release = batch_release, .batch_load = batch_load, .batch_download = batch_download, \
+                 .multiply = multiply, .activate = activate, .activate_tangent = activate_tangent,           \
+                 .gate = gate, .softmax = softmax, .softmax_tangent = softmax_tangent,                       \
+                 .count_correct = count_correct, .dot = dot, .momentum_step = momentum_step,                 \
+                 .momentum_tangent = momentum_tangent, .momentum_adjoint = momentum_adjoint,                 \
+                 .momentum_pull_back = momentum_pull_back
 
 #endif

@@ -38,7 +38,7 @@ static void check_memory(hd_device *device) {
     cr_expect_geq(device->allocated_peak, held + 1000 * device->element);
     ops->release(device, NULL);
     ops->release(device, fresh);
-    ops->release_sums(device, sums);
+    ops->release(device, sums);
     drop(&a);
     drop(&b);
 }
@@ -339,7 +339,7 @@ static void check_correct_counts(hd_device *device) {
         device->ops->count_correct(device, batch, CLASSES, logits.at, sum);
     device->ops->fetch_sums(device, 1, sum, &got);
     cr_expect(got == 2.0 * (double)expected, "%s: %g, not %zu twice", device->name, got, expected);
-    device->ops->release_sums(device, sum);
+    device->ops->release(device, sum);
     drop(&logits);
     device->ops->batch_release(device, batch);
 }
@@ -364,7 +364,7 @@ static void check_dots(hd_device *device) {
         }
         for (size_t s = 0; s < 2; s++) /* a float lane adds 256 terms, then lanes and slices are added */
             expect_close(device, got[s], exact[s], 256 + 8, 2 * (double)counts[i], "sum", s);
-        device->ops->release_sums(device, sum);
+        device->ops->release(device, sum);
         drop(&x);
         drop(&y);
     }

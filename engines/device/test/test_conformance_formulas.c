@@ -1,5 +1,4 @@
-/* The conformance suite's second half: softmax, momentum's step with its tangent and adjoint, and latched
- * faults. */
+/* The conformance suite's second half: softmax, and momentum's step with its tangent and adjoint. */
 #include "test/conformance.h"
 
 /* --- softmax --- */
@@ -256,7 +255,7 @@ static void end(calculus *c) {
     array *arrays[] = {&c->w, &c->m, &c->m_next, &c->p_w, &c->p_m, &c->q, &c->h_q, &c->z_w, &c->z_m, &c->h_z};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) drop(arrays[i]);
     free(c->diagonal);
-    c->device->ops->release_sums(c->device, c->sums);
+    c->device->ops->release(c->device, c->sums);
 }
 
 /* All sources at once; from zero tangents only what comes directly from the hyperparameters is left. */
@@ -409,7 +408,7 @@ static void check_stretches(hd_device *device) {
     for (size_t i = 0; i < 10; i++)
         cr_expect(!memcmp(fetch(of_c[i]), fetch(of_d[i]), of_c[i]->count * sizeof(double)), "%s: array %zu",
                   device->name, i);
-    for (size_t i = 0; i < 2; i++) ops->release_sums(device, sums[i]);
+    for (size_t i = 0; i < 2; i++) ops->release(device, sums[i]);
     ops->unplace(device, k);
     end(&c), end(&d);
 }

@@ -13,7 +13,7 @@ typedef struct stale {
 
 static void batch_load(hd_device *device, hd_batch *batch, const hd_examples *examples, const uint32_t *index,
                        size_t first, size_t rows) {
-    stale *s = (stale *)hd_overlay_of(device, "stale");
+    stale *s = hd_overlay_of(device, "stale");
     if (index && s->loads++ == s->which) index -= rows;
     s->overlay.under->batch_load(device, batch, examples, index, first, rows);
 }
@@ -24,9 +24,8 @@ static hd_status run_with_stale_batch(const char *name, hd_mode mode, size_t whi
     hd_device *device = open_device(name, (hd_device_options){.threads = 1});
     hd_engine *engine = NULL;
     hd_result result;
-    stale *s = calloc(1, sizeof *s);
+    stale *s = hd_overlay_lay(device, sizeof *s, "stale", error);
     cr_assert(s);
-    hd_overlay_lay(device, &s->overlay, "stale");
     s->overlay.over.batch_load = batch_load;
     s->which = which;
     *error = (hd_error){.message = ""};

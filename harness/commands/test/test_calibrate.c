@@ -56,7 +56,7 @@ Test(command_calibrate, verifies_by_the_tolerances_given) {
     hd_verification verification;
     counted seen = {0, 0};
     hd_error error;
-    cr_assert_eq(hd_loaded_experiment_open("blobs-logistic", &request, &loaded, &error), HD_OK, "%s",
+    cr_assert_eq(hd_loaded_experiment_open("blobs-logistic", &request, NULL, &loaded, &error), HD_OK, "%s",
                  error.message);
     cr_assert_eq(hd_calibration_run(&calibration, 2, &request, &loaded, &error), HD_OK, "%s", error.message);
     hd_golden *golden = &calibration.goldens.steps[0];

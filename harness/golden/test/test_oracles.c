@@ -31,7 +31,7 @@ static void begin(asked *a, const char *experiment) {
     char path[PATH_MAX];
     *a = (asked){.seen = {0}};
     setenv("OMP_WAIT_POLICY", "passive", 0);
-    cr_assert_eq(hd_loaded_experiment_open(experiment, &request, &a->loaded, &a->error), HD_OK, "%s",
+    cr_assert_eq(hd_loaded_experiment_open(experiment, &request, NULL, &a->loaded, &a->error), HD_OK, "%s",
                  a->error.message);
     cr_assert_eq(hd_golden_set_folder(".", experiment, path, &a->error), HD_OK);
     cr_assert_eq(hd_golden_set_load(path, &a->goldens, &a->error), HD_OK, "%s", a->error.message);

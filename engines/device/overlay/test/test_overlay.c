@@ -13,7 +13,7 @@ typedef struct counter {
 static size_t turns;
 
 static counter *counter_of(const hd_device *device, const char *name) {
-    return (counter *)hd_overlay_of(device, name);
+    return hd_overlay_of(device, name);
 }
 
 static void pass(hd_device *device, const char *name, size_t count, hd_real *to) {
@@ -32,9 +32,9 @@ static void zero_lower(hd_device *device, size_t count, hd_real *to) {
 }
 
 static counter *lay(hd_device *device, const char *name, void (*zero)(hd_device *, size_t, hd_real *)) {
-    counter *c = calloc(1, sizeof *c);
+    hd_error error;
+    counter *c = hd_overlay_lay(device, sizeof *c, name, &error);
     cr_assert_not_null(c);
-    hd_overlay_lay(device, &c->overlay, name);
     c->overlay.over.zero = zero;
     return c;
 }

@@ -1,0 +1,66 @@
+/* The faults that can be planted, and where each must be found. */
+#ifndef HD_FAULTS_CATALOGUE_H
+#define HD_FAULTS_CATALOGUE_H
+
+#include "modes/hypergradient.h"
+
+typedef enum hd_planted {
+    HD_STATE_OFF_BY_ONE,
+    HD_STALE_BATCH_OUT,
+    HD_STALE_BATCH_BACK,
+    HD_TANGENTS_OVERWRITTEN,
+    HD_ETA_DERIVATIVE_FORWARD,
+    HD_ETA_DERIVATIVE_REVERSE,
+    HD_MU_DERIVATIVE,
+    HD_R_OP_SIGN,
+    HD_R_OP_BIAS,
+    HD_CLIP_MASK,
+    HD_CLIP_MASK_R_OP,
+    HD_RELU_AT_ZERO,
+    HD_SIGN_AT_ZERO,
+    HD_MU_ETA_SWAPPED,
+    HD_WEIGHT_PERTURBED,
+    HD_LOST_K_BLOCK,
+    HD_FLOAT16,
+    HD_TF32,
+    HD_MISSING_BARRIER,
+    HD_DIVISOR,
+    HD_NAN_TANGENT,
+    HD_L2_NOT_DOUBLED,
+    HD_MU_LEFT_OUT,
+    HD_MOMENTUM_KEPT,
+    HD_ADJOINT_KEPT,
+    HD_LOST_TERM,
+    HD_SWAPPED_RESULTS,
+    HD_COUNTED_TWICE,
+    HD_PARTITION,
+    HD_LABEL_FLIPPED,
+    HD_SHUFFLE_REVERSED,
+    HD_FILL_STRIDE,
+    HD_FILL_COUNTER,
+    HD_ADAM_EPSILON,
+    HD_UNPROJECTED,
+    HD_PLANTED,
+    HD_NOTHING_PLANTED = HD_PLANTED
+} hd_planted;
+
+enum { HD_ANY_ELEMENT = 0xffffffffu };
+
+/* One of the catalogue. The place it must be named by is the first that goes wrong, as `drift` names places:
+ * a fault in what step t does to a state shows in state t + 1 (going back: in the adjoint of state t). */
+typedef struct hd_planted_fault {
+    const char *name, *what;
+    const char *experiment; /* of fixtures/: where it has an effect */
+    hd_mode mode;           /* in which it is looked for with drift; `check` runs both */
+    size_t iteration, step; /* where it acts */
+    size_t at_step;         /* what it must be named by: step, ... */
+    const char *tensor;     /* ... tensor and its part, or component */
+    uint32_t element;       /* and the first element of that, or HD_ANY_ELEMENT */
+} hd_planted_fault;
+
+extern const hd_planted_fault hd_fault_catalogue[HD_PLANTED];
+
+/* The fault of that name into *which; false: there is none. */
+bool hd_fault_named(const char *name, hd_planted *which);
+
+#endif
