@@ -35,7 +35,8 @@ void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), 
 void hd_host_forget(hd_device *device);
 void hd_host_settle(hd_device *device);
 
-/* Resolves options->threads against the cores this process may run on. */
+/* Resolves options->threads against the cores this process may run on; if they are 0, one a core, or as many as
+ * the CPU quota keeps busy. */
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error);
 
 /* Thread's part of 0..count-1, cut at multiples of grain. */
