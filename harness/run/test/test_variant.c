@@ -94,7 +94,7 @@ Test(variant, refuses_what_is_not_known_and_says_what_is) {
     refused("", keys);
     refused("mode=sideways", "mode=sideways: not known; allowed: forward, reverse");
     refused("mode=", "allowed: forward, reverse");
-    refused("device=gpu", "device=gpu: not known; allowed: cpu, cuda, reference");
+    refused("device=gpu", "device=gpu: not known; allowed: cpu, reference, extended, cuda");
     refused("fill=walk", "allowed: tf-cpu, tf-gpu-2017");
     refused("fill-race=1", "fill");
     refused("tf32=on", "allowed");
