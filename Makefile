@@ -236,7 +236,7 @@ again = +@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(J
 run: ## the main job: recompute the 22 records of 2017 from the seeds up, and judge every figure
 	@scripts/setup run
 	$(again) build
-	$(quiet)OMP_WAIT_POLICY=$${OMP_WAIT_POLICY-passive} $(BUILD)/hyperdrift check mnist-2017-cpu mnist-2017-gpu mnist-2017-gpu-race
+	$(quiet)$(BUILD)/hyperdrift check mnist-2017-cpu mnist-2017-gpu mnist-2017-gpu-race
 
 check: ## all tests: units, small experiments, the main job; ends with "N passed, N failed, N skipped"
 	@scripts/setup run check
@@ -247,7 +247,7 @@ check: ## all tests: units, small experiments, the main job; ends with "N passed
 faults: ## plant one fault after another: which check sees it, and where drift says it is
 	@scripts/setup run
 	$(again) hyperdrift-faults
-	$(quiet)OMP_WAIT_POLICY=passive $(BUILD)/hyperdrift-faults faults
+	$(quiet)$(BUILD)/hyperdrift-faults faults
 
 nightly-sim: ## how changes of time and memory are found in simulated histories, proved
 	@scripts/setup run
@@ -262,7 +262,7 @@ bench: ## time and memory of both modes, against PyTorch where python3-torch is 
 bless: hyperdrift hyperdrift-faults ## accept new results as golden: make bless EXPERIMENT=name REASON="why they changed" [LOOSEN=1]
 	@test -n "$$EXPERIMENT" && test -n "$$REASON" || \
 	    { echo 'usage: make bless EXPERIMENT=name REASON="why the golden changes"' >&2; exit 2; }
-	$(quiet)OMP_WAIT_POLICY=passive $(BUILD)/hyperdrift bless "$$EXPERIMENT" --reason "$$REASON" $(if $(LOOSEN),--loosen)
+	$(quiet)$(BUILD)/hyperdrift bless "$$EXPERIMENT" --reason "$$REASON" $(if $(LOOSEN),--loosen)
 bless: export EXPERIMENT := $(value EXPERIMENT)
 bless: export REASON := $(value REASON)
 

@@ -32,22 +32,22 @@ static const struct {
     {"extended", {"long double"}, NULL, hd_device_open_extended},
     {"cuda", {"exact", "cublas", "cublas-tf32"}, "device", hd_device_open_cuda},
 };
-enum { DEVICES = sizeof devices / sizeof *devices };
+_Static_assert(sizeof devices / sizeof *devices == HD_DEVICES, "HD_DEVICES says how many rows there are");
 
 const char *hd_device_name(size_t i) {
-    return i < DEVICES ? devices[i].name : NULL;
+    return i < HD_DEVICES ? devices[i].name : NULL;
 }
 
-/* DEVICES where there is none of that name. */
+/* HD_DEVICES where there is none of that name. */
 static size_t device_named(const char *name) {
     size_t i = 0;
-    while (i < DEVICES && strcmp(devices[i].name, name) != 0) i++;
+    while (i < HD_DEVICES && strcmp(devices[i].name, name) != 0) i++;
     return i;
 }
 
 bool hd_device_offers(const char *name, const char *arithmetic) {
     size_t device = device_named(name);
-    if (device == DEVICES || !arithmetic) return device < DEVICES;
+    if (device == HD_DEVICES || !arithmetic) return device < HD_DEVICES;
     for (const char *const *own = devices[device].arithmetics; *own; own++)
         if (!strcmp(*own, arithmetic)) return true;
     return false;
@@ -60,7 +60,7 @@ static void add_allowed(char allowed[64], const char *name) {
 
 static hd_status refuse_name(const char *name, hd_error *error) {
     char allowed[64] = "";
-    for (size_t i = 0; i < DEVICES; i++) add_allowed(allowed, devices[i].name);
+    for (size_t i = 0; i < HD_DEVICES; i++) add_allowed(allowed, devices[i].name);
     return hd_fail(error, HD_INVALID, "device '%s': not known; allowed: %s", name, allowed);
 }
 
@@ -83,7 +83,7 @@ hd_status hd_device_open(const char *name, const hd_device_options *options, hd_
                          hd_error *error) {
     *device = NULL;
     size_t threads, which = device_named(name);
-    if (which == DEVICES) return refuse_name(name, error);
+    if (which == HD_DEVICES) return refuse_name(name, error);
     if (options && !hd_device_offers(name, options->arithmetic))
         return refuse_arithmetic(which, options->arithmetic, error);
     hd_status status = options ? check_math(which, options->math, error) : HD_OK;

@@ -4,13 +4,15 @@
 
 #include "device/device.h"
 
+enum { HD_DEVICES = 4 }; /* how many there are */
+
 /* Name of the device number i; NULL: there are no more. */
 const char *hd_device_name(size_t i);
 
 /* Whether the device of this name knows the arithmetic (NULL: its usual one); false for a name not known. */
 bool hd_device_offers(const char *name, const char *arithmetic);
 
-/* Opens "cpu", "reference", "extended" or "cuda". HD_INVALID for a name, kernels, loops, arithmetic or math
+/* Opens the device of this name. HD_INVALID for a name, kernels, loops, arithmetic or math
  * not known, for rounding where there is none, and for environment variables that would change cuBLAS's
  * arithmetic unseen; HD_UNAVAILABLE for what this machine cannot: kernels or loops its processor does not
  * run, too many threads, no memory, BLIS already started with other kernels, no GPU, no cuBLAS. End with

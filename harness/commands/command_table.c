@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/suggestion.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -87,17 +88,23 @@ static bool leads(const char *word, const char *name) {
 }
 
 static hd_status refuse(char *const *words, size_t count, hd_error *error) {
-    char allowed[512] = "";
     bool led = false;
     for (size_t c = 0; c < HD_COMMANDS && count; c++) led |= leads(words[0], hd_command_table[c].name);
-    for (size_t c = 0, used = 0; c < HD_COMMANDS && used < sizeof allowed; c++)
-        if (!led || leads(words[0], hd_command_table[c].name))
-            used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "",
-                                     hd_command_table[c].name);
-    if (!count) return hd_fail(error, HD_INVALID, "name a command: %s", allowed);
-    if (led && count == 1) return hd_fail(error, HD_INVALID, "%s: say which: %s", words[0], allowed);
+    const char *part = led && count > 1 ? words[1] : "";
+    hd_suggestion known = {.word = !count ? "" : led ? part : words[0]};
+    for (size_t c = 0; c < HD_COMMANDS; c++) {
+        const char *name = hd_command_table[c].name, *space = strchr(name, ' ');
+        char first[32];
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(name, " "), name);
+        if (led && !leads(words[0], name)) continue;
+        hd_suggestion_add(&known, name);
+        hd_suggestion_consider(&known, led ? space + 1 : first);
+    }
+    const char *text = hd_suggestion_text(&known);
+    if (!count) return hd_fail(error, HD_INVALID, "name a command: %s", text);
+    if (led && count == 1) return hd_fail(error, HD_INVALID, "%s: say which: %s", words[0], text);
     return hd_fail(error, HD_INVALID, "command %.60s%s%.60s: not known; allowed: %s", words[0],
-                   led ? " " : "", led ? words[1] : "", allowed);
+                   led ? " " : "", part, text);
 }
 
 hd_status hd_command_table_find(char *const *words, size_t count, hd_command *command, size_t *used,

@@ -7,11 +7,7 @@
 #include "run/provenance.h"
 
 #include <stdio.h>
-
-static const struct {
-    const char *name, *arithmetic;
-} tried[] = {{"cpu", NULL}, {"reference", NULL}, {"cuda", NULL}, {"cuda", "cublas"}};
-enum { TRIED = sizeof tried / sizeof *tried };
+#include <string.h>
 
 static void describe(const hd_device *device, double rate, json_t *entry) {
     json_object_update_new(entry,
@@ -32,33 +28,41 @@ static void print(const hd_device *device, double rate) {
     printf("%s%s\n", device->note[0] ? "\n           " : "", device->note);
 }
 
+/* Opens the device, measures it, and adds what it found to the list or prints it. */
+static void try(const char *name, const char *arithmetic, const hd_options *options, json_t *list) {
+    hd_device *device;
+    hd_error error;
+    double rate = 0;
+    hd_device_options in = options->request.device;
+    in.arithmetic = arithmetic;
+    json_t *entry = json_object();
+    json_object_set_new(entry, "name", json_string(name));
+    if (hd_device_open(name, &in, &device, &error) == HD_OK &&
+        hd_device_product_rate(device, &rate, &error) == HD_OK) {
+        describe(device, rate, entry);
+        if (!options->json) print(device, rate);
+    } else {
+        if (arithmetic) json_object_set_new(entry, "arithmetic", json_string(arithmetic));
+        json_object_set_new(entry, "available", json_false());
+        json_object_set_new(entry, "reason", json_string(error.message));
+        if (!options->json)
+            printf("%-10s %s%snot available: %s\n", name, arithmetic ? arithmetic : "", arithmetic ? " " : "",
+                   error.message);
+    }
+    json_array_append_new(list, entry);
+    hd_device_close(device);
+}
+
 hd_status hd_command_devices(const hd_options *options) {
     char cpu[256];
     hd_provenance_cpu(cpu, sizeof cpu);
     json_t *list = json_array();
     if (!options->json) printf("%s\n", cpu);
-    for (size_t i = 0; i < TRIED; i++) {
-        hd_device *device;
-        hd_error error;
-        double rate = 0;
-        hd_device_options in = options->request.device;
-        in.arithmetic = tried[i].arithmetic;
-        json_t *entry = json_object();
-        json_object_set_new(entry, "name", json_string(tried[i].name));
-        if (hd_device_open(tried[i].name, &in, &device, &error) == HD_OK &&
-            hd_device_product_rate(device, &rate, &error) == HD_OK) {
-            describe(device, rate, entry);
-            if (!options->json) print(device, rate);
-        } else {
-            if (in.arithmetic) json_object_set_new(entry, "arithmetic", json_string(in.arithmetic));
-            json_object_set_new(entry, "available", json_false());
-            json_object_set_new(entry, "reason", json_string(error.message));
-            if (!options->json)
-                printf("%-10s %s%snot available: %s\n", tried[i].name, in.arithmetic ? in.arithmetic : "",
-                       in.arithmetic ? " " : "", error.message);
-        }
-        json_array_append_new(list, entry);
-        hd_device_close(device);
+    for (size_t i = 0; hd_device_name(i); i++) {
+        const char *name = hd_device_name(i);
+        if (!strcmp(name, "extended")) continue;
+        try(name, NULL, options, list);
+        if (hd_device_offers(name, "cublas")) try(name, "cublas", options, list);
     }
     json_t *document = json_pack("{ssso}", "cpu", cpu, "devices", list);
     if (options->json) {

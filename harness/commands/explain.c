@@ -2,6 +2,7 @@
 #include "drift/explain.h"
 
 #include "base/json.h"
+#include "base/suggestion.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "drift/lockstep.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The components offered: every one that could differ between two devices of 2017 and this program can swap. */
 static const char *const offered[] = {"fill=tf-gpu-2017", "powf=titan-x-2017"};
@@ -181,17 +183,25 @@ static hd_status explain(hd_explaining *x, hd_error *error) {
     return status;
 }
 
+static hd_status load(const char *name, hd_trace *trace, hd_error *error) {
+    char folder[PATH_MAX];
+    hd_suggestion known = {.word = name};
+    hd_suggestion_add(&known, "trace-2017");
+    snprintf(folder, sizeof folder, "%s/golden/%s", hd_data_root(), name);
+    if (access(folder, F_OK) == 0) return hd_trace_load(folder, trace, error);
+    return hd_fail(error, HD_INVALID, "%.300s: no such folder; allowed: %s", folder,
+                   hd_suggestion_text(&known));
+}
+
 hd_status hd_command_explain(const hd_options *options) {
     hd_explaining x = {.json = options->json};
-    char folder[PATH_MAX];
     hd_error error;
-    snprintf(folder, sizeof folder, "%s/golden/%s", hd_data_root(), options->words[0]);
-    hd_status status = hd_trace_load(folder, &x.trace, &error);
+    hd_status status = load(options->words[0], &x.trace, &error);
     if (status == HD_OK) {
         x.explainer.experiment = x.trace.records[0].experiment;
         x.of = calloc(x.trace.count, sizeof *x.of);
-        status =
-            x.of ? explain(&x, &error) : hd_fail(&error, HD_UNAVAILABLE, "no memory to explain %s", folder);
+        status = x.of ? explain(&x, &error)
+                      : hd_fail(&error, HD_UNAVAILABLE, "no memory to explain %s", options->words[0]);
     }
     hd_explainer_free(&x.explainer);
     hd_trace_free(&x.trace);

@@ -1,8 +1,12 @@
+#include "base/suggestion.h"
+#include "base/terminal.h"
 #include "build_info.h"
 #include "commands/command_table.h"
+#include "run/record.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +15,6 @@
 const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
 enum { WORD = 64 }; /* bytes of a list's word, the longest that is known and more */
-
-static const char *const every_device[HD_MAX_DEVICES + 1] = {"cpu", "reference", "cuda", NULL};
 
 typedef struct hd_option {
     const char *name;
@@ -97,13 +99,14 @@ static hd_status set_modes(hd_options *options, const hd_option *option, const c
     char word[WORD];
     options->request.mode[HD_FORWARD] = options->request.mode[HD_REVERSE] = false;
     while (next_word(&list, word)) {
-        if (!strcmp(word, "forward"))
-            options->request.mode[HD_FORWARD] = true;
-        else if (!strcmp(word, "reverse"))
-            options->request.mode[HD_REVERSE] = true;
-        else
-            return hd_fail(error, HD_INVALID, "--%s %s: not known; allowed: forward, reverse", option->name,
-                           word);
+        hd_suggestion known = {.word = word};
+        hd_mode mode = HD_FORWARD;
+        for (; mode <= HD_REVERSE && strcmp(word, hd_mode_name(mode)) != 0; mode++)
+            hd_suggestion_add(&known, hd_mode_name(mode));
+        if (mode > HD_REVERSE)
+            return hd_fail(error, HD_INVALID, "--%s %s: not known; allowed: %s", option->name, word,
+                           hd_suggestion_text(&known));
+        options->request.mode[mode] = true;
     }
     if (options->request.mode[HD_FORWARD] || options->request.mode[HD_REVERSE]) return HD_OK;
     return hd_fail(error, HD_INVALID, "--%s: none given", option->name);
@@ -111,11 +114,12 @@ static hd_status set_modes(hd_options *options, const hd_option *option, const c
 
 /* Writes the name as the program has it. */
 static hd_status name_device(const char *word, const char **name, hd_error *error) {
-    *name = !strcmp(word, "extended") ? "extended" : NULL;
-    for (size_t i = 0; i < HD_MAX_DEVICES; i++)
-        if (!strcmp(word, every_device[i])) *name = every_device[i];
-    if (*name) return HD_OK;
-    return hd_fail(error, HD_INVALID, "device %s: not known; allowed: cpu, reference, cuda, extended", word);
+    hd_suggestion known = {.word = word};
+    for (size_t i = 0; (*name = hd_device_name(i)); i++) {
+        if (!strcmp(word, *name)) return HD_OK;
+        hd_suggestion_add(&known, *name);
+    }
+    return hd_fail(error, HD_INVALID, "device %s: not known; allowed: %s", word, hd_suggestion_text(&known));
 }
 
 static hd_status set_devices(hd_options *options, const hd_option *option, const char *list,
@@ -124,10 +128,9 @@ static hd_status set_devices(hd_options *options, const hd_option *option, const
     size_t count = 0;
     hd_status status = HD_OK;
     options->request.all_devices = !strcmp(list, "all");
-    if (options->request.all_devices) {
-        memcpy(options->request.devices, every_device, sizeof every_device);
-        return HD_OK;
-    }
+    for (size_t i = 0; options->request.all_devices && hd_device_name(i); i++)
+        if (strcmp(hd_device_name(i), "extended") != 0) options->request.devices[count++] = hd_device_name(i);
+    if (options->request.all_devices) list = "";
     while (status == HD_OK && next_word(&list, word)) {
         const char *name = NULL;
         status = name_device(word, &name, error);
@@ -208,7 +211,8 @@ static const hd_option option_list[] = {
     {"resume", 0, NULL, RUN | CHECK, set_flag, AT(request.resume), 0,
      "do not run again what --out DIR has whole records of, made by this program on this machine"},
     {"threads", 0, "N", RUN | CHECK | BLESS | DEVICES | BENCH | CALIBRATE, set_whole,
-     AT(request.device.threads), 65536, "threads (default: one a core); changes no bit"},
+     AT(request.device.threads), 65536,
+     "threads (default: one a core, or what a CPU quota allows); changes no bit"},
     {"seeds", 0, "LIST", RUN | CHECK, set_seeds, 0, 0,
      "each experiment under these seeds, as 1,2,5-9 (default: its own); where there is no golden the float64 "
      "reference judges"},
@@ -316,6 +320,36 @@ static hd_status conclude(const hd_parsing *parsing, hd_error *error) {
     return status == HD_OK ? hd_command_table_check(options, error) : status;
 }
 
+/* An option that is none, which argp would refuse without saying what was perhaps meant. */
+static hd_status refuse_unknown(int count, char *const *arguments, hd_error *error) {
+    struct option options[OPTIONS + 4] = {
+        {"help", 0, NULL, 1}, {"usage", 0, NULL, 1}, {"version", 0, NULL, 1}};
+    char letters[2 * OPTIONS + 2] = "-"; /* arguments stay in their order */
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const hd_option *o = &option_list[i];
+        options[i + 3] = (struct option){o->name, o->value != NULL, NULL, key_of(i)};
+        if (o->letter) sprintf(letters + strlen(letters), "%c%s", o->letter, o->value ? ":" : "");
+    }
+    optind = opterr = 0;
+    for (int key; (key = getopt_long(count, arguments, letters, options, NULL)) != -1;) {
+        if (key != '?' || optopt) continue; /* known, or argp says all there is to say */
+        char name[WORD];
+        bool begins = false; /* more than one */
+        const char *given = arguments[optind - 1] + 2;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
+        hd_suggestion known = {.word = name};
+        for (const struct option *o = options; o->name; o++) {
+            begins |= !strncmp(name, o->name, strlen(name));
+            hd_suggestion_consider(&known, o->name);
+        }
+        const bool near = known.nearest[0];
+        if (!begins)
+            return hd_fail(error, HD_INVALID, "option --%s: not known; %s%s%s", name,
+                           near ? "did you mean '--" : "see --help", known.nearest, near ? "'?" : "");
+    }
+    return HD_OK;
+}
+
 static error_t take(int key, char *argument, struct argp_state *state) {
     hd_parsing *parsing = state->input;
     hd_options *options = parsing->options;
@@ -332,7 +366,7 @@ static error_t take(int key, char *argument, struct argp_state *state) {
         parsing->given[i] = true;
         status = option_list[i].set(options, &option_list[i], argument, &error);
     }
-    if (status != HD_OK) argp_failure(state, (int)status, 0, "%s", error.message);
+    if (status != HD_OK) exit((int)hd_terminal_complain(HD_OK, &error));
     return 0;
 }
 
@@ -371,7 +405,8 @@ static void keep_arguments(int count, char *const *arguments, hd_options *option
 }
 
 void hd_options_parse(int argc, char **argv, hd_options *options) {
-    *options = (hd_options){.command = HD_COMMANDS, .request = {.mode = {true, true}, .devices = {"cpu"}}};
+    *options = (hd_options){.command = HD_COMMANDS,
+                            .request = {.mode = {true, true}, .devices = {hd_device_name(0)}}};
     options->words = calloc((size_t)argc + 1, sizeof *options->words);
     if (!options->words) exit(HD_UNAVAILABLE);
     keep_arguments(argc, argv, options);
@@ -385,6 +420,8 @@ void hd_options_parse(int argc, char **argv, hd_options *options) {
     const struct argp argp = {list,        take, "COMMAND [WORD...]", hd_command_table_help, NULL,
                               name_takers, NULL};
     hd_parsing parsing = {.options = options};
+    hd_error error;
+    if (refuse_unknown(argc, argv, &error) != HD_OK) exit((int)hd_terminal_complain(HD_OK, &error));
     argp_parse(&argp, argc, argv, 0, NULL, &parsing);
     if (!options->replicas) options->replicas = 32;
     options->request.judged = options->command == HD_COMMAND_CHECK;

@@ -1,3 +1,4 @@
+#include "base/suggestion.h"
 #include "build_info.h"
 #include "experiment/experiment.h"
 
@@ -26,16 +27,15 @@ const char *hd_data_root(void) {
 
 /* What the user may have meant: the names of all experiments, as many as fit. */
 static hd_status fail_unknown(const char *word, hd_error *error) {
-    char **names, known[300] = "";
+    hd_suggestion known = {.word = word};
+    char **names;
     size_t count;
     const hd_status status = hd_experiment_list(&names, &count, error);
     if (status != HD_OK) return status;
-    for (size_t i = 0; i < count; i++) {
-        const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", names[i]);
-    }
+    for (size_t i = 0; i < count; i++) hd_suggestion_add(&known, names[i]);
     free(names);
-    return hd_fail(error, HD_INVALID, "no experiment '%.60s'; allowed: a path, or one of %s", word, known);
+    return hd_fail(error, HD_INVALID, "no experiment '%.60s'; allowed: a path, or one of %s", word,
+                   hd_suggestion_text(&known));
 }
 
 hd_status hd_experiment_find(const char *word, char path[PATH_MAX], hd_error *error) {

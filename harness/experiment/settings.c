@@ -1,6 +1,7 @@
 #include "experiment/settings.h"
 
 #include "base/file.h"
+#include "base/suggestion.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -72,24 +73,19 @@ static hd_key find_key(size_t section, const char *name) {
     return key;
 }
 
-/* Appends to a list in words, kept whole: lists of names here are far shorter than their buffers. */
-static void append_word(char *list, size_t size, const char *word) {
-    const size_t used = strlen(list);
-    snprintf(list + used, size - used, "%s%s", used ? ", " : "", word);
-}
-
 static hd_status fail_section(const char *place, const char *name, hd_error *error) {
-    char allowed[128] = "";
-    for (size_t i = 0; i < HD_SETTING_SECTIONS; i++) append_word(allowed, sizeof allowed, sections[i]);
-    return hd_fail(error, HD_INVALID, "%.200s: unknown section '%.40s'; allowed: %s", place, name, allowed);
+    hd_suggestion known = {.word = name};
+    for (size_t i = 0; i < HD_SETTING_SECTIONS; i++) hd_suggestion_add(&known, sections[i]);
+    return hd_fail(error, HD_INVALID, "%.200s: unknown section '%.40s'; allowed: %s", place, name,
+                   hd_suggestion_text(&known));
 }
 
 static hd_status fail_key(const char *place, size_t section, const char *name, hd_error *error) {
-    char allowed[128] = "";
+    hd_suggestion known = {.word = name};
     for (size_t i = 0; i < HD_KEYS; i++)
-        if (keys[i].section == section) append_word(allowed, sizeof allowed, keys[i].name);
+        if (keys[i].section == section) hd_suggestion_add(&known, keys[i].name);
     return hd_fail(error, HD_INVALID, "%.200s: unknown key '%.40s'; [%s] has the keys %s", place, name,
-                   sections[section], allowed);
+                   sections[section], hd_suggestion_text(&known));
 }
 
 static const char *place_in(const reading *at, char place[200]) {
@@ -356,11 +352,11 @@ hd_status hd_settings_choice(const hd_settings *settings, hd_key key, const char
     *out = fallback;
     const hd_setting *setting = &settings->of[key];
     if (!setting->given) return HD_OK;
-    char allowed[128] = "";
+    hd_suggestion known = {.word = setting->text};
     for (size_t i = 0; words[i]; i++) {
         *out = i;
         if (strcmp(words[i], setting->text) == 0) return HD_OK;
-        append_word(allowed, sizeof allowed, words[i]);
+        hd_suggestion_add(&known, words[i]);
     }
-    return hd_settings_fail(settings, key, error, "unknown value; allowed: %s", allowed);
+    return hd_settings_fail(settings, key, error, "unknown value; allowed: %s", hd_suggestion_text(&known));
 }

@@ -78,7 +78,6 @@ static hd_status make_stage(const char *root, const char *experiment, const char
 
 static void enter(const void *root) {
     setenv("HYPERDRIFT_ROOT", root, 1);
-    setenv("OMP_WAIT_POLICY", "passive", 0); /* it runs the program many times over */
     unsetenv("HYPERDRIFT_FAULT");
 }
 

@@ -47,7 +47,7 @@ static void add_experiment(hd_cells *cells, size_t word, const hd_experiment *ex
 hd_status hd_cells_of(const hd_request *request, char *const *words, size_t count, hd_cells *cells,
                       hd_error *error) {
     size_t seeds = request->seeds.count ? request->seeds.count : 1;
-    *cells = (hd_cells){.cells = calloc(count * seeds * (HD_MAX_DEVICES + 1) * 2 + 1, sizeof *cells->cells)};
+    *cells = (hd_cells){.cells = calloc(count * seeds * HD_DEVICES * 2 + 1, sizeof *cells->cells)};
     if (!cells->cells)
         return hd_fail(error, HD_UNAVAILABLE, "no memory for the cells of %zu experiments", count);
     for (size_t i = 0; i < count; i++) {

@@ -5,21 +5,18 @@
 #define HD_RUN_REQUEST_H
 
 #include "base/seeds.h"
-#include "device/device.h"
+#include "devices.h"
 #include "modes/hypergradient.h"
 
-enum {
-    HD_MAX_DEVICES = 3, /* of --device all; extended is there only by name */
-    HD_MAX_SHARDS = 10000
-};
+enum { HD_MAX_SHARDS = 10000 };
 
 /* Texts and arrays are not owned, but for the seeds. */
 typedef struct hd_request {
-    bool mode[2];                            /* by hd_mode: wanted */
-    const char *devices[HD_MAX_DEVICES + 2]; /* names as hd_device_open takes them, then NULL */
-    bool all_devices;                        /* what is absent is skipped */
-    const char *required;                    /* a device whose absence is then an error, or NULL */
-    const char **sets;                       /* [set_count]: section.key=value */
+    bool mode[2];                        /* by hd_mode: wanted */
+    const char *devices[HD_DEVICES + 1]; /* their names, then NULL */
+    bool all_devices;                    /* what is absent is skipped */
+    const char *required;                /* a device whose absence is then an error, or NULL */
+    const char **sets;                   /* [set_count]: section.key=value */
     size_t set_count;
     hd_seeds seeds;           /* none: each experiment's own */
     size_t shard;             /* 1 .. shards */

@@ -1,6 +1,9 @@
 #include "run/variant.h"
 
+
+#include "base/suggestion.h"
 #include "devices.h"
+#include "run/record.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,9 +18,14 @@ static const struct {
     {"fill-race", "model.fill-race"},    {"powf", "hyper-optimizer.powf"},
 };
 
-static const char allowed[] =
-    "device, mode, threads, blis-kernels, loops, math, rounding, arithmetic, tf32, fill, fill-race, powf, "
-    "section.key";
+static const char *const keys[] = {"device", "mode", "threads", "blis-kernels", "loops", "math", "rounding"};
+
+static const char *known_keys(hd_suggestion *known) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) hd_suggestion_add(known, keys[i]);
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) hd_suggestion_add(known, aliases[i].key);
+    hd_suggestion_add(known, "section.key");
+    return hd_suggestion_text(known);
+}
 
 /* A setting goes by its short name, if it has one, however it was called. */
 static const char *short_name(const char *key) {
@@ -57,7 +65,8 @@ static hd_status read_word(const char *text, hd_word *word, hd_error *error) {
     const char *equals = strchr(text, '=');
     size_t key = equals ? (size_t)(equals - text) : 0;
     if (key == 0 || key >= sizeof word->key || strlen(equals + 1) >= sizeof word->value)
-        return hd_fail(error, HD_INVALID, "'%.200s': not KEY=VALUE; allowed keys: %s", text, allowed);
+        return hd_fail(error, HD_INVALID, "'%.200s': not KEY=VALUE; allowed keys: %s", text,
+                       known_keys(&(hd_suggestion){.word = ""}));
     char name[sizeof word->key];
     snprintf(name, sizeof name, "%.*s", (int)key, text);
     snprintf(word->key, sizeof word->key, "%s", short_name(name));
@@ -67,14 +76,15 @@ static hd_status read_word(const char *text, hd_word *word, hd_error *error) {
 
 /* --- what the words mean --- */
 
-static hd_status choose(const hd_word *word, const char *const *words, size_t *choice, hd_error *error) {
-    char list[128] = "";
-    for (*choice = 0; words[*choice]; ++*choice) {
-        if (!strcmp(word->value, words[*choice])) return HD_OK;
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *choice ? ", " : "",
-                 words[*choice]);
+/* Finds the value among what name(0), name(1) ... give, up to NULL. */
+static hd_status choose(const hd_word *word, const char *(*name)(size_t i), size_t *choice, hd_error *error) {
+    hd_suggestion known = {.word = word->value};
+    for (*choice = 0; name(*choice); ++*choice) {
+        if (!strcmp(word->value, name(*choice))) return HD_OK;
+        hd_suggestion_add(&known, name(*choice));
     }
-    return hd_fail(error, HD_INVALID, "%s=%s: not known; allowed: %s", word->key, word->value, list);
+    return hd_fail(error, HD_INVALID, "%s=%s: not known; allowed: %s", word->key, word->value,
+                   hd_suggestion_text(&known));
 }
 
 static hd_status read_whole(const hd_word *word, size_t most, size_t *number, hd_error *error) {
@@ -93,20 +103,21 @@ static hd_status copy_name(const hd_word *word, char *to, size_t size, hd_error 
     return hd_fail(error, HD_INVALID, "%s=%s: too long a name", word->key, word->value);
 }
 
+static const char *mode_name(size_t i) {
+    return i < 2 ? hd_mode_name((hd_mode)i) : NULL;
+}
+
 /* A word about how the experiment is run. */
 static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error) {
-    static const char *const modes[] = {"forward", "reverse", NULL};
-    const char *devices[8] = {NULL};
     size_t choice;
-    for (size_t i = 0; (devices[i] = hd_device_name(i));) i++;
     if (!strcmp(word->key, "mode")) {
-        hd_status status = choose(word, modes, &choice, error);
-        variant->mode = choice == 0 ? HD_FORWARD : HD_REVERSE;
+        hd_status status = choose(word, mode_name, &choice, error);
+        if (status == HD_OK) variant->mode = (hd_mode)choice;
         return status;
     }
     if (!strcmp(word->key, "device")) {
-        hd_status status = choose(word, devices, &choice, error);
-        if (status == HD_OK) snprintf(variant->device, sizeof variant->device, "%s", devices[choice]);
+        hd_status status = choose(word, hd_device_name, &choice, error);
+        if (status == HD_OK) snprintf(variant->device, sizeof variant->device, "%s", word->value);
         return status;
     }
     if (!strcmp(word->key, "threads")) return read_whole(word, 65536, &variant->threads, error);
@@ -120,7 +131,8 @@ static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error
         return copy_name(word, variant->kernels, sizeof variant->kernels, error);
     if (!strcmp(word->key, "loops")) return copy_name(word, variant->loops, sizeof variant->loops, error);
     if (!strcmp(word->key, "math")) return copy_name(word, variant->math, sizeof variant->math, error);
-    return hd_fail(error, HD_INVALID, "%s=%s: not a known key; allowed: %s", word->key, word->value, allowed);
+    return hd_fail(error, HD_INVALID, "%s=%s: not a known key; allowed: %s", word->key, word->value,
+                   known_keys(&(hd_suggestion){.word = word->key}));
 }
 
 /* Makes everything but path and words from them. */

@@ -55,7 +55,6 @@ static inline void program_become(const char *const *arguments, int out, int err
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
-    setenv("OMP_WAIT_POLICY", "passive", 0); /* tests run side by side */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     struct rlimit file_size = {program.file_size, program.file_size},
                   memory = {program.memory, program.memory};

@@ -1,6 +1,7 @@
 #include "device/host/host.h"
 
 #include "arithmetic/philox.h"
+#include "device/host/cpu_quota.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -98,8 +99,8 @@ void hd_host_nothing(hd_device *device) {
 
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error) {
     /* not sched_getaffinity: OpenMP may have bound this thread to one core of them */
-    size_t cores = (size_t)omp_get_num_procs();
-    *threads = options && options->threads ? options->threads : cores;
+    size_t cores = (size_t)omp_get_num_procs(), quota = hd_cpu_quota("");
+    *threads = options && options->threads ? options->threads : quota < cores ? quota : cores;
     if (*threads <= cores) return HD_OK;
     /* with more threads than cores a product takes fifty times as long */
     return hd_fail(error, HD_UNAVAILABLE, "%zu threads: this process may run on %zu core%s", *threads, cores,

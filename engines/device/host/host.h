@@ -38,7 +38,8 @@ void hd_host_nothing(hd_device *device);
     .unplace = hd_host_unplace, .section = hd_host_section, .forget = hd_host_nothing,                       \
     .settle = hd_host_nothing
 
-/* Resolves options->threads against the cores this process may run on. */
+/* Resolves options->threads against the cores this process may run on; if they are 0, one a core, or as many as
+ * the CPU quota keeps busy. */
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error);
 
 /* Thread's part of 0..count-1, cut at multiples of grain. */

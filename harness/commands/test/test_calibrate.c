@@ -49,7 +49,6 @@ static void count(void *context, size_t seed, const hd_verdict *verdict) {
 /* With no tolerance at all every record is an alarm. */
 Test(command_calibrate, verifies_by_the_tolerances_given) {
     blessing_root();
-    setenv("OMP_WAIT_POLICY", "passive", 0);
     hd_request request = {0};
     hd_loaded_experiment loaded;
     hd_calibration calibration;

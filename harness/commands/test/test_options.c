@@ -90,13 +90,15 @@ Test(options, take_lists_of_modes_and_devices) {
 Test(options, mean_every_device_by_all) {
     hd_options o = parse("check --device all --require cuda --junit report.xml");
     cr_expect(o.request.all_devices);
-    for (size_t i = 0; i < HD_MAX_DEVICES; i++) cr_expect_not_null(o.request.devices[i]);
-    cr_expect_null(o.request.devices[HD_MAX_DEVICES]);
+    cr_expect_str_eq(o.request.devices[0], "cpu");
+    cr_expect_str_eq(o.request.devices[1], "reference");
+    cr_expect_str_eq(o.request.devices[2], "cuda");
+    cr_expect_null(o.request.devices[3], "extended is there by name alone");
     cr_expect_str_eq(o.request.required, "cuda");
     cr_expect_str_eq(o.junit, "report.xml");
     hd_options_free(&o);
     o = parse("check --device extended,cpu,reference,cuda --device all");
-    cr_expect_null(o.request.devices[HD_MAX_DEVICES]);
+    cr_expect_null(o.request.devices[3]);
     hd_options_free(&o);
 }
 

@@ -42,7 +42,7 @@ Test(program, refuses_wrong_usage_and_says_what_is_allowed) {
     hyperdrift("run", "blobs-logistic", "--mode", "");
     expect_usage_error("--mode");
     hyperdrift("run", "blobs-logistic", "--device", "tpu");
-    expect_usage_error("device tpu: not known; allowed: cpu, reference, cuda");
+    expect_usage_error("device tpu: not known; allowed: cpu, reference, extended, cuda");
     hyperdrift("run", "blobs-logistic", "--device", "cpu,cpu");
     expect_usage_error("cpu is there twice");
     hyperdrift("check", "--require", "cuda");
@@ -117,6 +117,30 @@ Test(program, refuses_numbers_that_are_none) {
         hyperdrift("diff", "a", "b", "--tolerance", tolerances[i]);
         expect_usage_error("allowed: a number >= 0");
     }
+}
+
+/* --- how it starts --- */
+
+/* GCC's OpenMP prints its variables when it is loaded. */
+Test(program, lets_waiting_threads_sleep_unless_the_user_chose) {
+#ifdef __clang__
+    skip("another OpenMP, which has no GOMP_SPINCOUNT");
+#endif
+    static const char said[] = "GOMP_SPINCOUNT = '1000'";
+    setenv("OMP_DISPLAY_ENV", "verbose", 1);
+    unsetenv("OMP_WAIT_POLICY");
+    unsetenv("GOMP_SPINCOUNT");
+    hyperdrift("diff", "a");
+    cr_expect_eq(program.status, 2);
+    expect_has(program.err, said);
+    expect_has(program.err, "hyperdrift: diff: name two records");
+    setenv("GOMP_SPINCOUNT", "7", 1);
+    hyperdrift("--version");
+    cr_expect_not(strstr(program.err, said), "%s", program.err);
+    unsetenv("GOMP_SPINCOUNT");
+    setenv("OMP_WAIT_POLICY", "active", 1);
+    hyperdrift("--version");
+    cr_expect_not(strstr(program.err, said), "%s", program.err);
 }
 
 /* --- run --- */

@@ -148,7 +148,6 @@ Test(permutation, changes_a_run_by_rounding_alone, .init = folder_make, .fini = 
         const char *device;
         double tolerance;
     } on[] = {{"reference", 1e-11}, {"cpu", 1e-3}};
-    setenv("OMP_WAIT_POLICY", "passive", 0);
     loaded("blobs-deep", "experiment.hyper-iterations=1");
     for (size_t i = 0; i < 2; i++) {
         hd_record plain = run(on[i].device, 0);

@@ -30,7 +30,6 @@ typedef struct asked {
 static void begin(asked *a, const char *experiment) {
     char path[PATH_MAX];
     *a = (asked){.seen = {0}};
-    setenv("OMP_WAIT_POLICY", "passive", 0);
     cr_assert_eq(hd_loaded_experiment_open(experiment, &request, NULL, &a->loaded, &a->error), HD_OK, "%s",
                  a->error.message);
     cr_assert_eq(hd_golden_set_folder(".", experiment, path, &a->error), HD_OK);

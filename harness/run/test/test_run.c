@@ -8,17 +8,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-static void begin(void) {
-    folder_make();
-    setenv("OMP_WAIT_POLICY", "passive", 0);
-}
-
 static void end(void) {
     unload();
     folder_remove();
 }
 
-TestSuite(run, .init = begin, .fini = end);
+TestSuite(run, .init = folder_make, .fini = end);
 
 static hd_job job_of(hd_mode mode, const char *device) {
     return (hd_job){.experiment = &experiment, .dataset = &dataset, .mode = mode, .device = device};
