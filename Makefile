@@ -238,11 +238,22 @@ run: ## the main job: recompute the 22 records of 2017 from the seeds up, and ju
 	$(again) build
 	$(quiet)$(BUILD)/hyperdrift check mnist-2017-cpu mnist-2017-gpu mnist-2017-gpu-race
 
-check: ## all tests: units, small experiments, the main job; ends with "N passed, N failed, N skipped"
+check: ## the tests: units, small experiments, the main job; under 4 minutes on two free cores; ends with "N passed, N failed, N skipped"
+	@scripts/setup run check
+	$(again) hyperdrift hyperdrift-faults test-harness
+	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
+	$(quiet)BUILD='$(BUILD)' scripts/check
+
+check-quick: ## the quick ones: units, small experiments; under a minute once they are built
+	@scripts/setup run check
+	$(again) hyperdrift test-engines test-harness
+	$(quiet)BUILD='$(BUILD)' scripts/check quick
+
+check-all: ## all tests there are: also crashes, Slurm, nights, simulated histories, the emulated device; 8 minutes
 	@scripts/setup run check
 	$(again) hyperdrift hyperdrift-faults simulate-nights test-harness
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
-	$(quiet)BUILD='$(BUILD)' scripts/check
+	$(quiet)BUILD='$(BUILD)' scripts/check all
 
 faults: ## plant one fault after another: which check sees it, and where drift says it is
 	@scripts/setup run
@@ -271,7 +282,7 @@ asan ubsan: ## build with the address (asan) or undefined-behaviour (ubsan) sani
 	$(again) sanitized-tests SANITIZE=$(if $(filter asan,$@),address,undefined)
 
 sanitized-tests: $(programs:%=$(out)/%)
-	$(quiet)BUILD='$(out)' scripts/check units
+	$(quiet)HYPERDRIFT_SLOW=1 BUILD='$(out)' scripts/check units
 
 setup: ## install the packages that run and check need (make lint needs: scripts/setup lint)
 	@scripts/setup run check
@@ -303,6 +314,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 FORCE:
-.PHONY: build tests libraries $(programs) run check faults nightly-sim bench bless asan ubsan sanitized-tests setup install uninstall \
+.PHONY: build tests libraries $(programs) run check check-quick check-all faults nightly-sim bench bless asan ubsan sanitized-tests setup install uninstall \
     clean format lint help FORCE
 .DELETE_ON_ERROR:

@@ -57,7 +57,7 @@ static inline void blessing_prepare(const char *script) {
 /* and has done so. */
 static inline void blessing_first(void) {
     blessing_prepare("true");
-    bless("blobs-logistic", "--reason", "a first time", "--replicas", "12", "-q");
+    bless("blobs-logistic", "--reason", "a first time", "--replicas", "6", "-q");
     cr_assert_eq(program.status, 0, "%s", program.err);
 }
 

@@ -113,7 +113,7 @@ Test(command_bless, writes_nothing_where_nothing_changes) {
     static char before[sizeof text];
     blessing_first();
     memcpy(before, changes(), sizeof before);
-    bless("blobs-logistic", "--reason", "again", "--replicas", "12", "-q");
+    bless("blobs-logistic", "--reason", "again", "--replicas", "6", "-q");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out, "blobs-logistic: nothing changes, nothing is written\n");
     cr_expect_str_eq(changes(), before);
@@ -132,13 +132,13 @@ Test(command_bless, lets_tolerances_only_tighten_unless_told) {
     bless("blobs-logistic", "--reason", "less is known", "--replicas", "2", "-q", "--loosen");
     cr_expect_eq(program.status, 0, "%s", program.err);
     cr_expect_gt(blessing_tolerance(), first);
-    bless("blobs-logistic", "--reason", "more is known", "--replicas", "12", "-q", "--loosen");
+    bless("blobs-logistic", "--reason", "more is known", "--replicas", "6", "-q", "--loosen");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out, "tighter: hypergradient eta");
     cr_expect(blessing_tolerance() == first);
     expect_has(changes(), "    reason: less is known\n");
-    expect_has(text, "    0 calibration replicas: 12 -> 2\n");
-    expect_has(text, "    0 calibration replicas: 2 -> 12\n");
+    expect_has(text, "    0 calibration replicas: 6 -> 2\n");
+    expect_has(text, "    0 calibration replicas: 2 -> 6\n");
 }
 
 /* --- planted faults --- */
@@ -204,7 +204,7 @@ Test(command_bless, does_not_replace_goldens_that_were_edited) {
     snprintf(command, sizeof command, "sed -i 's/\"tolerance\": [0-9.e-]*/\"tolerance\": 1/' %s",
              path_of("root/golden/blobs-logistic/step-0.json"));
     cr_assert_eq(system(command), 0);
-    bless("blobs-logistic", "--reason", "again", "--replicas", "12", "-q");
+    bless("blobs-logistic", "--reason", "again", "--replicas", "6", "-q");
     cr_expect_eq(program.status, 2);
     expect_has(program.err, "edited after it was blessed");
 }
@@ -223,7 +223,7 @@ Test(command_bless, says_what_one_that_was_ended_left_in_the_log) {
     hyperdrift("check", "blobs-logistic", "--mode", "reverse");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out, ": a first time (a later blessing, 2026-11-24T06:30:02Z, is not in place)\n");
-    bless("blobs-logistic", "--reason", "again", "--replicas", "13", "-q", "--loosen");
+    bless("blobs-logistic", "--reason", "again", "--replicas", "7", "-q", "--loosen");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out, "the blessing of blobs-logistic of 2026-11-24T06:30:02Z never came into place\n");
     cr_expect_null(strstr(changes(), "2026-11-24T07:"), "what was cut off is taken away");

@@ -11,8 +11,8 @@ static void expect_has(const char *text, const char *part) {
 Test(command_calibrate, blesses_with_evidence_and_judges_the_reference) {
     blessing_first();
     hd_golden golden = blessing_golden();
-    cr_expect_eq(golden.replicas, 12);
-    cr_expect_eq(golden.tolerances[0].evidence[HD_REVERSE].errors.n, 13);
+    cr_expect_eq(golden.replicas, 6);
+    cr_expect_eq(golden.tolerances[0].evidence[HD_REVERSE].errors.n, 7);
     cr_expect_eq(golden.reference_error_count, golden.reference.hypers);
     for (size_t j = 0; j < golden.reference_error_count; j++)
         cr_expect(golden.reference_errors[j].relative < 1e-12, "%s", golden.reference_errors[j].name);
@@ -23,7 +23,7 @@ Test(command_calibrate, blesses_with_evidence_and_judges_the_reference) {
 
 Test(command_calibrate, counts_the_alarms_of_runs_it_did_not_calibrate_on) {
     blessing_first();
-    hyperdrift("calibrate", "blobs-logistic", "--replicas", "12", "--verify", "3", "--json");
+    hyperdrift("calibrate", "blobs-logistic", "--replicas", "6", "--verify", "3", "--json");
     cr_assert_eq(program.status, 0, "%s", program.err);
     json_t *json = program_json();
     cr_expect_eq(json_integer_value(program_value(json, "verifications.0.records")), 6); /* 3 in 2 modes */

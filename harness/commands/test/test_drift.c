@@ -124,7 +124,8 @@ Test(command_drift, rounds_at_random_where_the_device_can) {
 #define STEP  "training.steps=1"
 #define ONCE  "experiment.hyper-iterations=1"
 
-Test(command_drift, finds_the_elements_that_the_gpu_fill_of_2017_shifted, .timeout = 300) {
+Test(command_drift, finds_the_elements_that_the_gpu_fill_of_2017_shifted) {
+    slow();
     hyperdrift("drift", "mnist-2017-cpu", "--a", BRIEF, "--a", STEP, "--a", ONCE, "--b", BRIEF, "--b", STEP,
                "--b", ONCE, "--b", "fill=tf-gpu-2017", "--json");
     cr_assert_eq(program.status, 1, "%d: %s", program.status, program.err);
@@ -152,7 +153,8 @@ Test(command_drift, finds_the_elements_that_the_gpu_fill_of_2017_shifted, .timeo
     json_decref(json);
 }
 
-Test(command_drift, finds_the_group_that_the_race_of_2017_wrote, .timeout = 300) {
+Test(command_drift, finds_the_group_that_the_race_of_2017_wrote) {
+    slow();
     hyperdrift("drift", "mnist-2017-gpu", "--a", BRIEF, "--a", STEP, "--b", BRIEF, "--b", STEP, "--b",
                "fill-race=2", "--json");
     cr_assert_eq(program.status, 1, "%d: %s", program.status, program.err);

@@ -246,7 +246,7 @@ Test(report_page, refuses_what_is_no_document_of_ours) {
     expect_refused("missing.json", "missing.json");
 }
 
-Test(report_page, does_not_wait_for_a_pipe, .timeout = 20) {
+Test(report_page, does_not_wait_for_a_pipe, .timeout = 120) {
     cr_assert_eq(mkfifo(path_of("pipe"), 0600), 0);
     expect_refused("pipe", "not a regular file");
 }
