@@ -263,8 +263,10 @@ static const char *mismatch(const hd_record *record, const hd_record *expected) 
     return NULL;
 }
 
-void hd_compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
-                        hd_tolerances tolerances) {
+/* Weight vectors, tensor by tensor as hd_compare_array: "weights W_0 worst element", "weights W_0 l2", ...;
+ * the element is named. Other dims, or weights that are not loaded, fail. */
+static void compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
+                            hd_tolerances tolerances) {
     const char *cause = mismatch(record, expected);
     if (cause) {
         hd_compare_failed(verdict, "weights", cause);
@@ -362,5 +364,5 @@ void hd_compare_figures(hd_verdict *verdict, const hd_record *record, const hd_r
 void hd_compare_records(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
                         hd_tolerances tolerances) {
     hd_compare_figures(verdict, record, expected, tolerances);
-    hd_compare_weights(verdict, record, expected, tolerances);
+    compare_weights(verdict, record, expected, tolerances);
 }

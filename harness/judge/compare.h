@@ -55,11 +55,6 @@ hd_tolerances hd_tolerance_everywhere(const double *tolerance);
 void hd_compare_array(hd_verdict *verdict, const char *name, const double *values, size_t count,
                       const double *expected, size_t expected_count, bool float32, hd_tolerances tolerances);
 
-/* Weight vectors, tensor by tensor as hd_compare_array: "weights W_0 worst element", "weights W_0 l2", ...;
- * the element is named. Other dims, or weights that are not loaded, fail. */
-void hd_compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
-                        hd_tolerances tolerances);
-
 /* A failure for each name that only one side has, or that is there twice, or if there are none at all. A
  * caller that compares hyperparameters in its own way, by name, begins with this. */
 void hd_compare_names(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers, const hd_hyper *expected,

@@ -106,7 +106,9 @@ hd_status hd_record_json(const hd_record *record, json_t **json, hd_error *error
     return builder.status;
 }
 
-int hd_record_digits(const hd_record *record) {
+/* Significant digits with which every result reads back to the same bits: 9 where all are float32 numbers,
+ * else 17. */
+static int digits_of(const hd_record *record) {
     return record->float32 ? 9 : 17;
 }
 
@@ -114,8 +116,7 @@ hd_status hd_record_save(const hd_record *record, const char *directory, hd_erro
     json_t *json = NULL;
     hd_status status = hd_record_json(record, &json, error);
     if (status == HD_OK) status = hd_weights_save(record, directory, record->float32, error);
-    if (status == HD_OK)
-        status = hd_step_write(json, hd_record_digits(record), directory, record->step, error);
+    if (status == HD_OK) status = hd_step_write(json, digits_of(record), directory, record->step, error);
     json_decref(json);
     return status;
 }

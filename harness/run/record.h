@@ -74,12 +74,8 @@ hd_status hd_record_set_weights(hd_record *record, const double *values, hd_erro
 
 /* The record as a JSON object, *json being the caller's to json_decref. HD_DIFFERENT when a result is NaN or
  * Inf (named): no record ever holds one; HD_INVALID for a name that is not UTF-8 or twice there;
- * HD_UNAVAILABLE: no memory. Dump it with JSON_REAL_PRECISION(hd_record_digits(record)) or more. */
+ * HD_UNAVAILABLE: no memory. Dump it with 17 digits, or 9 where all are float32 numbers. */
 hd_status hd_record_json(const hd_record *record, json_t **json, hd_error *error);
-
-/* Significant digits with which every result reads back to the same bits: 9 where all are float32 numbers,
- * else 17. */
-int hd_record_digits(const hd_record *record);
 
 /* Writes step-K.weights.npy.gz, then step-K.json into directory, which must exist; each appears whole or not
  * at all. The weights must be there (HD_INVALID if not). Errors as hd_record_json's; HD_UNAVAILABLE where
