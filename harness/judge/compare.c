@@ -264,6 +264,8 @@ static const char *mismatch(const hd_record *record, const hd_record *expected) 
     return NULL;
 }
 
+/* Weight vectors, tensor by tensor as hd_compare_array: "weights W_0 worst element", "weights W_0 l2", ...;
+ * the element is named. Other dims, or weights that are not loaded, fail. */
 static void compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
                             hd_tolerances tolerances) {
     const char *cause = mismatch(record, expected);

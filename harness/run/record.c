@@ -106,12 +106,17 @@ hd_status hd_record_json(const hd_record *record, json_t **json, hd_error *error
     return builder.status;
 }
 
+/* Significant digits with which every result reads back to the same bits: 9 where all are float32 numbers,
+ * else 17. */
+static int digits_of(const hd_record *record) {
+    return record->float32 ? 9 : 17;
+}
+
 hd_status hd_record_save(const hd_record *record, const char *directory, hd_error *error) {
     json_t *json = NULL;
     hd_status status = hd_record_json(record, &json, error);
     if (status == HD_OK) status = hd_weights_save(record, directory, record->float32, error);
-    if (status == HD_OK)
-        status = hd_step_write(json, record->float32 ? 9 : 17, directory, record->step, error);
+    if (status == HD_OK) status = hd_step_write(json, digits_of(record), directory, record->step, error);
     json_decref(json);
     return status;
 }

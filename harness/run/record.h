@@ -74,8 +74,7 @@ hd_status hd_record_set_weights(hd_record *record, const double *values, hd_erro
 
 /* The record as a JSON object, *json being the caller's to json_decref. HD_DIFFERENT when a result is NaN or
  * Inf (named): no record ever holds one; HD_INVALID for a name that is not UTF-8 or twice there;
- * HD_UNAVAILABLE: no memory. Results read back to the same bits from 9 significant
- * digits where all are float32 numbers, else from 17. */
+ * HD_UNAVAILABLE: no memory. Dump it with 17 digits, or 9 where all are float32 numbers. */
 hd_status hd_record_json(const hd_record *record, json_t **json, hd_error *error);
 
 /* Writes step-K.weights.npy.gz, then step-K.json into directory, which must exist; each appears whole or not
