@@ -1,4 +1,4 @@
-/* Appending a run to a history: each row is put there, or found where it has been kept on a night before. */
+/* Appends a run to a history: each row is inserted, or found if a night before has it already. */
 #include "history/checksum.h"
 #include "history/run_entry.h"
 #include "history/sql.h"
@@ -30,7 +30,7 @@ enum {
     QUERIES
 };
 
-/* What is found and inserted with the same values has them in the same places. */
+/* A FIND and its INSERT take the same values in the same places. */
 static const char *const texts[QUERIES] = {
     [FIND_SERIES] =
         "SELECT id FROM series WHERE experiment = ?1 AND experiment_sha256 = ?2 AND data_sha256 = ?3"
@@ -75,7 +75,7 @@ static void write_time(time_t time, char text[32]) {
     strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&time, &utc));
 }
 
-/* The run's place in time, and whether the clock has gone back since the host's run before. */
+/* The run's moment, and whether the clock has gone back since the host's run before. */
 static double place_in_time(hd_sql *sql, const hd_run_entry *entry, const char *now, bool *clock_back) {
     double moment = (double)entry->started;
     sqlite3_stmt *before = hd_sql_prepare(
@@ -97,7 +97,7 @@ static void insert_run(hd_sql *sql, const hd_run_entry *entry, hd_kept *kept) {
     write_time(entry->kept ? entry->kept : time(NULL), now);
     kept->clock_back = entry->clock_back;
     if (!entry->sha256[0]) moment = place_in_time(sql, entry, now, &kept->clock_back);
-    hd_status status = kept->clock_back ? HD_UNAVAILABLE : entry->status; /* the worst there is */
+    hd_status status = kept->clock_back ? HD_UNAVAILABLE : entry->status; /* the worst status */
     sqlite3_stmt *insert = hd_sql_prepare(
         sql, "INSERT INTO run (" HD_RUN_COLUMNS
              ") VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
@@ -110,7 +110,7 @@ static void insert_run(hd_sql *sql, const hd_run_entry *entry, hd_kept *kept) {
     sqlite3_finalize(insert);
 }
 
-/* Keeps the checksum of the run; one that was kept before must come out as it was. */
+/* Stores the run's checksum. A run that was loaded from a history must have the one it had there. */
 static void set_checksum(hd_sql *sql, int64_t run, const hd_run_entry *entry) {
     char sha256[HD_SHA256];
     hd_checksum_run(sql, run, sha256);
@@ -132,7 +132,7 @@ static void insert_judgement(hd_appending *a, int64_t verdict, size_t place, con
     int64_t quantity = intern_quantity(a, j->name);
     int64_t standard = hd_sql_intern(&a->sql, a->query[FIND_STANDARD], a->query[INSERT_STANDARD], "itnn",
                                      quantity, hd_measure_name(j->measure), j->expected + 0.0,
-                                     j->tolerance + 0.0); /* -0 is kept as 0 */
+                                     j->tolerance + 0.0); /* -0 is stored as 0 */
     hd_sql_do(&a->sql, a->query[INSERT_JUDGEMENT], "izitnntt", verdict, place, standard, j->element, j->value,
               j->budget_used, hd_outcome_name(j->outcome), j->note);
 }
@@ -217,7 +217,7 @@ hd_status hd_history_renamed(const hd_history *history, int64_t run,
                              void (*say)(void *context, const char *line), void *context, hd_error *error) {
     hd_sql sql = {
         .history = history, .doing = "was looked through for experiments of the same name", .error = error};
-    /* the experiments of the run whose names are in runs before it, but for others alone; each with the last */
+    /* the experiments whose names earlier runs used, but only for others; each with the last of these */
     sqlite3_stmt *query = hd_sql_prepare(
         &sql, "WITH now AS (SELECT moment, id FROM run WHERE id = ?1),"
               " mine AS (SELECT DISTINCT experiment AS name, experiment_sha256 AS e, data_sha256 AS d"

@@ -31,7 +31,7 @@ static void add_number(hd_sha256 *digest, double value) {
     hd_sha256_add(digest, bytes, sizeof bytes);
 }
 
-/* Adds all columns of all rows that are left. */
+/* Adds all columns of the remaining rows. */
 static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_sha256 *digest) {
     while (hd_sql_row(sql, query))
         for (int c = 0; c < sqlite3_column_count(query); c++) switch (sqlite3_column_type(query, c)) {
@@ -46,7 +46,7 @@ static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_sha256 *digest) {
             }
 }
 
-/* Seals what queries give, one after another, each for ?1 = id. */
+/* Hashes the rows of one query after another, each with ?1 = id. */
 static void checksum_rows(hd_sql *sql, const char *const *queries, size_t count, int64_t id,
                           char hex[HD_SHA256]) {
     hd_sha256 digest = hd_sha256_begin();
@@ -77,7 +77,7 @@ hd_status hd_checksum_verdict(const hd_verdict *verdict, char hex[HD_SHA256], hd
         const hd_judgement *j = &verdict->judgements[i];
         add_text(&digest, j->name);
         add_text(&digest, hd_measure_name(j->measure));
-        add_number(&digest, j->expected + 0.0); /* -0 is kept as 0 */
+        add_number(&digest, j->expected + 0.0); /* -0 is stored as 0 */
         add_number(&digest, j->tolerance + 0.0);
         add_text(&digest, j->element);
         add_number(&digest, j->value);
@@ -98,7 +98,7 @@ void hd_checksum_kept_verdict(hd_sql *sql, int64_t id, char hex[HD_SHA256]) {
 
 /* --- runs --- */
 
-#define SERIES     " " HD_SERIES_COLUMNS ", step" /* what a record is known by */
+#define SERIES     " " HD_SERIES_COLUMNS ", step" /* what identifies a record in its run */
 #define OF_RECORDS " FROM record JOIN series ON series.id = record.series"
 
 void hd_checksum_run(hd_sql *sql, int64_t run, char hex[HD_SHA256]) {
@@ -127,7 +127,7 @@ static void expect_checksum(hd_sql *sql, const char *what, sqlite3_stmt *row, co
                           sql->history->path, what, (long long)sqlite3_column_int64(row, 0));
 }
 
-/* Texts are hashed as they are. */
+/* The checksum of a text is over the text itself. */
 static void verify_texts(hd_sql *sql, const char *what, const char *rows) {
     sqlite3_stmt *row = hd_sql_prepare(sql, rows);
     while (hd_sql_row(sql, row)) {

@@ -1,5 +1,4 @@
-/* Copying runs from one history to another: those of another machine's, and what can be saved of a corrupt
- * one. */
+/* Copies runs from one history to another: all of another machine's, or what is whole in a corrupt one. */
 #include "history/run_entry.h"
 #include "history/sql.h"
 
@@ -16,7 +15,7 @@ static hd_status copy(const hd_history *from, int64_t run, hd_history *into, hd_
 
 /* --- merging --- */
 
-/* Names file and run in the error of what is not whole there. */
+/* Adds file and run to the error about a run that is not whole. */
 static hd_status in_context(const hd_history *from, int64_t run, hd_status status, hd_error *error) {
     hd_error cause = *error;
     if (status != HD_INVALID) return status;
@@ -50,8 +49,8 @@ hd_status hd_history_merge(hd_history *into, const hd_history *from, size_t *cop
 
 /* --- recovering --- */
 
-/* Copies the rows of a table as far as they can be read in that order. Rows that do not fit (damaged, or
- * there already) are left out. */
+/* Copies the rows of a table as far as they can be read in that order; leaves out those that do not fit
+ * (damaged, or there already). */
 static void salvage_rows(sqlite3 *from, const char *columns, const char *order, const char *table,
                          const char *values, sqlite3 *into) {
     char text[2048];
@@ -70,9 +69,9 @@ static void salvage_rows(sqlite3 *from, const char *columns, const char *order, 
     sqlite3_finalize(read);
 }
 
-/* Copies every table from either end, so that of one broken page only its own rows are lost, and no index is
- * needed. Tables and columns are those of our schema, whatever else the file says it has; one without rowids
- * is in the order of its first two columns, its key. */
+/* Copies every table from both ends, so that a broken page costs only its own rows, and no index is needed.
+ * We take tables and columns from our schema, whatever the file says it has. A table without rowids is read
+ * in the order of its first two columns, its key. */
 static void salvage(hd_sql *sql, sqlite3 *from) {
     sqlite3 *into = sql->history->database;
     sqlite3_stmt *table = hd_sql_prepare(
@@ -88,7 +87,7 @@ static void salvage(hd_sql *sql, sqlite3 *from) {
     sqlite3_finalize(table);
 }
 
-/* Appends the runs of what was salvaged whose checksums are what was kept. */
+/* Appends those of the salvaged runs that have their checksums. */
 static void save_runs(hd_sql *salvaged, hd_history *into, size_t *saved, size_t *found) {
     sqlite3_stmt *run =
         hd_sql_prepare(salvaged, "SELECT id FROM run UNION SELECT run FROM record ORDER BY 1");
@@ -96,7 +95,7 @@ static void save_runs(hd_sql *salvaged, hd_history *into, size_t *saved, size_t 
         hd_status status = copy(salvaged->history, sqlite3_column_int64(run, 0), into, salvaged->error);
         *saved += status == HD_OK;
         ++*found;
-        if (status == HD_UNAVAILABLE) salvaged->status = status; /* there is no room for more */
+        if (status == HD_UNAVAILABLE) salvaged->status = status; /* no room for more */
     }
     sqlite3_finalize(run);
 }

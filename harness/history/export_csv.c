@@ -6,7 +6,7 @@
 
 /* --- fields --- */
 
-/* Texts that hold a comma, a quote or the end of a line are quoted. */
+/* Quotes a text with a comma, a quote or a line end. */
 static void put_text(FILE *to, const char *text) {
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, to);
@@ -39,9 +39,9 @@ static void put_json(FILE *to, const json_t *value) {
 /* --- results: their fields are written once for all records that have them --- */
 
 typedef struct hd_results {
-    char **tail; /* [count], owned: the fields of result `id`; NULL: there is none */
+    char **tail; /* [count], owned: the fields of result `id`; NULL: no such result */
     size_t count;
-    json_t *names; /* the hyperparameters', in order of appearance: an object of nulls */
+    json_t *names; /* the hyperparameters' names as keys, in order of appearance */
 } hd_results;
 
 static const struct {
@@ -108,7 +108,7 @@ static void name_hypers(hd_sql *sql, sqlite3_stmt *row, json_t *names) {
     }
 }
 
-/* Of a file that is corrupt, or of another's making, anything is to be expected. */
+/* A corrupt or foreign file may have any id. */
 static bool has_place(const hd_results *results, int64_t id) {
     return id >= 0 && (uint64_t)id < results->count;
 }
@@ -168,7 +168,7 @@ static void put_heading(FILE *to, sqlite3_stmt *row, int columns, json_t *names)
     fputs("\r\n", to);
 }
 
-/* worst_budget: the texts 'inf' and 'nan' are more than any number, as SQLite orders them. */
+/* SQLite orders the texts 'inf' and 'nan' of worst_budget after all numbers. */
 static const char rows[] =
     "WITH judged AS (SELECT record, sum(figures) AS figures, sum(failures) AS failures, sum(known) AS known,"
     "  quantity.name AS worst, max(worst_budget) AS worst_budget FROM record_verdict JOIN verdict ON "
@@ -189,10 +189,10 @@ static const char rows[] =
 hd_status hd_export_csv(const hd_history *history, FILE *to, hd_error *error) {
     hd_sql sql = {.history = history, .doing = "could not be exported", .error = error};
     hd_results results = {.count = 0};
-    hd_sql_run(&sql, "BEGIN"); /* all of it as it is at one moment */
+    hd_sql_run(&sql, "BEGIN"); /* a snapshot of all of it */
     load_results(&sql, &results);
     sqlite3_stmt *row = hd_sql_prepare(&sql, rows);
-    int columns = sqlite3_column_count(row) - 1; /* the last is for us */
+    int columns = sqlite3_column_count(row) - 1; /* the last, result.id, is not printed */
     put_heading(to, row, columns, results.names);
     while (hd_sql_row(&sql, row)) {
         for (int c = 0; c < columns; c++) {

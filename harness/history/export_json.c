@@ -16,7 +16,7 @@ static void put(hd_exporting *x, const json_t *json, size_t flags) {
                                 x->sql.history->path, x->sql.doing);
 }
 
-/* Member i of an object; the value is taken. */
+/* Writes member i of an object; takes the value. */
 static void put_member(hd_exporting *x, size_t i, const char *key, json_t *value) {
     json_t *member = json_object();
     json_object_set_new(member, key, value);
@@ -27,13 +27,13 @@ static void put_member(hd_exporting *x, size_t i, const char *key, json_t *value
 
 /* --- runs --- */
 
-/* What a query gives for an id, under a key of an object. */
+/* Sets the key to an array of the query's rows for an id. */
 static void set_rows(hd_exporting *x, json_t *object, const char *key, sqlite3_stmt *query, int64_t id) {
     hd_sql_bind(&x->sql, query, "i", id);
     json_object_set_new(object, key, hd_sql_array(&x->sql, query));
 }
 
-/* The same of a single column: its values. */
+/* The same for a query of one column: an array of its values. */
 static void set_values(hd_exporting *x, json_t *object, const char *key, sqlite3_stmt *query, int64_t id) {
     json_t *array = json_array();
     hd_sql_bind(&x->sql, query, "i", id);
@@ -60,7 +60,7 @@ static const char *const texts[QUERIES] = {
     [FAILURES] = "SELECT message FROM failure WHERE run = ?1 ORDER BY rowid",
 };
 
-/* A text that is JSON becomes what it says. */
+/* Replaces a text that is JSON by its value. */
 static void set_parsed(json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     if (text) json_object_set_new(object, key, json_loads(text, 0, NULL));
@@ -106,7 +106,7 @@ static void put_runs(hd_exporting *x) {
 
 /* --- what they share --- */
 
-/* {SHA-256: text, ...}, the texts being JSON already, unless the file is corrupt. */
+/* Writes {SHA-256: text, ...}; the texts are JSON, unless the file is corrupt. */
 static void put_texts(hd_exporting *x, const char *key, const char *rows) {
     sqlite3_stmt *row = hd_sql_prepare(&x->sql, rows);
     hd_sql_bind(&x->sql, row, "i", x->run);
@@ -155,7 +155,7 @@ static void expect_run(hd_exporting *x) {
 
 hd_status hd_export_json(const hd_history *history, int64_t run, FILE *to, hd_error *error) {
     hd_exporting x = {{.history = history, .doing = "could not be exported", .error = error}, run, to};
-    hd_sql_run(&x.sql, "BEGIN"); /* all of it as it is at one moment */
+    hd_sql_run(&x.sql, "BEGIN"); /* a snapshot of all of it */
     if (run) expect_run(&x);
     if (x.sql.status != HD_OK) return hd_sql_end(&x.sql);
     fprintf(to, "{\"format\":\"hyperdrift-history/1\",\"schema\":%d,\n", HD_HISTORY_NEWEST);

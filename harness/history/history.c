@@ -15,12 +15,11 @@
 
 /* --- opening --- */
 
-/* What a file says of itself. */
 static int64_t version_of(hd_sql *sql) {
     return hd_sql_whole(sql, "PRAGMA user_version");
 }
 
-/* Whether the file is a history of a schema that is known, or an empty one. */
+/* Expects a history of a known schema, or an empty file. */
 static void recognise(hd_sql *sql) {
     int64_t application = hd_sql_whole(sql, "PRAGMA application_id"), version = version_of(sql);
     bool empty = !hd_sql_whole(sql, "SELECT count(*) FROM sqlite_schema") && !application && !version;
@@ -40,7 +39,7 @@ static void recognise(hd_sql *sql) {
                               (long long)version);
 }
 
-/* Takes the steps that are missing. */
+/* Brings the schema up to date. */
 static void migrate(hd_sql *sql) {
     char version[64];
     for (int64_t v = version_of(sql); sql->status == HD_OK && v < HD_HISTORY_NEWEST; v++)
@@ -50,12 +49,12 @@ static void migrate(hd_sql *sql) {
     hd_sql_run(sql, version);
 }
 
-/* The transaction writes even where nothing is missing: only so it shows whether the journal can be made.
- * Rolled back, it leaves the file untouched. */
+/* Writes even if nothing is missing: only this shows whether the journal can be made. The rollback leaves the
+ * file untouched. */
 static void prepare_writing(hd_sql *sql) {
     hd_sql_run(sql, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON");
     hd_sql_begin(sql);
-    recognise(sql); /* again: another may have been faster */
+    recognise(sql); /* again: another process may have been faster */
     bool old = version_of(sql) < HD_HISTORY_NEWEST;
     migrate(sql);
     if (old || sql->status != HD_OK)
@@ -64,7 +63,7 @@ static void prepare_writing(hd_sql *sql) {
         hd_sql_run(sql, "ROLLBACK");
 }
 
-/* Puts a copy in memory, of the newest schema, in the database's place. */
+/* Replaces the database by a copy in memory, which has the newest schema. */
 static void migrate_copy(hd_history *history, hd_sql *sql) {
     hd_history copy = {.path = history->path};
     sqlite3_open(":memory:", &copy.database);
@@ -95,7 +94,7 @@ static hd_status look_at(const char *path, hd_history_access access, hd_error *e
     struct stat is;
     if (!path[0]) return hd_fail(error, HD_INVALID, "the name of a history is empty");
     bool there = stat(path, &is) == 0;
-    /* SQLite takes a file of one byte for an empty one, and would write over it */
+    /* SQLite takes a file of one byte for an empty one, and would overwrite it */
     if (there && S_ISREG(is.st_mode) && is.st_size == 1)
         return hd_fail(error, HD_INVALID, "%s: is no SQLite file, but a single byte", path);
     if (there && S_ISREG(is.st_mode)) return HD_OK;
@@ -104,7 +103,7 @@ static hd_status look_at(const char *path, hd_history_access access, hd_error *e
     return hd_fail(error, errno == ENOENT ? HD_INVALID : HD_UNAVAILABLE, "%s: %s", path, strerror(errno));
 }
 
-/* Signals are caught (process.h): one query may take seconds. */
+/* base/process.h catches signals: one query may take seconds. */
 static int is_interrupted(void *context) {
     (void)context;
     return hd_process_interrupted();
@@ -115,9 +114,9 @@ hd_status hd_history_open(const char *path, hd_history_access access, hd_history
     hd_sql sql = {.history = history, .doing = "cannot be opened as a history", .error = error};
     hd_status status = look_at(path, access, error);
     if (status != HD_OK) return status;
-    /* reading too may have to write: what a crash has left half done is undone */
+    /* reading may have to write too: to undo what a crash left half done */
     int flags = SQLITE_OPEN_READWRITE | (access == HD_HISTORY_WRITE ? SQLITE_OPEN_CREATE : 0);
-    /* ":memory:" and what begins with "file:" would be no files of these names, and lost in the end */
+    /* ":memory:" and "file:..." would not be files of that name */
     char name[PATH_MAX + 2];
     snprintf(name, sizeof name, "%s%s", path[0] == '/' ? "" : "./", path);
     if (sqlite3_open_v2(name, &history->database, flags, NULL) != SQLITE_OK) {
@@ -126,8 +125,8 @@ hd_status hd_history_open(const char *path, hd_history_access access, hd_history
         sqlite3_extended_result_codes(history->database, 1);
         sqlite3_busy_timeout(history->database, HD_HISTORY_PATIENCE * 1000);
         sqlite3_progress_handler(history->database, 1000, is_interrupted, NULL);
-        if (access == HD_HISTORY_RECOVER) hd_sql_run(&sql, "PRAGMA writable_schema = ON"); /* is lenient */
-        hd_sql_run(&sql, "BEGIN"); /* as it is at one moment: another may be making it */
+        if (access == HD_HISTORY_RECOVER) hd_sql_run(&sql, "PRAGMA writable_schema = ON"); /* more lenient */
+        hd_sql_run(&sql, "BEGIN"); /* a snapshot: another process may be making it */
         recognise(&sql);
         hd_sql_end(&sql);
         if (access == HD_HISTORY_WRITE || access == HD_HISTORY_CHANGE)
@@ -155,8 +154,8 @@ void hd_history_close(hd_history *history) {
     *history = (hd_history){0};
 }
 
-/* What an inspection finds. A page that cannot be had, for want of memory or by a fault of the disk, is no
- * damage: the text ends with SQLite's code for it. */
+/* Fails with what an inspection found. A page that cannot be read, for lack of memory or by a disk error, is
+ * no damage: then the text ends with SQLite's code. */
 static hd_status judge(const hd_history *history, hd_error *error, const char *doing, const char *text) {
     const char *line = strrchr(text, '\n'), *code = strstr(text, "error code="); /* line: after a heading */
     int number = code ? atoi(code + strlen("error code=")) : SQLITE_CORRUPT;

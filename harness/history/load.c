@@ -1,4 +1,4 @@
-/* Reading a run that is kept: append.c the other way round. */
+/* Loads a stored run: the inverse of append.c. */
 #include "history/run_entry.h"
 #include "history/sql.h"
 
@@ -11,7 +11,7 @@ typedef struct hd_loading {
     hd_sql sql;
     int64_t run;
     hd_run_entry *entry;
-    int64_t *ids; /* [entry->record_count]: the records' in the file, ascending */
+    int64_t *ids; /* [entry->record_count], ascending: ids of the records in the file */
 } hd_loading;
 
 static void fail(hd_loading *l, hd_status status) {
@@ -24,7 +24,7 @@ static void *allocated(hd_loading *l, size_t count, size_t size) {
     return memory;
 }
 
-/* A query of the run's rows. */
+/* Starts a query of the run's rows. */
 static sqlite3_stmt *rows_of_run(hd_loading *l, const char *text) {
     sqlite3_stmt *query = hd_sql_prepare(&l->sql, text);
     hd_sql_bind(&l->sql, query, "i", l->run);
@@ -115,7 +115,7 @@ static void load_records(hd_loading *l) {
     sqlite3_finalize(q);
 }
 
-/* Moves *at, an index of records, on to the record of a row whose first column is its id: rows come in that
+/* Advances *at, an index of records, to the one whose id is the row's first column: rows come in that
  * order. */
 static bool find_record(const hd_loading *l, sqlite3_stmt *query, size_t *at) {
     while (*at < l->entry->record_count && l->ids[*at] < sqlite3_column_int64(query, 0)) ++*at;
@@ -185,8 +185,8 @@ static void load_judgements(hd_loading *l, sqlite3_stmt *q, int64_t id, hd_verdi
     if (verdict->no_memory) hd_sql_no_memory(&l->sql);
 }
 
-/* What cannot be told from the judgements: which was the worst, their relative errors not being kept, and
- * whether it failed for want of memory. */
+/* Restores what the judgements do not tell: which was the worst (relative errors are not stored), and whether
+ * it failed for lack of memory. */
 static void restore(hd_verdict *verdict, sqlite3_stmt *q) {
     const char *worst = hd_sql_text(q, 4);
     verdict->known = hd_sql_size(q, 3);

@@ -57,7 +57,7 @@ static void gather_number_changes(const hd_trend *trend, hd_list *list) {
     }
 }
 
-/* A machine that is gone contradicts the others once, on the night on which it shows. */
+/* A machine that is gone is news once, on the night on which its bits differ. */
 static bool is_fresh(const hd_trend *trend, const hd_disagreement *one) {
     const hd_night *nights = trend->nights;
     return nights[one->change.since].current ||
@@ -136,7 +136,7 @@ static void say_run(FILE *to, const hd_night *night) {
             night->commit);
 }
 
-/* Of the points first .. end - 1, as far as they are a level's first nights with a time. */
+/* The median over points first .. end - 1, at most a level's first nights with a time. */
 static double median_seconds(const hd_series *series, size_t first, size_t end) {
     double seconds[HD_MANN_WHITNEY_M];
     size_t count = 0;

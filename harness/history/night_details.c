@@ -6,26 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A provenance as it is in the history. */
+/* A provenance in the history. */
 typedef struct hd_made {
     int64_t id;
     json_t *json; /* owned */
     size_t origin;
 } hd_made;
 
-/* What is being read. */
 typedef struct hd_reading {
     hd_sql sql;
     const hd_trend *trend;
     hd_night_details *details;
     hd_made *made; /* [made_count], by id; owned */
     size_t made_count;
-    const hd_made **last; /* [series_count][night_count + 1] what made each series' newest record so far: by
-                             the host's first run, and at the end on any host; owned */
-    size_t night;         /* where the rows, in order of time, have come to */
+    const hd_made **last; /* [series_count][night_count + 1], owned: the provenance of each series' newest
+                             record so far, by the host's first run, and last for any host */
+    size_t night;         /* that of the current row; rows are in order of time */
 } hd_reading;
 
-/* The list with room for element count; where there is no memory it has failed. */
+/* Makes room for element `count`; without memory it fails and gives the old list. */
 static void *grow(hd_reading *reading, void *list, size_t count, size_t size) {
     void *more = hd_sql_room(&reading->sql, list, count, size);
     return more ? more : list;
@@ -37,8 +36,8 @@ static char *copy(hd_reading *reading, const char *text) {
     return copied;
 }
 
-/* The details of the run in the row's first column, rows coming in the order of the trend's nights; NULL: it
- * was kept since the trend was read. */
+/* The details of the row's run (first column; rows are in the order of nights). NULL: it was stored after the
+ * trend was read. */
 static hd_night_detail *detail_of(hd_reading *reading, sqlite3_stmt *row) {
     int64_t run = sqlite3_column_int64(row, 0);
     for (size_t n = reading->night; n < reading->trend->night_count; n++)
@@ -118,7 +117,7 @@ static char *text_of(const json_t *value) {
     return json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
 }
 
-/* Cuts from two longer texts the words that they begin and end with alike. */
+/* Cuts the words with which two longer texts both begin or end. */
 static void cut_alike(char *a, char *b) {
     enum { LONG = 24 };
     size_t length[2] = {strlen(a), strlen(b)}, front = 0, back = 0;
@@ -162,7 +161,7 @@ static void compare(hd_reading *reading, hd_night_detail *detail, json_t *before
     json_t *value;
     json_object_foreach(after, key, value) {
         const json_t *old = json_object_get(before, key);
-        bool hash = !strcmp(key, "experiment_sha256") || !strcmp(key, "data_sha256"); /* the series has it */
+        bool hash = !strcmp(key, "experiment_sha256") || !strcmp(key, "data_sha256"); /* part of the series */
         if (!hash && !json_equal(old, value)) add_difference(reading, detail, key, old, value);
     }
     json_object_foreach(before, key, value) if (!json_object_get(after, key))
@@ -175,8 +174,8 @@ static size_t series_index(const hd_trend *trend, int64_t id) {
     return SIZE_MAX;
 }
 
-/* Each night's origins, and the differences to each series' night before on the host. Many series share what
- * they are made by, and so its differences: a pair that was just compared is not compared again. */
+/* Reads each night's origins, and what differs from each series' night before on the host. Many series share
+ * a provenance: a pair that was just compared is not compared again. */
 static void read_records(hd_reading *reading) {
     sqlite3_stmt *rows = hd_sql_prepare(
         &reading->sql,
@@ -212,7 +211,7 @@ static void add_text(hd_reading *reading, char ***texts, size_t *count, const ch
     if (reading->sql.status == HD_OK) (*texts)[(*count)++] = copy(reading, text);
 }
 
-/* Texts of the runs into a list of each night. */
+/* Reads texts of the runs into each night's list. */
 static void read_texts(hd_reading *reading, const char *query, bool skips) {
     sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, query);
     reading->night = 0;

@@ -1,43 +1,40 @@
-/* What the numbers of a trend do not tell of its nights: what made their records, how that differs from the
- * night before, and what failed. */
+/* What a trend's numbers do not tell of its nights: what made the records, how that differs from the night
+ * before, and what failed. */
 #ifndef HD_HISTORY_NIGHT_DETAILS_H
 #define HD_HISTORY_NIGHT_DETAILS_H
 
 #include "history/trend.h"
 
-/* A provenance without what is a night's own (version and commit) and what is a series' (hashes of experiment
+/* A provenance without a night's own keys (version and commit) and those of the series (hashes of experiment
  * and data): many nights share one. */
 typedef struct hd_origin {
     json_t *facts;      /* owned */
-    char *text;         /* the same, compact and by sorted keys; owned */
+    char *text;         /* the same, compact, keys sorted; owned */
     size_t first, last; /* nights */
 } hd_origin;
 
-/* What is not as on a series' night before on the same host, or if that is new to it on any; of longer texts
- * only the words that differ. */
+/* A key that is not as on the series' night before on the same host (on any host, if this one is new to the
+ * series). Of longer texts only the words that differ. */
 typedef struct hd_provenance_difference {
     char *key, *before, *after; /* owned */
 } hd_provenance_difference;
 
 /* A figure that failed. Texts are owned; numbers as hd_judgement's. */
 typedef struct hd_failing {
-    char *record, *figure, *against,
-        *note; /* "mnist, hyper-iteration 0, reverse, cpu"; figure with its element */
+    char *record, *figure, *against, *note; /* "mnist, hyper-iteration 0, reverse, cpu"; figure and element */
     double value, expected, budget_used;
 } hd_failing;
 
-/* The worst so many of a night are told; bits last: each is past a tolerance of nothing, and repeats a figure
- * that may be past its own. */
+/* So many of a night's worst figures are listed. Bits come last: each is past a tolerance of nothing, and
+ * repeats a figure that may be past its own. */
 enum { HD_NIGHT_DETAILS_FAILING = 6 };
 
 #define HD_NO_NIGHT ((size_t)-1)
 
 typedef struct hd_night_detail {
-    size_t before;  /* the host's run before, an index into the nights; HD_NO_NIGHT: there is none */
-    size_t missing; /* nights without a run since then: their days, rounded, less one, where they are more
-                       than one and a half apart */
-    size_t *
-        origins; /* [origin_count], indices into hd_night_details.origins, ascending; owned, as all lists here */
+    size_t before;   /* the host's run before, an index into the nights; HD_NO_NIGHT: there is none */
+    size_t missing;  /* since then, without a run: days between, rounded, less one; 0 up to 1.5 */
+    size_t *origins; /* [origin_count], indices into hd_night_details.origins; owned, as all lists here */
     size_t origin_count;
     hd_provenance_difference *differences; /* [difference_count] */
     size_t difference_count;
@@ -56,13 +53,13 @@ typedef struct hd_night_details {
     size_t night_count;
 } hd_night_details;
 
-/* Reads it for the trend of the same history. HD_INVALID: a provenance cannot be read; else as
- * hd_history_fail's. End with hd_night_details_free, also after a failure. */
+/* Reads the details of a trend's nights from the same history. HD_INVALID: a provenance cannot be read; else
+ * as history.h. End with hd_night_details_free, also after a failure. */
 hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend, hd_night_details *details,
                                 hd_error *error);
 void hd_night_details_free(hd_night_details *details);
 
-/* Nights without a run of a host, of which `night` is the newest, up to the newest run of all hosts. */
+/* The days, rounded, from a host's newest run, `night`, to the newest of all hosts; 0 up to 0.9. */
 size_t hd_night_details_overdue(const hd_trend *trend, size_t night);
 
 #endif

@@ -1,5 +1,4 @@
-/* The numbers in a history that are not what they were, or not what another machine has: trend.h's changes and
- * disagreements. */
+/* Finds trend.h's number changes and disagreements. */
 #include "history/result_numbers.h"
 #include "history/trend.h"
 
@@ -10,11 +9,11 @@ static const char records_sql[] = HD_PLACES_SQL
     "SELECT rank, step, place, result, record.id "
     "FROM record NOT INDEXED JOIN night USING (run) JOIN kind USING (series) ORDER BY rank, step, place";
 
-/* What a hyper-iteration of a series has now on a host. */
+/* The current numbers of a series' hyper-iteration on a host. */
 typedef struct hd_standing {
     const hd_series *series;
-    size_t host, step, since, last; /* nights: since when it has these numbers, and its newest one */
-    int64_t result, record;         /* on that one */
+    size_t host, step, since, last; /* nights: first one with these numbers, newest one */
+    int64_t result, record;         /* on the newest */
 } hd_standing;
 
 typedef struct hd_finder {
@@ -23,8 +22,8 @@ typedef struct hd_finder {
     hd_trend *trend;
     hd_standing *standings; /* [standing_count], owned */
     size_t standing_count;
-    size_t first;  /* of the standings: the first host's of the series and hyper-iteration at hand */
-    int64_t *left; /* [trend->number_change_count], owned: the result that each change left */
+    size_t first;  /* the first standing of the current series and hyper-iteration */
+    int64_t *left; /* [trend->number_change_count], owned: the result before each change */
 } hd_finder;
 
 static size_t index_of(const hd_finder *finder, const hd_series *series) {
@@ -39,7 +38,7 @@ static bool are_alike(hd_finder *finder, const hd_record *a, const hd_record *b)
     return finder->sql->status == HD_OK && !change.changed && !change.weights;
 }
 
-/* Whether two results have the same numbers: their texts may differ in what is none. */
+/* Whether two results have the same numbers; the rest of their texts may differ. */
 static bool same_numbers(hd_finder *finder, int64_t a, int64_t b) {
     hd_record one, other;
     if (a == b) return true;
@@ -53,7 +52,7 @@ static bool same_numbers(hd_finder *finder, int64_t a, int64_t b) {
 
 /* --- from night to night --- */
 
-/* The result read last: what one change led to is what the next comes from. */
+/* The result read last: the next change starts from the one that this change led to. */
 typedef struct hd_held {
     int64_t result; /* 0: none */
     hd_record numbers;
@@ -71,8 +70,8 @@ static void keep_change(hd_finder *finder, const hd_number_change *change, int64
     results[trend->number_change_count++] = left;
 }
 
-/* Whether a record has other numbers than before: then *change is that, unless only what is no number changed.
- */
+/* Whether a record's numbers differ from those before; then fills *change. Other parts of the text do not
+ * count. */
 static bool turns(hd_finder *finder, const hd_standing *before, const hd_standing *now, hd_held *held,
                   hd_number_change *change) {
     if (before->result == now->result) return false;
@@ -92,7 +91,7 @@ static bool turns(hd_finder *finder, const hd_standing *before, const hd_standin
     return finder->sql->status == HD_OK && (change->changed || change->weights);
 }
 
-/* Whether another host came to these numbers since this one last ran. */
+/* Whether another host came to these numbers after this one's last run. */
 static bool follows(hd_finder *finder, const hd_standing *own, const hd_standing *now) {
     for (size_t i = finder->first; i < finder->standing_count; i++) {
         const hd_standing *other = &finder->standings[i];
@@ -101,7 +100,7 @@ static bool follows(hd_finder *finder, const hd_standing *own, const hd_standing
     return false;
 }
 
-/* The host still has what a new one seemed to have left since it last ran: that was no change. */
+/* Withdraws changes by a new host since this one's last run: this one still has the old numbers. */
 static void withdraw(hd_finder *finder, const hd_standing *own) {
     hd_trend *trend = finder->trend;
     for (size_t k = finder->left ? trend->number_change_count : 0; k-- > 0;) {
@@ -125,15 +124,14 @@ static void add_standing(hd_finder *finder, const hd_standing *standing) {
     standings[finder->standing_count++] = *standing;
 }
 
-/* Begins anew where a series or hyper-iteration begins. */
+/* Moves `first` on if a new series or hyper-iteration begins. */
 static void enter(hd_finder *finder, const hd_standing *now) {
     const hd_standing *first = finder->standings + finder->first;
     if (finder->first < finder->standing_count && (first->series != now->series || first->step != now->step))
         finder->first = finder->standing_count;
 }
 
-/* The standing that a record's numbers are compared with: the host's own, else the one that ran last; NULL:
- * there is none. */
+/* The standing to compare a record with: the host's own, else the one that ran last; NULL: none. */
 static hd_standing *standing_before(const hd_finder *finder, size_t host) {
     hd_standing *newest = NULL;
     for (size_t i = finder->first; i < finder->standing_count; i++) {
@@ -144,7 +142,7 @@ static hd_standing *standing_before(const hd_finder *finder, size_t host) {
     return newest;
 }
 
-/* A record, the standing it would have by itself, after those before it. */
+/* Takes the next record, as the standing it would have by itself. */
 static void advance(hd_finder *finder, hd_standing now, hd_held *held) {
     enter(finder, &now);
     hd_number_change change;
@@ -184,15 +182,15 @@ static void follow(hd_finder *finder) {
 
 /* --- from machine to machine --- */
 
-/* The hosts of a series that have the same numbers; of all those here that should have the same. */
+/* Hosts of a series with the same numbers; the members of a group should all agree. */
 typedef struct hd_member {
-    hd_standing standing; /* the newest host's, but since when any has them */
+    hd_standing standing; /* of the host that ran last, but `since` of the first that had them */
     size_t hosts;
     size_t alike; /* the first member with the same numbers */
-    bool stale;   /* another has left these numbers since it last ran */
+    bool stale;   /* a host has left these numbers since the member's last run */
 } hd_member;
 
-/* A label that names no arithmetic is of the device's usual one. */
+/* A device's label without an arithmetic is the exact one. */
 static bool is_exact(const hd_series *series) {
     return !strcmp(series->device, "cpu") || !strcmp(series->device, "cuda");
 }
@@ -215,7 +213,7 @@ static bool in_one_group(const hd_standing *a, const hd_standing *b) {
     return a->step == b->step && by_computation(a->series, b->series) == 0;
 }
 
-/* The first member with the numbers of the last of them; equal results are known without being read. */
+/* The first member with the last one's numbers; equal results need not be read. */
 static size_t first_alike(hd_finder *finder, const hd_member *members, size_t last) {
     const int64_t result = members[last].standing.result;
     for (size_t i = 0; i < last; i++)
@@ -238,7 +236,7 @@ static bool is_stale(hd_finder *finder, const hd_standing *standing) {
     return false;
 }
 
-/* Puts a standing with those of its series that have the same numbers. */
+/* Adds member *count, or joins it to one of its series with the same numbers. */
 static void join(hd_member *members, size_t *count) {
     const hd_member *now = &members[*count];
     for (hd_member *member = members; member < now; member++) {
@@ -255,8 +253,8 @@ static void join(hd_member *members, size_t *count) {
     ++*count;
 }
 
-/* The member that the others are held to: its numbers are those of most hosts, and it has had them for
- * longest; NULL: all are stale. */
+/* The member to compare the others with: most hosts have its numbers; of these the earliest. NULL: all are
+ * stale. */
 static const hd_member *find_standard(const hd_member *members, size_t count) {
     const hd_member *best = NULL;
     size_t most = 0;
@@ -272,7 +270,7 @@ static const hd_member *find_standard(const hd_member *members, size_t count) {
     return best;
 }
 
-/* Who has the standard's numbers: hosts of the member's own series, if any, else the standard. */
+/* A member with the standard's numbers: of the same series if there is one, else the standard. */
 static const hd_member *nearest(const hd_member *members, size_t count, const hd_member *member,
                                 const hd_member *standard) {
     for (size_t i = 0; i < count; i++)

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-/* The runs to be removed are the temporary table `old`. Here those before the nights that stay, but for those
- * that a change leads from or to. A record's neighbours are its series' and hyper-iteration's in order of
- * time: on the same host, and where that has none, on any. */
+/* Fills the temporary table `old`, the runs to remove: all before the nights that stay, but those before or
+ * after a change. A record's neighbours in time are of its series and hyper-iteration: on the same host, or
+ * if there is none, on any. */
 static void choose_nights(hd_sql *sql, size_t keep, hd_pruned *pruned) {
     hd_sql_run(sql, "CREATE TEMP TABLE turning (run INTEGER PRIMARY KEY);"
                     "INSERT OR IGNORE INTO turning SELECT run FROM ("
@@ -48,7 +48,7 @@ static void count_chosen(hd_sql *sql, hd_pruned *pruned) {
     sqlite3_finalize(span);
 }
 
-/* Children before parents: nothing is left to a cascade, which would look for the children of each row. */
+/* Children before parents: a cascade would look for the children of each row. */
 static void remove_chosen(hd_sql *sql) {
     hd_sql_run(
         sql, "DELETE FROM timing WHERE record IN (SELECT id FROM record WHERE run IN (SELECT run FROM old));"
@@ -76,7 +76,7 @@ static size_t size_of(const char *path) {
     return stat(path, &is) == 0 ? (size_t)is.st_size : 0;
 }
 
-/* A copy is made, maybe on another disk (TMPDIR), and the pages it replaces go to the journal. */
+/* VACUUM makes a copy, maybe on another disk (TMPDIR), and the pages it replaces go to the journal. */
 static bool room_for_copies(const char *path, size_t bytes) {
     char folder[4096];
     struct statvfs disk;
@@ -91,8 +91,8 @@ hd_status hd_history_prune(hd_history *history, size_t keep, size_t run, bool dr
                            hd_error *error) {
     hd_sql sql = {.history = history, .doing = "could not be pruned", .error = error};
     *pruned = (hd_pruned){.bytes = size_of(history->path)};
-    sql.status = hd_history_inspect(history, error); /* else rows that damage hides would take others along */
-    hd_sql_run(&sql, "PRAGMA foreign_keys = OFF");   /* looked at as a whole, before the end */
+    sql.status = hd_history_inspect(history, error); /* rows that damage hides would take others along */
+    hd_sql_run(&sql, "PRAGMA foreign_keys = OFF");   /* checked as a whole, before the end */
     hd_sql_begin(&sql);
     hd_sql_run(&sql, "CREATE TEMP TABLE old (run INTEGER PRIMARY KEY)");
     if (run)
@@ -105,7 +105,7 @@ hd_status hd_history_prune(hd_history *history, size_t keep, size_t run, bool dr
     hd_status status = hd_sql_end(&sql);
     hd_sql_run(&sql, "PRAGMA foreign_keys = ON");
     if (status != HD_OK || dry || !pruned->runs) return status;
-    hd_sql vacuum = {.history = history, .doing = sql.doing}; /* what fails there is no loss */
+    hd_sql vacuum = {.history = history, .doing = sql.doing}; /* a failure here loses nothing */
     if (room_for_copies(history->path, pruned->bytes)) {
         hd_sql_run(&vacuum, "VACUUM");
         pruned->vacuumed = vacuum.status == HD_OK;

@@ -86,12 +86,12 @@ static double tolerance_of(const void *context, const char *quantity) {
 
 /* --- two results --- */
 
-/* Whether the figure's bits are others; one that came or went has none to compare. */
+/* Whether the figure's bits changed; one that came or went has none. */
 static bool moved(const hd_judgement *figure) {
     return isnan(figure->value) || memcmp(&figure->value, &figure->expected, sizeof figure->value) != 0;
 }
 
-/* Figures with a tolerance come first: of one that came or went it is zero. */
+/* Figures with a tolerance come first; one that came or went has tolerance zero. */
 static bool moved_more(const hd_judgement *a, const hd_judgement *b) {
     if (isnan(a->tolerance) != isnan(b->tolerance)) return isnan(b->tolerance);
     return isnan(a->tolerance) ? a->relative > b->relative : hd_judgement_worse(a, b);

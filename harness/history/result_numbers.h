@@ -1,4 +1,4 @@
-/* The numbers of the results that a history holds, and how those of two results differ. */
+/* Reads the numbers of stored results, and compares those of two. */
 #ifndef HD_HISTORY_RESULT_NUMBERS_H
 #define HD_HISTORY_RESULT_NUMBERS_H
 
@@ -6,21 +6,21 @@
 #include "history/trend.h"
 
 typedef struct hd_result_numbers {
-    hd_sql *sql; /* the caller's; failures are its */
+    hd_sql *sql; /* the caller's, which keeps the first failure */
     sqlite3_stmt *result, *standards;
 } hd_result_numbers;
 
-/* Makes ready to read results through sql. End with hd_result_numbers_close. */
+/* Prepares the queries. End with hd_result_numbers_close. */
 hd_result_numbers hd_result_numbers_open(hd_sql *sql);
 void hd_result_numbers_close(hd_result_numbers *numbers);
 
-/* Reads the dims, accuracies, validation error, hyperparameters and weights (their digest; no values) of a
- * result; the rest of *record is zero. End with hd_record_free, also after a failure. HD_INVALID, with the
- * result's number: it is none that records have. */
+/* Reads dims, accuracies, validation error, hyperparameters and weights (no values) of a result; the rest of
+ * *record is zero. HD_INVALID, with the result's id: it is missing, or not a record's. End with
+ * hd_record_free, also after a failure. */
 void hd_result_numbers_read(hd_result_numbers *numbers, int64_t result, hd_record *record);
 
-/* How `now`, the numbers of the record of that id, differ from `then`: writes what hd_number_change has from
- * `changed` on, and leaves the rest. The tolerances are those by which a golden judged the record. */
+/* Compares `now`, the numbers of record `record` (its id), with `then`: fills *change from `changed` on. The
+ * tolerances are those of the golden that judged the record. */
 void hd_result_numbers_compare(hd_result_numbers *numbers, const hd_record *now, int64_t record,
                                const hd_record *then, hd_number_change *change);
 

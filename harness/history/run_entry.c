@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Keeps in mind that something is missing. */
+/* Remembers that something is missing. */
 static hd_status added(hd_run_entry *entry, hd_status status) {
     entry->incomplete |= status != HD_OK;
     return status;
@@ -23,7 +23,7 @@ static hd_status no_memory(hd_error *error) {
     return hd_fail(error, HD_UNAVAILABLE, "no memory for a run's entry in the history");
 }
 
-/* A copy that is UTF-8 whatever came in: file names and messages that hold them need not be. */
+/* Copies a text as UTF-8: file names, and messages with them, may be other bytes. */
 static char *text_copy(const char *text) {
     char *copy = strdup(text);
     json_t *valid = json_string(text);
@@ -88,7 +88,7 @@ void hd_run_entry_free(hd_run_entry *entry) {
     free(entry);
 }
 
-/* By such a name runs are told apart, and it is printed and exported: it must be there in full, and be text. */
+/* Such a name tells runs apart, and is printed and exported: it must be complete, and text. */
 static hd_status check_name(const char *what, const char *name, size_t size, hd_error *error) {
     if (!hd_text_is_line(name))
         return hd_fail(error, HD_INVALID, "%s: its name is not one line of UTF-8 text", what);
@@ -131,13 +131,13 @@ void hd_run_entry_conclude(hd_run_entry *entry, hd_status status, size_t passed,
 
 /* --- records --- */
 
-/* Dumps json in the one form, with its hash. */
+/* Writes json in the one form, with its hash. */
 static hd_status put_text(const json_t *json, char **text, char sha256[HD_SHA256], hd_error *error) {
     *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     return *text ? hd_sha256_block(*text, strlen(*text), sha256, error) : no_memory(error);
 }
 
-/* The record's JSON in two: what it gave, and where it came from. */
+/* Splits the record's JSON in two: what it computed, and where it came from. */
 static hd_status put_texts(hd_kept_record *kept, const hd_record *record, hd_error *error) {
     json_t *json;
     hd_status status = hd_record_json(record, &json, error);
@@ -196,7 +196,7 @@ static hd_status add_repetition(hd_kept_record *kept, const hd_record *record, h
     return HD_OK;
 }
 
-/* A new element at the list's end, counted already so that hd_run_entry_free sees what it comes to own. */
+/* Adds an element to the list; counts it first, so that hd_run_entry_free frees what it owns. */
 static hd_status new_record(hd_run_entry *entry, const hd_kept_record *heading, const hd_record *record,
                             hd_error *error) {
     hd_kept_record *records = hd_list_room(entry->records, entry->record_count, sizeof *records);

@@ -1,9 +1,9 @@
-/* The tables of a history, as the steps that lead from an empty file to the newest schema: step i makes
- * version i + 1 of version i (PRAGMA user_version), and is never edited once released.
+/* The tables of a history: entry i of the list makes schema i + 1 (PRAGMA user_version) of schema i, from an
+ * empty file on. A released entry is never edited.
  *
- * A number that is not finite is the text 'nan', 'inf' or '-inf': SQLite would turn a NaN into NULL. What
- * stays the same over the nights (results, provenance, verdicts) is kept once and found again by its SHA-256,
- * so that a night on which nothing changed adds rows to run, record, timing and record_verdict alone. */
+ * A number that is not finite is the text 'nan', 'inf' or '-inf': SQLite would turn a NaN into NULL.
+ * Identical results, provenance and verdicts are stored once and found by their SHA-256, so a night on which
+ * nothing changed adds rows only to run, record, timing and record_verdict. */
 #ifndef HD_HISTORY_SCHEMA_H
 #define HD_HISTORY_SCHEMA_H
 
@@ -13,13 +13,12 @@ static const char *const hd_history_schema[] = {
     /* 1: runs, their records, what they were judged by */
     "CREATE TABLE run ("
     " id INTEGER PRIMARY KEY,"
-    " uid TEXT NOT NULL UNIQUE,"    /* 128 random bits in hex: by it a run is known in any file */
-    " sha256 TEXT NOT NULL,"        /* of all that the run consists of, see history/checksum.h */
-    " moment REAL NOT NULL,"        /* its place in time: seconds since 1970, UTC, at its start; of a host
-                                       always after its run before */
-    " started TEXT NOT NULL,"       /* 2026-11-23T02:00:00Z, as the machine's clock had it */
+    " uid TEXT NOT NULL UNIQUE,"    /* 128 random bits in hex: names the run in any file */
+    " sha256 TEXT NOT NULL,"        /* of the whole run, see history/checksum.h */
+    " moment REAL NOT NULL,"        /* its start, seconds since 1970; after the host's run before */
+    " started TEXT NOT NULL,"       /* 2026-11-23T02:00:00Z, by the machine's clock */
     " kept TEXT NOT NULL,"          /* when it was appended, likewise */
-    " clock_back INTEGER NOT NULL," /* 1: the clock had gone back since the host's run before was kept */
+    " clock_back INTEGER NOT NULL," /* 1: the clock had gone back since the host's run before */
     " host TEXT NOT NULL,"
     " version TEXT NOT NULL,"
     " commit_id TEXT NOT NULL,"
@@ -27,7 +26,7 @@ static const char *const hd_history_schema[] = {
     " status INTEGER NOT NULL," /* exit status */
     " passed INTEGER NOT NULL, failed INTEGER NOT NULL, known INTEGER NOT NULL, skipped INTEGER NOT NULL"
     ") STRICT;"
-    "CREATE TABLE series (" /* like is compared with like */
+    "CREATE TABLE series (" /* only runs of one series are compared */
     " id INTEGER PRIMARY KEY,"
     " experiment TEXT NOT NULL, experiment_sha256 TEXT NOT NULL, data_sha256 TEXT NOT NULL,"
     " mode TEXT NOT NULL,"    /* forward, reverse */
@@ -59,18 +58,18 @@ static const char *const hd_history_schema[] = {
     " PRIMARY KEY (record, repetition)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE quantity (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
-    "CREATE TABLE standard (" /* what a quantity is held to; an expected -0 is kept as 0 */
+    "CREATE TABLE standard (" /* what a quantity must be; an expected -0 is stored as 0 */
     " id INTEGER PRIMARY KEY,"
     " quantity INTEGER NOT NULL REFERENCES quantity,"
     " measure TEXT NOT NULL," /* absolute, relative */
     " expected ANY NOT NULL, tolerance ANY NOT NULL,"
     " UNIQUE (quantity, measure, expected, tolerance)"
     ") STRICT;"
-    "CREATE TABLE verdict (" /* one record by one golden, printed record or earlier repetition */
+    "CREATE TABLE verdict (" /* one record judged by one golden, printed record or earlier repetition */
     " id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE," /* of this row and its judgements, see history/checksum.h */
     " against TEXT NOT NULL, passes INTEGER NOT NULL, figures INTEGER NOT NULL, failures INTEGER NOT NULL,"
     " known INTEGER NOT NULL,"
-    " worst INTEGER REFERENCES quantity," /* used most of its tolerance; NULL: nothing was compared */
+    " worst INTEGER REFERENCES quantity," /* what used most of its tolerance; NULL: nothing was compared */
     " worst_budget ANY NOT NULL"
     ") STRICT;"
     "CREATE TABLE judgement ("
@@ -91,7 +90,7 @@ static const char *const hd_history_schema[] = {
     "CREATE TABLE failure (run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, message TEXT NOT NULL) "
     "STRICT;"
     "CREATE INDEX record_series ON record (series);"
-    "CREATE VIEW figure AS" /* every judgement of every night, for people with a query */
+    "CREATE VIEW figure AS" /* every judgement of every night, for your own queries */
     " SELECT run.id AS run, run.started, run.host, run.commit_id, series.experiment, record.step, "
     "series.mode,"
     "  series.device, series.machine, verdict.against, quantity.name AS quantity, judgement.element,"
@@ -103,13 +102,14 @@ static const char *const hd_history_schema[] = {
     "  JOIN judgement ON judgement.verdict = verdict.id JOIN standard ON standard.id = judgement.standard"
     "  JOIN quantity ON quantity.id = standard.quantity;",
 
-    /* 2: runs that are a part of a matrix split over machines */
-    "ALTER TABLE run ADD COLUMN matrix TEXT;"     /* the same for all shards of a matrix; NULL: by itself */
+    /* 2: runs that are shards of a matrix */
+    "ALTER TABLE run ADD COLUMN matrix TEXT;"     /* the same for all shards; NULL: a run by itself */
     "ALTER TABLE run ADD COLUMN shard INTEGER;"   /* I of --shard I/N */
     "ALTER TABLE run ADD COLUMN shards INTEGER;", /* N */
 
-    /* 3: what a shard was started with and judged by */
-    "ALTER TABLE run ADD COLUMN terms TEXT;", /* JSON, see matrix/shard_terms.h; NULL: by itself, or not kept then */
+    /* 3: what a shard was started with, and its goldens */
+    "ALTER TABLE run ADD COLUMN terms TEXT;", /* JSON, see matrix/shard_terms.h; NULL: by itself, or schema
+                                                 2 */
 };
 
 enum { HD_HISTORY_NEWEST = sizeof hd_history_schema / sizeof *hd_history_schema };

@@ -37,7 +37,7 @@ hd_status hd_history_fail(const hd_history *history, hd_error *error, const char
         return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the disk is full", path, doing);
     case SQLITE_READONLY:
         return hd_fail(error, HD_UNAVAILABLE, "%s: %s: the file or its folder is read-only", path, doing);
-    case SQLITE_CANTOPEN: /* what cannot be made SQLite then tries to open, and keeps that cause alone */
+    case SQLITE_CANTOPEN: /* SQLite opens a file that it could not create, and keeps only that cause */
         return hd_fail(
             error, HD_UNAVAILABLE, "%s: %s: the file or its journal cannot be opened: %s", path, doing,
             number == ENOENT ? "it is not there, and cannot be made (no room for another file?)" : why);
@@ -53,7 +53,7 @@ hd_status hd_history_fail(const hd_history *history, hd_error *error, const char
     }
 }
 
-/* Keeps the connection's complaint, if there was one. */
+/* Keeps the connection's failure, if there was one. */
 static void expect(hd_sql *sql, int code) {
     bool fine = code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE;
     if (!fine && sql->status == HD_OK) sql->status = hd_history_fail(sql->history, sql->error, sql->doing);
@@ -92,7 +92,7 @@ sqlite3_stmt *hd_sql_prepare(hd_sql *sql, const char *text) {
     return query;
 }
 
-/* What stands for a number that is not finite. */
+/* The text for a number that is not finite. */
 static const char *no_number(double value) {
     return isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
 }
@@ -104,7 +104,7 @@ static int bind_number(sqlite3_stmt *query, int place, double value) {
 
 static void bind(hd_sql *sql, sqlite3_stmt *query, const char *types, va_list values) {
     if (sql->status != HD_OK) return;
-    sqlite3_reset(query); /* its last failure, if any, has been told */
+    sqlite3_reset(query); /* its last failure, if any, was reported */
     for (int place = 1; types[place - 1]; place++) switch (types[place - 1]) {
         case 'i':
             expect(sql, sqlite3_bind_int64(query, place, va_arg(values, int64_t)));

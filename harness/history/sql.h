@@ -1,5 +1,5 @@
-/* SQL over a history. The first failure is kept and later calls do nothing, so that a transaction is a plain
- * list of its statements, with one check at the end. */
+/* SQL on a history. hd_sql keeps the first failure, and later calls then do nothing: a transaction is a plain
+ * list of statements, with one check at the end. */
 #ifndef HD_HISTORY_SQL_H
 #define HD_HISTORY_SQL_H
 
@@ -11,22 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HD_HISTORY_PATIENCE = 10 /* seconds that a lock of another process is waited for */ };
+enum { HD_HISTORY_PATIENCE = 10 /* seconds to wait for another process's lock */ };
 
-/* A history that is open. A process that forks must not have one. */
+/* An open history. A process that forks must not have one. */
 typedef struct hd_history {
     const char *path; /* the caller's, for messages */
     sqlite3 *database;
 } hd_history;
 
-/* Turns what SQLite last complained of into an error: "PATH: what was being done: cause". */
+/* Fails with SQLite's last complaint, "PATH: what was being done: cause", and the cause's status. */
 hd_status hd_history_fail(const hd_history *history, hd_error *error, const char *doing);
 
-/* HD_INVALID: the file is corrupt, of that cause, and how what is left of it can be saved. */
+/* Fails with HD_INVALID: the file is corrupt, why, and how to recover what can be read of it. */
 hd_status hd_history_corrupt(const hd_history *history, hd_error *error, const char *doing,
                              const char *cause);
 
-/* What more than one query reads or writes, in this order. */
+/* Columns that more than one query reads or writes, in this order. */
 #define HD_RUN_COLUMNS                                                                                       \
     "uid, sha256, moment, started, kept, clock_back, host, version, commit_id, arguments, status, passed, "  \
     "failed, known, skipped, matrix, shard, shards, terms"
@@ -41,63 +41,63 @@ hd_status hd_history_corrupt(const hd_history *history, hd_error *error, const c
 
 typedef struct hd_sql {
     const hd_history *history;
-    const char *doing; /* for messages: "a run could not be kept" */
+    const char *doing; /* for messages: "the run could not be kept" */
     hd_status status;  /* of the first failure */
     hd_error *error;
 } hd_sql;
 
-/* Fails for want of memory: HD_UNAVAILABLE. */
+/* Fails with HD_UNAVAILABLE: no memory. */
 void hd_sql_no_memory(hd_sql *sql);
 
-/* hd_list_room's list, or NULL: after a failure, or there is no memory, which is one. */
+/* Makes room in a list for element `count` (hd_list_room). NULL after a failure; no memory is one. */
 void *hd_sql_room(hd_sql *sql, void *list, size_t count, size_t size);
 
-/* Runs statements that take no values and give no rows. */
+/* Runs statements without values and without rows. */
 void hd_sql_run(hd_sql *sql, const char *statements);
 
-/* Begins a transaction that writes, waiting for others up to HD_HISTORY_PATIENCE. */
+/* Begins a transaction that writes; waits up to HD_HISTORY_PATIENCE for others. */
 void hd_sql_begin(hd_sql *sql);
 
-/* Commits it, or rolls it back where anything failed, and gives the status. */
+/* Commits it, or rolls it back after a failure. Gives the status. */
 hd_status hd_sql_end(hd_sql *sql);
 
-/* Makes one statement ready. The caller ends it with sqlite3_finalize; NULL after a failure. */
+/* Prepares a statement; the caller ends it with sqlite3_finalize. NULL after a failure. */
 sqlite3_stmt *hd_sql_prepare(hd_sql *sql, const char *text);
 
 /* Starts a query from the beginning with values for its ?1, ?2, ..., one letter in `types` for each:
- *   i int64_t   z size_t   n double (a NaN or infinity as text)   t const char * (NULL: NULL)
+ *   i int64_t   z size_t   n double (NaN and infinities as text)   t const char * (NULL: NULL)
  * Texts must live until the next bind or the query's end. */
 void hd_sql_bind(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
 
-/* The next row: false at the end, or after a failure; an interrupt (process.h) is one. */
+/* Steps to the next row. False at the end or after a failure; an interrupt (base/process.h) is a failure. */
 bool hd_sql_row(hd_sql *sql, sqlite3_stmt *query);
 
-/* Binds, and runs to the end. */
+/* Binds the values and runs the query to its end. */
 void hd_sql_do(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
 
-/* Binds, and gives the first column of the first row, a whole number; 0 if there is no row, or after a
+/* Binds the values and gives the first row's first column, a whole number; 0 if no row, or after a
  * failure. */
 int64_t hd_sql_first(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
 
-/* The id that `find` gives for the values, or else that `insert ... RETURNING id` gives for the same; 0 after
- * a failure. */
+/* Gives the id that `find` finds for the values, else the one that `insert ... RETURNING id` gives for them;
+ * 0 after a failure. */
 int64_t hd_sql_intern(hd_sql *sql, sqlite3_stmt *find, sqlite3_stmt *insert, const char *types, ...);
 
 /* hd_sql_first of a statement without values. */
 int64_t hd_sql_whole(hd_sql *sql, const char *text);
 
-/* A column of the row at hand: a number that may be kept as 'nan', 'inf', '-inf'; a size; a text, "" for NULL,
- * which lives until the next row, and a copy of it. */
+/* A column of the current row: a number (also 'nan', 'inf', '-inf'); a size; a text, "" for NULL, which lives
+ * until the next row; a copy of that text. */
 double hd_sql_number(sqlite3_stmt *query, int column);
 size_t hd_sql_size(sqlite3_stmt *query, int column);
 const char *hd_sql_text(sqlite3_stmt *query, int column);
 void hd_sql_copy(sqlite3_stmt *query, int column, char *text, size_t size);
 
-/* The row at hand as an object, its keys the columns' names; the caller's to json_decref, NULL: a text in it
- * is not UTF-8, or no memory. */
+/* The current row as an object with the columns' names as keys; the caller calls json_decref. NULL: a text in
+ * it is not UTF-8, or no memory. */
 json_t *hd_sql_object(sqlite3_stmt *query);
 
-/* All rows that are left, as an array of objects; the caller's. */
+/* The remaining rows as an array of objects; the caller calls json_decref. */
 json_t *hd_sql_array(hd_sql *sql, sqlite3_stmt *query);
 
 #endif

@@ -76,7 +76,7 @@ static void print_times(FILE *to, const hd_kept_record *r) {
     free(seconds);
 }
 
-/* But for the mode. */
+/* Whether two records differ only in hyper-iteration or mode. */
 static bool beside(const hd_kept_record *a, const hd_kept_record *b) {
     return a->threads == b->threads && !strcmp(a->experiment_sha256, b->experiment_sha256) &&
            !strcmp(a->data_sha256, b->data_sha256) && !strcmp(a->experiment, b->experiment) &&
@@ -99,7 +99,7 @@ static void print_record(FILE *to, const hd_run_entry *entry, size_t index, bool
     print_times(to, r);
 }
 
-/* Each provenance once. */
+/* Prints each provenance once. */
 static void print_provenance(FILE *to, const hd_run_entry *entry) {
     for (size_t i = 0; i < entry->record_count; i++) {
         const char *key, *sha256 = entry->records[i].provenance_sha256;

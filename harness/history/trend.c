@@ -61,7 +61,6 @@ static size_t first_of_host(const hd_trend *trend, const hd_night *night) {
     return (size_t)(first - trend->nights);
 }
 
-/* From here on hosts are told apart by their first runs. */
 static void place_night(const hd_trend *trend, hd_night *night) {
     const hd_night *newest = trend->nights + trend->night_count - 1, *last = newest;
     while (last->first != night->first) last--;
@@ -69,8 +68,8 @@ static void place_night(const hd_trend *trend, hd_night *night) {
     night->current = night->newest && newest->moment - last->moment < HD_TREND_GONE;
 }
 
-/* Days are counted from such moments, and drawn: they must be of a calendar's years, 1970 to 9999. What is no
- * number, as in a damaged file, is after all numbers, whatever it reads as. */
+/* Days are counted and drawn from moments: they must lie in the years 1970 to 9999. A damaged file may have a
+ * text there, which SQLite orders after all numbers. */
 static void expect_moment(hd_sql *sql, sqlite3_stmt *row) {
     static const double end = 253402300800;
     bool is_number = sqlite3_column_type(row, 1) == SQLITE_FLOAT;
@@ -132,20 +131,20 @@ static bool add(hd_values *sample, double value) {
     return true;
 }
 
-/* The sample's median, NaN of none; it is then empty. */
+/* Gives the sample's median (NaN if empty) and empties it. */
 static double drain(hd_values *sample) {
     double median = sample->n ? hd_median(sample->x, sample->n) : NAN;
     sample->n = 0;
     return median;
 }
 
-/* The series whose rows are being read, and those of its last point. */
+/* The series whose rows are being read, and the values of its last point. */
 typedef struct hd_gathering {
     hd_series *series; /* NULL: none yet */
     hd_values time, products, seconds;
 } hd_gathering;
 
-/* The last point's medians, once all its rows were taken. */
+/* Sets the last point's medians, after all its rows. */
 static void settle(hd_gathering *now) {
     if (!now->series) return;
     hd_trend_point *point = &now->series->points[now->series->count - 1];
@@ -154,7 +153,7 @@ static void settle(hd_gathering *now) {
     point->seconds = drain(&now->seconds);
 }
 
-/* The series' point of a night, a new one where its rows begin; NULL: no memory. */
+/* The series' point of a night, a new one if its rows begin here; NULL: no memory. */
 static hd_trend_point *point_of(hd_gathering *now, hd_series *series, size_t night) {
     if (series == now->series && series->points[series->count - 1].night == night)
         return &series->points[series->count - 1];
@@ -167,7 +166,7 @@ static hd_trend_point *point_of(hd_gathering *now, hd_series *series, size_t nig
     return &points[series->count++];
 }
 
-/* One repetition's costs; a record without any is a row by itself. False: no memory. */
+/* Takes one repetition's costs; a record without any has a row without values. False: no memory. */
 static bool take_costs(hd_gathering *now, sqlite3_stmt *row, hd_trend_point *point) {
     if (sqlite3_column_type(row, 2) == SQLITE_NULL) return true;
     const double took = sqlite3_column_double(row, 2), operations = sqlite3_column_double(row, 3),
@@ -193,7 +192,7 @@ static void load_costs(hd_sql *sql, hd_trend *trend) {
     free(now.seconds.x);
 }
 
-/* The trend's own copy of a quantity's name, one for all points; NULL: no memory. */
+/* The trend's own copy of a quantity's name, one for all points. NULL: no memory. */
 static const char *quantity_of(hd_trend *trend, const char *name) {
     for (size_t q = 0; q < trend->quantity_count; q++)
         if (!strcmp(trend->quantities[q], name)) return trend->quantities[q];
@@ -270,7 +269,7 @@ static void conclude(hd_sql *sql, hd_trend *trend) {
 hd_status hd_trend_load(const hd_history *history, hd_trend *trend, hd_error *error) {
     *trend = (hd_trend){0};
     hd_sql sql = {.history = history, .doing = "its trends cannot be read", .error = error};
-    hd_sql_run(&sql, "BEGIN"); /* a run appended meanwhile is in all that is read, or in none */
+    hd_sql_run(&sql, "BEGIN"); /* a snapshot: a run appended meanwhile is in all of it or in none */
     load_nights(&sql, trend);
     load_series(&sql, trend);
     if (trend->series) {

@@ -1,10 +1,10 @@
-/* bench-history [FOLDER]: what a history costs: a night's append, and what reads two years of it. With a
- * folder, the history of two years is left there as two-years.sqlite, to be looked at.
+/* bench-history [FOLDER] measures what a history costs: appending a night, and reading two years. With a
+ * folder it leaves the history there as two-years.sqlite.
  *
- * The night that is timed is as large as the main job: 22 records with 1548 figures. The two years are of 50
- * series with three hyper-iterations, and have something to find: a series that becomes 10 % slower on night
- * 400, another that becomes larger on night 600, a hypergradient whose last bits change on night 500, and a
- * night whose figures fail. */
+ * The timed night is as large as the main job: 22 records with 1548 figures. The two years have 50 series
+ * with three hyper-iterations, and something to find: a series that becomes 10 % slower on night 400, one
+ * that becomes larger on night 600, a hypergradient whose last bits change on night 500, and a night whose
+ * figures fail. */
 #include "base/temporary_folder.h"
 #include "core/clock.h"
 #include "history/run_entry.h"
@@ -40,7 +40,7 @@ static void expect(hd_status status) {
 
 /* --- nights --- */
 
-/* A record of a network of 64-32-10, whose weights' values are all the same. */
+/* A record of a 64-32-10 network; all its weights are equal. */
 static hd_record blank_record(void) {
     static const size_t dims[] = {64, 32, 10};
     hd_record record;
@@ -57,7 +57,7 @@ static hd_record blank_record(void) {
     return record;
 }
 
-/* A number of nearly normal distribution. */
+/* A nearly normal random number. */
 static double noise(void) {
     double sum = -6;
     for (int i = 0; i < 12; i++) sum += drand48();
@@ -140,7 +140,7 @@ static void append(hd_history *history, const hd_run_entry *entry) {
     expect(hd_history_append(history, entry, &kept, &error));
 }
 
-/* Appends nights of the main job's size, one after another, the way check does it: the file opened for each. */
+/* Appends nights of the main job's size one by one, as check does: opens the file for each. */
 static void time_appends(const char *what, const char *path, hd_record *record, size_t night) {
     double gathered[TIMES], opened[TIMES], appended[TIMES];
     for (size_t i = 0; i < TIMES; i++) {
@@ -168,7 +168,7 @@ static void time_appends(const char *what, const char *path, hd_record *record, 
 static void write_two_years(const char *path, hd_record *record) {
     hd_history history;
     expect(hd_history_open(path, HD_HISTORY_WRITE, &history, &error));
-    /* as nobody waits for its safety */
+    /* nobody waits for it to be safe */
     sqlite3_exec(history.database, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY", NULL, NULL,
                  NULL);
     for (size_t night = 0; night < NIGHTS; night++) {

@@ -1,4 +1,4 @@
-/* Runs copied from one history to another: merged, or saved from a corrupt file. */
+/* Copying runs to another history: merged, or recovered from a corrupt file. */
 #include "test/opened.h"
 
 TestSuite(copy, .init = folder_make, .fini = folder_remove);
@@ -12,7 +12,7 @@ static void strange(size_t night, size_t series, hd_record *record, hd_verdict *
     verdict->known = 1;
 }
 
-/* Nights with all that a run can have. */
+/* Nights with everything that a run can have. */
 static hd_history made(const char *name, const char *host, size_t nights) {
     hd_history history = nights_open(sample_path(name));
     nights_add(&history, host, 0, nights, 3, NULL);
@@ -49,7 +49,7 @@ static void merge(hd_history *into, const hd_history *from, size_t copied, size_
     cr_expect_eq(found_there, there, "%zu, not %zu", found_there, there);
 }
 
-/* What two files' runs consist of is the same, by seals that were computed from their rows. */
+/* Expects two files with the same runs, by checksums computed from their rows. */
 static void expect_same_runs(const hd_history *a, const hd_history *b) {
     hd_sql left = {.history = a, .doing = "test", .error = &error},
            right = {.history = b, .doing = "test", .error = &error};
@@ -158,7 +158,7 @@ Test(copy, of_a_file_with_columns_of_its_own_every_run_is_saved) {
     hd_history a = made("a", "alpha", 2), saved = opened("saved", HD_HISTORY_WRITE);
     char text[2048];
     size_t count_saved, found;
-    for (int i = 0; i < 3; i++) { /* names that are no words, and longer than any statement of ours */
+    for (int i = 0; i < 3; i++) { /* names that are no identifiers, and longer than any statement of ours */
         snprintf(text, sizeof text, "ALTER TABLE run ADD COLUMN \"%d) --%01000d\" TEXT DEFAULT 'mine'", i, 0);
         cr_assert_eq(sqlite3_exec(a.database, text, NULL, NULL, NULL), SQLITE_OK);
     }
@@ -187,8 +187,7 @@ Test(copy, of_a_corrupt_file_every_whole_run_is_saved) {
     size_t saved_at_all = 0, lost_at_all = 0, of = 0;
     static char bytes[1 << 20];
     size_t length = get_bytes(sample_path("a"), bytes, sizeof bytes);
-    for (int64_t page = 1; page < pages;
-         page++) { /* not the first, which has the header and the tables' names */
+    for (int64_t page = 1; page < pages; page++) { /* not the first: the header and the tables' names */
         char name[32];
         snprintf(name, sizeof name, "broken-%d", (int)page);
         put_bytes(sample_path(name), bytes, length);

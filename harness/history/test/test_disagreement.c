@@ -56,15 +56,15 @@ Test(trend, finds_other_bits_after_the_machine_was_replaced) {
 
 Test(trend, waits_for_machines_that_have_not_run_since_the_numbers_changed) {
     keep(5, 1, move_forward);                /* changes on night 3 */
-    keep_on("beta", 0, 3, 1, NULL);          /* has last run on night 2 */
-    keep_on("gamma", 4, 1, 1, move_forward); /* is new, and has what alpha has */
+    keep_on("beta", 0, 3, 1, NULL);          /* ran last on night 2 */
+    keep_on("gamma", 4, 1, 1, move_forward); /* new, with alpha's numbers */
     load();
     cr_expect_eq(trend.number_change_count, 1);
     cr_expect_eq(trend.disagreement_count, 0);
     end();
 }
 
-/* Of one class of machine: their records are of the same series. */
+/* Hosts of one class of machine: their records are of the same series. */
 static void keep_alternating(size_t nights, nights_plan *on_alpha, nights_plan *on_beta) {
     for (size_t night = 0; night < nights; night++)
         nights_add(&history, night % 2 ? "beta" : "alpha", night, 1, 1, night % 2 ? on_beta : on_alpha);
@@ -109,7 +109,8 @@ Test(trend, tells_a_change_that_comes_to_all_hosts_of_a_class_once) {
     keep_alternating(9, move_from_third, move_from_third);
     load();
     cr_assert_eq(trend.number_change_count, NIGHTS_STEPS);
-    cr_expect(trend.number_changes[0].since == 3 && trend.number_changes[0].before == 1, "on beta, which had it first");
+    cr_expect(trend.number_changes[0].since == 3 && trend.number_changes[0].before == 1,
+              "on beta, which had it first");
     cr_expect_eq(trend.disagreement_count, 0);
     end();
 }
@@ -181,7 +182,7 @@ Test(trend, holds_other_arithmetics_to_no_other_machine) {
 Test(trend, holds_cuda_to_cpu) {
     keep(3, 3, NULL);
     nights_add(&history, "alpha", 3, 1, 2, NULL);
-    nights_add(&history, "alpha", 4, 1, 3, use_cublas); /* cuda is cublas then: the exact one is as it was */
+    nights_add(&history, "alpha", 4, 1, 3, use_cublas); /* cuda becomes cublas; the exact one stays */
     load();
     cr_expect_eq(trend.disagreement_count, 0);
     hd_trend_free(&trend);

@@ -1,4 +1,4 @@
-/* Histories: what is kept of a run, by whom, under which seal, time and name. */
+/* Histories: what is stored of a run, with which checksum, moment and name. */
 #include "history/checksum.h"
 #include "test/opened.h"
 

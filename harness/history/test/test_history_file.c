@@ -1,4 +1,4 @@
-/* Histories as files: which are opened, which are refused, and what is never written. */
+/* Histories as files: which are opened, which are refused, what is never written. */
 #include "base/process.h"
 #include "history/schema.h"
 #include "test/opened.h"
@@ -112,7 +112,7 @@ Test(history, that_is_empty_has_no_runs) {
     cr_expect_eq(is.st_size, 0, "reading changes nothing");
 }
 
-/* A file as the first schema had it, with one run. */
+/* A file of the first schema, with one run. */
 static void make_version_1(const char *name) {
     char version[128];
     make_file(name, hd_history_schema[0]);

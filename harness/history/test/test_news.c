@@ -1,4 +1,4 @@
-/* News: what is told of a trend, in which order, and what is new. */
+/* News: what is reported of a trend, in which order, and what is new. */
 #include "history/news.h"
 #include "test/nights.h"
 
@@ -97,8 +97,7 @@ Test(news, say_what_since_when_and_how_much) {
     end();
 }
 
-/* A slower clock, or products carried out in another way: they reach 0.8 of their rate, and are all of the
- * run. */
+/* A slower clock, or slower products: they reach 0.8 of their rate, and are all of the run. */
 static void slow_the_products(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)series, (void)verdict;
     if (night >= 30) record->sgemm_rate *= 0.8, record->seconds.total /= 0.8;
@@ -172,7 +171,7 @@ Test(news, say_what_went_and_what_has_no_numbers) {
     end();
 }
 
-/* Runs on a host with a machine of its own. */
+/* Adds runs on a host of its own class of machine. */
 static void add_on(const char *host, size_t first, size_t nights, nights_plan *plan) {
     setenv("HYPERDRIFT_MACHINE", host, 1);
     nights_add(&history, host, first, nights, 1, plan);

@@ -38,7 +38,7 @@ static void expect_difference(size_t night, size_t i, const char *key, const cha
     cr_expect_str_eq(difference->after, after);
 }
 
-/* nights.h has another commit each seven nights; its four series are on cpu and on cuda. */
+/* nights.h changes the commit every seven nights; its four series are on cpu and cuda. */
 static void other_flags(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)series, (void)verdict;
     json_object_set_new(record->provenance, "flags",

@@ -1,13 +1,13 @@
 /* Trends: numbers that changed from one night to the next. */
 #include "history/test/trend_sample.h"
 
-static nights_plan *shifting; /* what keep_shift does to step 1 of series 0 from night 3 on */
+static nights_plan *shifting; /* what keep_shift does to hyper-iteration 1 of series 0 from night 3 on */
 
 static void shift_later(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     if (night >= 3 && series == 0 && record->step == 1) shifting(night, series, record, verdict);
 }
 
-/* The one shift there is then. */
+/* The only change then. */
 static const hd_number_change *keep_shift(nights_plan *plan) {
     shifting = plan;
     keep(5, 2, shift_later);

@@ -1,4 +1,4 @@
-/* Trends: what is read of synthetic histories, and levels that change. */
+/* Trends: what is read from synthetic histories, and changes of level. */
 #include "history/test/trend_sample.h"
 
 TestSuite(trend, .init = folder_make, .fini = folder_remove);

@@ -9,13 +9,13 @@ static hd_error error;
 static hd_history history;
 static hd_trend trend;
 
-/* Host alpha's nights 0 .. count - 1. */
+/* Adds nights 0 .. count - 1 of host alpha. */
 static inline void keep(size_t count, size_t series, nights_plan *plan) {
     history = nights_open(sample_path("h"));
     nights_add(&history, "alpha", 0, count, series, plan);
 }
 
-/* Nights first .. first + count - 1 of another host, with a machine of its own. */
+/* Adds nights first .. first + count - 1 of another host, with a machine of its own. */
 static inline void keep_on(const char *host, size_t first, size_t count, size_t series, nights_plan *plan) {
     setenv("HYPERDRIFT_MACHINE", host, 1);
     nights_add(&history, host, first, count, series, plan);
@@ -31,7 +31,7 @@ static inline void end(void) {
     hd_history_close(&history);
 }
 
-/* The series of a machine's label and mode, the first there is. */
+/* The first series of a machine's label and mode. */
 static inline const hd_series *series_on(const char *machine, hd_mode mode) {
     size_t s = 0;
     while (s < trend.series_count &&
