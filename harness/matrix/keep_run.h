@@ -1,5 +1,5 @@
-/* What `check --history FILE` does with its history: the file is tried before anything runs, so that nobody
- * computes for nothing; at the end what the run found is appended as an entry. */
+/* For `check --history FILE`: tries the file before anything runs, so that nobody computes for nothing, and
+ * appends what the run found at the end. */
 #ifndef HD_MATRIX_KEEP_RUN_H
 #define HD_MATRIX_KEEP_RUN_H
 
@@ -8,25 +8,25 @@
 #include "run/request.h"
 
 typedef struct hd_keep_run {
-    const char *path;    /* NULL: without --history */
+    const char *path;    /* NULL: no --history */
     hd_run_entry *entry; /* owned; NULL: nothing is gathered */
-    hd_kept kept;        /* kept.run is 0 where it was not kept */
-    json_t *notes;       /* owned: array of lines that people should read */
+    hd_kept kept;        /* kept.run is 0 until the run is stored */
+    json_t *notes;       /* owned: array of lines for people to read */
 } hd_keep_run;
 
-/* Opens, inspects and closes `path`, making it where it is missing, and begins an entry. Without
- * --history *keep is zeroed, and the others do nothing. Errors as history.h's. End with hd_keep_run_free. */
+/* Opens (or makes), inspects and closes the file, and begins an entry. If path is NULL, zeroes *keep, and the
+ * other functions do nothing. Errors as history.h. End with hd_keep_run_free. */
 hd_status hd_keep_run_begin(hd_keep_run *keep, const char *path, int count, char *const *arguments,
                             const hd_request *request, hd_error *error);
 
-/* Appends all that was found, with the exit status so far, and notes what is unusual of it. HD_UNAVAILABLE
- * also for a run that was interrupted: it is not kept. */
+/* Appends what was found, with the exit status so far, and notes what is unusual. Errors as
+ * hd_history_append; also HD_UNAVAILABLE: the run was interrupted, and is not stored. */
 hd_status hd_keep_run_end(hd_keep_run *keep, const hd_findings *findings, hd_status status, hd_error *error);
 
-/* "kept as run 12 in FILE" and the notes, a line each; nothing where it was not kept. */
+/* Prints the notes, a line each, and "kept as run 12 in FILE"; nothing if it was not stored. */
 void hd_keep_run_print(FILE *to, const hd_keep_run *keep);
 
-/* Adds "run" (null: not kept) and "notes" to a JSON document. Without --history nothing. */
+/* Adds "run" (null: not stored) and "notes" to a JSON document; nothing without --history. */
 void hd_keep_run_put(json_t *document, const hd_keep_run *keep);
 
 void hd_keep_run_free(hd_keep_run *keep);

@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Consecutive cells of one experiment under one seed, and of them those on one device. */
+/* Consecutive cells of one experiment under one seed; or of these, those on one device. */
 typedef struct hd_span {
     const hd_cell *cells;
     size_t count;
 } hd_span;
 
-/* Says on stderr what failed, tells the listener, and gives the worse status. */
+/* Reports a failure on stderr and to the listener, and gives the worse status. */
 static hd_status fail(const hd_listener *listener, hd_status worst, const char *what, const hd_error *error) {
     listener->failed(listener->context, what, error->message);
     return hd_terminal_complain(worst, error);
@@ -30,7 +30,7 @@ static hd_status fail_run(const hd_listener *listener, hd_status worst, const hd
     return fail(listener, worst, what, error);
 }
 
-/* Where the records of a repetition go. */
+/* The folder for the records of a repetition. */
 static hd_status folder_of(const hd_round *round, const char *out, char path[PATH_MAX], hd_error *error) {
     int length = round->first ? snprintf(path, PATH_MAX, "%s/repetition-%zu", out, round->repetition)
                               : snprintf(path, PATH_MAX, "%s", out);
@@ -72,8 +72,8 @@ static hd_status run_round(const hd_request *request, const hd_loaded_experiment
     return worst;
 }
 
-/* A seed that has no golden is judged by the float64 reference; by the other mode's, which shares less with
- * the record. */
+/* A seed without a golden is judged by the float64 reference in the other mode, which shares less with the
+ * record. */
 static hd_status run_references(const hd_request *request, const hd_loaded_experiment *loaded, hd_span under,
                                 const char *out, char reference[2][PATH_MAX], const hd_listener *listener) {
     hd_status worst = HD_OK;
@@ -92,8 +92,8 @@ static hd_status run_references(const hd_request *request, const hd_loaded_exper
     return worst;
 }
 
-/* Tries the device before anything is run on it. *skip where it is absent and may be, or has not the
- * experiment's arithmetic. cpu and reference are on every machine: what else stops them is an error. */
+/* Tries the device before anything runs on it. *skip: it is absent and may be, or lacks the experiment's
+ * arithmetic. Every machine has cpu and reference: if these cannot be opened, that is an error. */
 static hd_status look_for(const hd_request *request, const hd_loaded_experiment *loaded, const char *device,
                           bool *skip, const hd_listener *listener) {
     hd_error error;
@@ -112,7 +112,7 @@ static hd_status look_for(const hd_request *request, const hd_loaded_experiment 
     return status == HD_OK ? HD_OK : fail(listener, HD_OK, what, &error);
 }
 
-/* The devices of one experiment under one seed. */
+/* Runs the devices of one experiment under one seed. */
 static hd_status run_devices(const hd_request *request, const hd_loaded_experiment *loaded, hd_span under,
                              const char *out, const hd_listener *listener) {
     char reference[2][PATH_MAX] = {"", ""};
@@ -140,7 +140,7 @@ static hd_status run_experiment(const hd_request *request, const char *word, hd_
     hd_loaded_experiment loaded;
     hd_error error;
     hd_status worst = hd_loaded_experiment_open(word, request, &under.cells->seed, &loaded, &error);
-    if (worst == HD_OK) worst = hd_directory_make(out, &error); /* or every run would say that it cannot be */
+    if (worst == HD_OK) worst = hd_directory_make(out, &error); /* else every run would report it */
     if (worst == HD_OK)
         worst = run_devices(request, &loaded, under, out, listener);
     else

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Puts the reference's record in the place of the golden's. */
+/* Replaces the golden's record by the reference's. */
 static hd_status take_reference(const char *folder, size_t step, hd_golden *golden, hd_error *error) {
     char path[PATH_MAX];
     hd_record record;

@@ -27,7 +27,7 @@ static void read_run(sqlite3_stmt *row, hd_shard_run *run) {
     run->terms = json_loads(hd_sql_text(row, 11), 0, NULL);
 }
 
-/* Shards are counted up to their number: it must be one that check takes. */
+/* We count shards up to their number: it must be one that `check` accepts. */
 static void expect_place(hd_sql *sql, const hd_shard_run *run) {
     if (run->shards <= HD_MAX_SHARDS && run->shard <= run->shards && !run->shard == !run->shards) return;
     sql->status =
@@ -35,7 +35,7 @@ static void expect_place(hd_sql *sql, const hd_shard_run *run) {
                 sql->history->path, (long long)run->id, (long long)run->shard, (long long)run->shards);
 }
 
-/* Of two at the same moment the shard tells which is first, not the order in which they were merged. */
+/* Orders runs of the same moment by shard, not by the order in which they were merged. */
 static void load_runs(hd_sql *sql, hd_shard_merge *merge) {
     sqlite3_stmt *rows =
         hd_sql_prepare(sql, "SELECT id, shard, shards, host, commit_id, started, status, passed, failed, "
@@ -55,8 +55,8 @@ static bool same_place(const hd_shard_run *a, const hd_shard_run *b) {
     return a->shard == b->shard && (a->shard || !strcmp(a->host, b->host));
 }
 
-/* They are in order of time: a later one takes the place of those before it. A shard of another division has
- * no place. */
+/* Runs are in order of time: a later run of a shard replaces earlier ones. A shard of another division does
+ * not count. */
 static void count_runs(hd_shard_merge *merge) {
     size_t there = 0;
     if (!merge->shards && merge->run_count) merge->shards = merge->runs[merge->run_count - 1].shards;
@@ -70,8 +70,8 @@ static void count_runs(hd_shard_merge *merge) {
     if (merge->shards) merge->missing = merge->shards - there;
 }
 
-/* The run whose records are compared, or NULL: of a matrix every one, even where a later run took its place;
- * but what a machine gave on the nights before need not be what it gives now. */
+/* The run `id` if its records are compared, else NULL. Of a matrix all runs are, even replaced ones; but a
+ * machine's earlier runs of no matrix need not agree with its last one. */
 static const hd_shard_run *compared_run(const hd_shard_merge *merge, int64_t id) {
     for (size_t i = 0; i < merge->run_count; i++) {
         const hd_shard_run *run = &merge->runs[i];
@@ -82,14 +82,14 @@ static const hd_shard_run *compared_run(const hd_shard_merge *merge, int64_t id)
 
 /* ---- the bits ---- */
 
-/* A record of those that must have the same bits, and who made it. */
+/* A record in the exact arithmetic, and the run that made it. */
 typedef struct hd_made {
     hd_record record;
     int64_t result;
     const hd_shard_run *run;
 } hd_made;
 
-/* Judges a record by the bits of the first of its kind; true where they are the same. */
+/* Judges a record by the bits of the first of its kind; true if they are the same. */
 static bool same_bits(hd_sql *sql, const hd_made *first, const hd_made *made, hd_verdict *verdict) {
     hd_golden bits = {0};
     char by[sizeof verdict->against];
@@ -132,7 +132,7 @@ static void read_made(hd_result_numbers *numbers, sqlite3_stmt *row, hd_made *ma
     record->step = hd_sql_size(row, 5);
 }
 
-/* A row: a record of the exact arithmetic becomes the first of its kind, or is compared with it. */
+/* Takes a row: its record becomes the first of its kind, or is compared with the first. */
 static void take_record(hd_result_numbers *numbers, sqlite3_stmt *row, const hd_shard_run *run,
                         hd_made *first, hd_shard_merge *merge) {
     hd_made made = {.result = sqlite3_column_int64(row, 1), .run = run};
@@ -146,7 +146,7 @@ static void take_record(hd_result_numbers *numbers, sqlite3_stmt *row, const hd_
     hd_record_free(&made.record);
 }
 
-/* The rows come with all records of one kind (experiment, data, mode, hyper-iteration) after each other. */
+/* Compares records of one kind (experiment, data, mode, hyper-iteration); the query puts them together. */
 static void compare_bits(hd_sql *sql, hd_shard_merge *merge) {
     char kind[2 * HD_SHA256 + HD_LABEL] = "";
     hd_made first = {.run = NULL};
@@ -179,7 +179,7 @@ static void write_who(const hd_shard_run *run, char who[WHO]) {
              run->host);
 }
 
-/* The first shard that tells its terms: the others are held to them; NULL: none does. */
+/* The first shard that counts and has terms, to compare the others with; NULL: none. */
 static const hd_shard_run *find_standard(const hd_shard_merge *merge) {
     for (size_t i = 0; i < merge->run_count; i++)
         if (merge->runs[i].counts && merge->runs[i].terms) return &merge->runs[i];
@@ -215,7 +215,7 @@ static void hold_to(const hd_shard_run *standard, const hd_shard_run *run, json_
         json_array_append_new(conflicts, json_sprintf("%s does not tell what it was started with", other));
 }
 
-/* `said`: how the matrix is divided was not asked for, but is what its last run says. */
+/* said: the number of shards was not asked for, but is that of the last run. */
 static void compare_terms(hd_sql *sql, hd_shard_merge *merge, bool said) {
     const hd_shard_run *standard = merge->name ? find_standard(merge) : NULL;
     for (size_t i = 0; i < merge->run_count && sql->status == HD_OK; i++) {
@@ -276,7 +276,7 @@ void hd_shard_merge_free(hd_shard_merge *merge) {
     *merge = (hd_shard_merge){0};
 }
 
-/* ---- said ---- */
+/* ---- printing ---- */
 
 static void print_one(FILE *to, const hd_shard_run *run, size_t shards) {
     if (run->shard) fprintf(to, "  shard %zu/%zu  ", run->shard, run->shards);

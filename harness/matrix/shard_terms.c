@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- made --- */
+/* --- making terms --- */
 
 static json_t *experiment_json(const hd_request *request, const char *word) {
     hd_experiment experiment;
@@ -35,9 +35,9 @@ json_t *hd_shard_terms_of(const hd_request *request, char *const *words, size_t 
                      (json_int_t)request->repeat, "program", HD_VERSION " (" HD_COMMIT ")");
 }
 
-/* --- compared --- */
+/* --- comparing terms --- */
 
-/* Terms, and what they are called. */
+/* One shard's terms, and what the texts call it. */
 typedef struct hd_side {
     const json_t *terms;
     const char *who;
@@ -58,7 +58,7 @@ static bool has(const json_t *list, const json_t *member) {
     return false;
 }
 
-/* A list's member: a number, a text, or an experiment with its hash. */
+/* Writes a list's member: a number, a text, or an experiment with its hash. */
 static void write_member(const json_t *member, char *text, size_t size) {
     if (json_is_integer(member))
         snprintf(text, size, "%lld", (long long)json_integer_value(member));
@@ -68,7 +68,7 @@ static void write_member(const json_t *member, char *text, size_t size) {
         snprintf(text, size, "%s", string_of(member));
 }
 
-/* "seed 3 and 7 more: in WITH, not in WITHOUT" */
+/* Adds "seed 3 and 7 more: in WITH, not in WITHOUT". */
 static void say_alone(const char *key, const char *word, const hd_side *with, const hd_side *without,
                       json_t *lines) {
     const json_t *list = json_object_get(with->terms, key), *other = json_object_get(without->terms, key);

@@ -77,7 +77,7 @@ Test(cells, are_in_one_shard_each_and_none_is_lost) {
     hd_cells_free(&all);
 }
 
-/* Every cell of the smaller matrix that a shard has is in the same shard of the larger one. */
+/* Expects every cell of the smaller matrix in the same shard of the larger one. */
 static void expect_unmoved(hd_request smaller, size_t smaller_words, hd_request larger, size_t larger_words) {
     smaller.shards = larger.shards = 5;
     for (size_t shard = 1; shard <= 5; shard++) {
@@ -125,7 +125,7 @@ Test(cells, are_spread_over_the_shards) {
         cr_expect(in[shard] > 850 && in[shard] < 1150, "%zu of 8000 in shard %zu of 8", in[shard], shard);
 }
 
-/* Machines of a matrix may have programs of different making: the division must not be another there. */
+/* A matrix's machines may have differently built programs: all must divide it alike. */
 Test(cells, are_divided_as_they_always_were) {
     hd_cell cell = {.experiment = "blobs-deep", .seed = 3, .device = "cpu", .mode = HD_FORWARD};
     cr_expect_eq(hd_cell_shard(&cell, 3), 3);

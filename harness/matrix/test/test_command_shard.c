@@ -1,4 +1,4 @@
-/* hyperdrift run and check over a matrix: its shards, and seeds that have no golden. */
+/* hyperdrift run and check over a matrix: shards, and seeds without goldens. */
 #include "test/program.h"
 
 TestSuite(command_shard, .init = folder_make, .fini = folder_remove);
@@ -25,7 +25,7 @@ Test(command_shard, lists_what_it_would_run_and_runs_nothing) {
     json_decref(json);
 }
 
-/* The records of all shards are those of a run without shards, each once. */
+/* All shards together have the records of a run without shards, each once. */
 Test(command_shard, names_what_it_cannot_list_and_lists_the_rest) {
     hyperdrift("run", "blobs-logistic", "blobs-none", "--mode", "forward", "--list");
     program_expect_failure(2, "no experiment 'blobs-none'");
@@ -55,7 +55,7 @@ Test(command_shard, splits_a_run_into_parts_that_make_the_whole) {
 
 Test(command_shard, says_where_it_has_nothing_to_do) {
     size_t idle = 0;
-    for (int shard = 1; shard <= 3; shard++) { /* one cell: two of the three have none */
+    for (int shard = 1; shard <= 3; shard++) { /* one cell: two of the three shards are empty */
         char part[16];
         snprintf(part, sizeof part, "%d/3", shard);
         hyperdrift("check", "blobs-logistic", "--mode", "forward", "--shard", part);

@@ -1,4 +1,4 @@
-/* hyperdrift check --history: runs kept, night after night, as a user meets it. */
+/* hyperdrift check --history, as a user meets it: runs stored night after night. */
 #include "test/program.h"
 
 #include <sqlite3.h>
@@ -96,8 +96,8 @@ Test(keep_run, nothing_is_computed_under_a_name_that_cannot_be_told) {
     }
 }
 
-/* The second repetition's forward records are led to where the first one's reverse records are: what the
- * latter is then compared with is not what it gave. */
+/* Links the second repetition's forward records to the first one's reverse records, so that they differ from
+ * what the first one computed. */
 Test(keep_run, a_repetition_with_other_bits_is_a_failed_figure_that_is_named) {
     char command[512], out[64];
     snprintf(out, sizeof out, "%s/out", folder);

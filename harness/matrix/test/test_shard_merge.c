@@ -1,5 +1,4 @@
-/* Matrices put together from the runs of their shards: what is there, what counts, what must have the same
- * bits. */
+/* Merging the shards of a matrix: which are there, which count, what must have the same bits. */
 #include "history/sql.h"
 #include "matrix/cells.h"
 #include "matrix/shard_merge.h"
@@ -141,7 +140,7 @@ Test(shard_merge, has_no_place_for_a_shard_of_another_division) {
 
 /* --- terms --- */
 
-/* As add, on host "alpha" and night `shard`, with terms that other words replace. */
+/* As add, on host "alpha" and night `shard`, with some terms replaced. */
 static void add_on_terms(size_t shard, size_t shards, const char *key, json_t *value) {
     hd_kept kept;
     hd_run_entry *entry = nights_entry("alpha", shard, 2, NULL);
@@ -159,7 +158,7 @@ static void add_on_terms(size_t shard, size_t shards, const char *key, json_t *v
     json_decref(terms);
 }
 
-/* The only conflict of a shard whose terms differ in one key. */
+/* Expects one conflict, of a shard whose terms differ in one key. */
 static void expect_conflict(const char *key, json_t *value, const char *said) {
     open_as(key);
     add_on_terms(1, 2, NULL, NULL);
@@ -175,7 +174,7 @@ static void expect_conflict(const char *key, json_t *value, const char *said) {
 Test(shard_merge, is_one_matrix_where_all_shards_were_started_alike) {
     open_history();
     add_on_terms(1, 2, NULL, NULL);
-    add_on_terms(2, 2, "devices", json_pack("[ss]", "cuda", "cpu")); /* the order is no matter */
+    add_on_terms(2, 2, "devices", json_pack("[ss]", "cuda", "cpu")); /* the order does not matter */
     load("m", 0);
     cr_expect_eq(json_array_size(merge.conflicts), 0);
     cr_expect_eq(merge.status, HD_OK);
@@ -270,7 +269,7 @@ Test(shard_merge, names_the_cells_of_a_missing_shard) {
     done();
 }
 
-/* That takes a quarter of an hour of CPU time where each missing shard is looked for among all cells. */
+/* Searching all cells for each missing shard would take a quarter of an hour of CPU time. */
 Test(shard_merge, names_the_cells_of_a_thousand_missing_shards_at_once) {
     setrlimit(RLIMIT_CPU, &(struct rlimit){100, 100});
     json_t *seeds = json_array();
@@ -279,7 +278,7 @@ Test(shard_merge, names_the_cells_of_a_thousand_missing_shards_at_once) {
     add_on_terms(1, 1000, "seeds", seeds);
     load("m", 0);
     cr_expect_eq(merge.missing, 999);
-    size_t cells = json_array_size(merge.missing_cells); /* of 8000, some are of the shard that is there */
+    size_t cells = json_array_size(merge.missing_cells); /* of 8000; some belong to the shard that is there */
     cr_expect(cells > 7900 && cells < 8000, "%zu", cells);
     done();
 }
@@ -348,7 +347,7 @@ Test(shard_merge, finds_the_same_whatever_order_the_shards_were_merged_in) {
     cr_expect_eq(count_differences("last.sqlite", (const size_t[]){2, 1, 0}), 1);
 }
 
-/* The cpu's series 0 and 1 become cuda's: the same experiment and mode, and the same results. */
+/* Makes series 0 and 1 (cpu) cuda's: the same experiment, mode and results. */
 static void on_cuda(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     turn_a_bit(night, series, record, verdict);
     strcpy(record->device, "cuda");
@@ -381,10 +380,10 @@ Test(shard_merge, compares_devices_in_the_exact_arithmetic_alone) {
 
 Test(shard_merge, compares_the_last_run_of_each_host_where_there_is_no_matrix) {
     open_history();
-    add("alpha", 1, 0, 0, turn_a_bit); /* was so, and was mended */
+    add("alpha", 1, 0, 0, turn_a_bit); /* replaced by a later run */
     add("alpha", 2, 0, 0, NULL);
     add("beta", 1, 0, 0, NULL);
-    add("gamma", 1, 1, 1, fail_a_figure); /* of a matrix: none of these */
+    add("gamma", 1, 1, 1, fail_a_figure); /* of a matrix: not merged here */
     load(NULL, 0);
     cr_expect_eq(merge.run_count, 0, "none has come");
     cr_expect_eq(merge.status, HD_DIFFERENT, "nothing was compared");
