@@ -1,4 +1,4 @@
-/* hyperdrift-faults faults: the table of what sees which fault. */
+/* hyperdrift-faults faults: the table of what detects which fault. */
 #include "faults/faults.h"
 
 #include "base/temporary_folder.h"
@@ -13,13 +13,13 @@
 
 enum { TEXT = 512, COMMAND = 2 * PATH_MAX };
 
-/* Of 10 faults drift must locate so many. */
+/* Drift must locate so many of 10 faults. */
 enum { LOCATED_OF_TEN = 9 };
 
 typedef struct hd_said {
     int status;
-    json_t *json;       /* what it printed, owned; NULL: no JSON */
-    char message[TEXT]; /* the last line of what it said on stderr, from the step on that it names */
+    json_t *json;       /* its output, owned; NULL: no JSON */
+    char message[TEXT]; /* the last line on stderr, from "step " on if there is one */
 } hd_said;
 
 typedef struct hd_row {
@@ -29,7 +29,7 @@ typedef struct hd_row {
 
 /* --- asking the program --- */
 
-/* A message from where it names a step: what stands before, the table says. */
+/* A message from "step " on: the table has what comes before. */
 static const char *from_step(const char *message) {
     const char *step = strstr(message, "step ");
     return step ? step : message;
@@ -46,7 +46,7 @@ static void last_line(const char *path, char text[TEXT]) {
     if (file) fclose(file);
 }
 
-/* Runs the program with these words; stderr goes to a file in the scratch folder. */
+/* Runs the program with these words; stderr goes to a file in the scratch folder. End with json_decref. */
 static hd_status ask(const char *scratch, const char *fault, const char *words, hd_said *said,
                      hd_error *error) {
     char command[COMMAND], program[PATH_MAX] = "", messages[PATH_MAX + 16];
@@ -76,8 +76,8 @@ static const char *text_of(const json_t *object, const char *key) {
     return text ? text : "";
 }
 
-/* The figure that failed by most of its tolerance (by a finite many, else the first); or the run that failed.
- */
+/* Names the failed figure that used most of its tolerance (the largest finite share, else the first); or the
+ * failed run. */
 static void name_witness(const hd_said *said, char by[TEXT]) {
     size_t i;
     double most = 0;
@@ -109,7 +109,7 @@ static hd_status check(const char *scratch, const hd_planted_fault *fault, bool 
     return HD_OK;
 }
 
-/* HD_DIFFERENT where it fails with no fault planted: that it fails with one then tells nothing. */
+/* HD_DIFFERENT if `check` fails without a fault: then failing with one tells nothing. */
 static hd_status expect_content(const char *scratch, const char *experiment, hd_error *error) {
     const hd_planted_fault none = {.name = "", .experiment = experiment};
     char by[TEXT];
@@ -130,14 +130,14 @@ static bool is_place(const hd_planted_fault *fault, const hd_site *site) {
            (fault->element == HD_ANY_ELEMENT || (d->range_count && d->ranges[0].from == fault->element));
 }
 
-/* A run that ends in a value that is not finite is told of in a message with step and tensor. */
+/* Whether a run that ended in a value that is not finite names step and tensor in its message. */
 static bool is_told(const hd_planted_fault *fault, const char *message) {
     char step[32];
     snprintf(step, sizeof step, "step %zu:", fault->at_step);
     return strstr(message, step) && strstr(message, "tangent");
 }
 
-/* What `drift` does to find where two runs part, without what it does then to say how much and why. */
+/* Finds where two runs part, as `drift` does, but not by how much or why. */
 static hd_status locate(const hd_planted_fault *fault, hd_row *row, hd_error *error) {
     static hd_variant side[2];
     char mode[HD_VARIANT_VALUE], name[HD_VARIANT_VALUE];

@@ -1,5 +1,5 @@
-/* The faults of the harness, and how one is chosen: by the environment's HYPERDRIFT_FAULT, or by the variant
- * key fault=NAME. Each function here is called in the place of the real one: see fault.h. */
+/* The harness's faults, and how one is chosen: by HYPERDRIFT_FAULT in the environment, or by the variant's
+ * word fault=NAME. Each HD_WRAP function replaces the real one: see engines/faults/fault.h. */
 #include "arithmetic/arithmetic.h"
 #include "arithmetic/random.h"
 #include "commands/options.h"
@@ -16,7 +16,7 @@
 
 /* --- the data --- */
 
-/* The labels with that of one example changed; they live as long as the process. */
+/* Copies the labels and changes one example's; the copy lives until the next call. */
 static const uint8_t *flip_label(const hd_problem *problem) {
     uint32_t example = problem->scheme[hd_fault_catalogue[HD_LABEL_FLIPPED].step * problem->batch];
     size_t count = problem->training.count;
@@ -36,7 +36,7 @@ static void reverse_epoch(uint32_t *scheme, size_t count) {
     }
 }
 
-/* What an experiment lacks that the fault needs; NULL: nothing. */
+/* What the fault needs and the experiment lacks; NULL: nothing. */
 static const char *lacking(const hd_experiment *experiment) {
     if (hd_fault_acts(HD_SHUFFLE_REVERSED) && experiment->epochs < 2) return "second epoch";
     if (hd_fault_acts(HD_LABEL_FLIPPED) && experiment->steps <= hd_fault_catalogue[HD_LABEL_FLIPPED].step)
@@ -72,7 +72,7 @@ HD_WRAP(void, hd_setup_start, hd_setup *setup, size_t iteration, hd_point *point
 
 void __real_hd_hyperopt_step(hd_hyperopt *hyperopt, const double *hypergradient, double *value);
 
-/* The first step, its epsilon added to the root and not below it. */
+/* Adam's first update, with epsilon outside the root. */
 static void step_with_outer_epsilon(hd_hyperopt *hyperopt, const double *hypergradient, double *value) {
     float before[HD_MAX_HYPERS] = {0};
     for (size_t j = 0; j < hyperopt->count; j++) before[j] = (float)value[j];
@@ -134,7 +134,7 @@ HD_WRAP(void, hd_options_parse, int argc, char **argv, hd_options *options) {
     __real_hd_options_parse(argc, argv, options);
 }
 
-/* A variant's word for its fault; NULL: it has none. */
+/* The variant's word for its fault; NULL: none. */
 static const hd_word *fault_word(const hd_variant *variant) {
     for (size_t i = 0; i < variant->count; i++)
         if (!strcmp(variant->words[i].key, "fault")) return &variant->words[i];
@@ -166,7 +166,7 @@ HD_WRAP(hd_status, hd_variant_make, const char *name, const char *const *texts, 
     return status == HD_OK && fault ? add_fault(variant, fault, error) : status;
 }
 
-/* A fault is no component: it is not for drift to find it by its name. */
+/* A fault is no component: drift must not find it by its name. */
 HD_WRAP(hd_status, hd_variant_swap, const hd_variant *variant, const hd_variant *other, const char *key,
         hd_variant *out, hd_error *error) {
     if (!strcmp(key, "fault")) return hd_fail(error, HD_INVALID, "fault: not to be swapped");

@@ -234,7 +234,7 @@ Test(bad_input, goldens_that_are_cut_short) {
     }
 }
 
-/* Any figure: the golden is sealed. */
+/* Any figure: the golden has a checksum. */
 Test(bad_input, goldens_that_were_edited) {
     program_own_root();
     size_t size = get_bytes(path_of(GOLDEN), content, sizeof content - 1);

@@ -1,4 +1,4 @@
-/* Planted faults, as a user meets them: chosen by the environment or by a variant's word, and told of. */
+/* Planted faults, as a user meets them: chosen by the environment or a variant's word, and announced. */
 #include "test/program.h"
 
 TestSuite(planted, .init = folder_make, .fini = folder_remove);

@@ -186,7 +186,7 @@ Test(history, writers_at_the_same_time_take_turns) {
     hd_history_close(&history);
 }
 
-/* --- seals --- */
+/* --- checksums --- */
 
 static void expect_sealed(const hd_history *history, int64_t run, bool intact) {
     hd_sql sql = {.history = history, .doing = "test", .error = &error};

@@ -1,7 +1,7 @@
-/* Proves on simulated histories what statistics/level_change.h states: how often noise alone raises an alarm, and how soon,
- * where and how large steps, drifts and reverted steps are found. The streams of random numbers have fixed
- * seeds, so that the tables are the same wherever it runs. Each figure under "wanted" is a check: exit status
- * 1 if one is missed. */
+/* Checks on simulated nights what statistics/level_change.h states: how often noise alone raises an alarm,
+ * and how soon, where and how large jumps, drifts and reverted jumps are found. Seeds are fixed, so the
+ * tables are the same on every machine. Each figure under "wanted" is a check: exit status 1 if one is
+ * missed. */
 #include "statistics/level_change.h"
 #include "statistics/simulation/nights.h"
 #include "statistics/statistics.h"
@@ -12,14 +12,14 @@
 #include <stdlib.h>
 
 enum {
-    SERIES = 50, /* of one history: what a nightly job watches, */
+    SERIES = 50, /* series of a nightly job, */
     COSTS = 3,   /* each with so many costs that vary */
     NIGHTS = 200,
     SHORTEST = 60,
     LONGEST = 730,
     HISTORIES = 60,
     TRIALS = 1000,
-    SETTLED = 25,   /* nights of a series before something happens to it, at least */
+    SETTLED = 25,   /* a change comes after this many nights */
     UNSETTLED = 100 /* and at most so many more */
 };
 
@@ -27,14 +27,14 @@ typedef struct tally {
     size_t passed, failed;
 } tally;
 
-/* Counts a figure, of the line that is being printed. */
+/* Counts a check of the line being printed. */
 static void want(tally *t, bool met, const char *missed) {
     t->passed += met;
     t->failed += !met;
     if (!met) printf("  FAILED: %s", missed);
 }
 
-/* Draws a series; its changes are the caller's to free. Without memory the program ends. */
+/* Draws a series and finds its changes; the caller frees them. Ends the program without memory. */
 static size_t draw(const hd_nights *nights, hd_mt19937 *generator, hd_level_change **found) {
     double value[LONGEST];
     size_t n;
@@ -50,7 +50,7 @@ static size_t draw(const hd_nights *nights, hd_mt19937 *generator, hd_level_chan
 static const struct noise {
     const char *name;
     hd_nights nights;
-    size_t real;      /* changes of a cost that are no false alarms */
+    size_t real;      /* real changes of a cost, no false alarms */
     const char *note; /* why it is not judged */
 } noises[] = {
     {.name = "normal, 2 %", .nights = {.size = 0.02, .count = NIGHTS}},
@@ -78,10 +78,10 @@ static const struct noise {
      .note = "not exchangeable"},
 };
 
-/* False alarms in as many nights as NIGHTS of SERIES series with COSTS costs each have; [returned] histories. */
+/* Counts false alarms per NIGHTS nights of SERIES series with COSTS costs, in [returned] histories. */
 static size_t count_alarms(const struct noise *noise, uint32_t seed, double *alarms) {
     hd_mt19937 generator;
-    size_t histories = HISTORIES * NIGHTS / noise->nights.count; /* as many nights in all */
+    size_t histories = HISTORIES * NIGHTS / noise->nights.count; /* the same number of nights in all */
     hd_mt19937_seed(&generator, seed);
     for (size_t h = 0; h < histories; h++) {
         size_t all = 0;
@@ -118,10 +118,10 @@ static void noise_alone(tally *t) {
 
 /* --- what happens --- */
 
-/* What became of TRIALS series to which something happened. */
+/* The results for TRIALS series with a change. */
 typedef struct outcome {
-    double nights[TRIALS]; /* from then until it was found, both nights counted; infinite: never */
-    size_t placed, near;   /* on the very night, or within one of it */
+    double nights[TRIALS]; /* from the change until it was found, both included; infinite: never */
+    size_t placed, near;   /* placed on the right night; within one of it */
     size_t held;           /* the interval holds 1 + step */
 } outcome;
 
@@ -135,23 +135,23 @@ static double found_within(const outcome *o, double nights) {
     return percent(n);
 }
 
-/* Something that happens to a series. */
+/* A change of a series. */
 typedef struct happening {
     const char *name;
     hd_nights event;
-    size_t lasting; /* so many nights; 0: for good */
-    double soon;    /* within so many nights 95 % are to be found; 0: not judged */
+    size_t lasting; /* nights it lasts; 0: for good */
+    double soon;    /* 95 % must be found within so many nights; 0: not judged */
 } happening;
 
-/* The first change, found on that night or later, that goes up (sign 1) or down (-1). */
+/* The first change found from `night` on that goes up (sign 1) or down (-1). */
 static const hd_level_change *first_since(const hd_level_change *found, size_t n, size_t night, double sign) {
     for (const hd_level_change *c = found; c < found + n; c++)
         if (c->found >= night && sign * c->ratio > sign) return c;
     return NULL;
 }
 
-/* Draws series in each of which it begins on a night of its own, and looks for a change there, or where what
- * does not last ends, in the 80 nights that follow. */
+/* Draws series, each with the change on a night of its own, and looks for it in the 80 nights that follow; if
+ * it does not last, for its end. */
 static void try(const happening *row, uint32_t seed, outcome *o) {
     hd_nights nights = row->event;
     double sign = (nights.step + nights.drift > 0) == (row->lasting == 0) ? 1 : -1;
@@ -252,7 +252,7 @@ static void drifts(tally *t) {
 
 /* --- outliers --- */
 
-/* Whether a change is found in 25 nights from `night` on. */
+/* Whether a change is found within 25 nights from `night` on. */
 static bool changes_at(const hd_nights *nights, hd_mt19937 generator, size_t night) {
     hd_level_change *found;
     size_t n = draw(nights, &generator, &found);
