@@ -21,7 +21,7 @@ static void print_error(FILE *to, const char *title, const char *message) {
     fputc('\n', to);
 }
 
-/* judgement NULL: the verdict has none. */
+/* judgement NULL: nothing was compared. */
 static void print_figure(FILE *to, const hd_verdict *verdict, const hd_judgement *judgement) {
     char title[8 * HD_LABEL], message[HD_JUDGEMENT_TEXT + sizeof verdict->against + 16];
     char line[HD_JUDGEMENT_TEXT] = "nothing was compared";

@@ -10,7 +10,7 @@
 typedef struct hd_junit {
     hd_html xml;
     const hd_findings *findings;
-    char timestamp[32]; /* without a zone, as Ant has it: UTC */
+    char timestamp[32]; /* UTC, without a zone, as in Ant */
     size_t suites;
 } hd_junit;
 
@@ -33,7 +33,7 @@ static void write_count(hd_junit *junit, const char *name, size_t count) {
     write_property(junit, name, text);
 }
 
-/* Where the record comes from, and the memory that it took. */
+/* The record's provenance and memory. */
 static void write_properties(hd_junit *junit, const hd_record *record) {
     const char *key;
     json_t *value;
@@ -50,7 +50,7 @@ static void write_properties(hd_junit *junit, const hd_record *record) {
     hd_html_add(&junit->xml, "    </properties>\n");
 }
 
-/* A test case's name; its time is in its suite's: a figure takes none of its own. */
+/* Begins a test case. A figure takes no time of its own: the suite has it. */
 static void begin_case(hd_junit *junit, const char *class, const char *name) {
     hd_html_add(&junit->xml, "    <testcase classname=\"%s\" name=\"%s\" time=\"0\"", class, name);
 }
@@ -79,7 +79,7 @@ static void write_verdict(hd_junit *junit, const char *suite, const hd_verdict *
     if (verdict->no_memory) write_failed_case(junit, class, "memory", "failure", "no memory for more");
 }
 
-/* Known differences pass, and are told beside the cases. */
+/* Known differences pass; they are listed in system-out. */
 static void write_known(hd_junit *junit, const hd_finding *finding) {
     char line[HD_JUDGEMENT_TEXT];
     hd_html_add(&junit->xml, "    <system-out>");
@@ -93,8 +93,7 @@ static void write_known(hd_junit *junit, const hd_finding *finding) {
     hd_html_add(&junit->xml, "</system-out>\n    <system-err/>\n  </testsuite>\n");
 }
 
-/* What CI servers follow from night to night: a suite's name tells the record, a case's what failed. Where the
- * same was asked for twice the later ones are numbered. */
+/* Numbers a name that was used before: CI servers follow suites and cases by name from night to night. */
 static void number(char *name, size_t size, size_t earlier) {
     size_t length = strlen(name);
     if (earlier) snprintf(name + length, size - length, ", again (%zu)", earlier + 1);
@@ -122,7 +121,7 @@ static void write_finding(hd_junit *junit, size_t index) {
     const hd_finding *finding = &junit->findings->records[index];
     const hd_record *record = &finding->record;
     char name[8 * HD_LABEL];
-    if (finding->count == 0) return; /* what kept it from being judged is among the failures */
+    if (finding->count == 0) return; /* why it could not be judged is among the failures */
     hd_totals sum = hd_finding_totals(finding);
     name_suite(junit->findings, index, name, sizeof name);
     begin_suite(junit, name, record->experiment, sum.passed + sum.failed, sum.failed, 0, 0,

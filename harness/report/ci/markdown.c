@@ -10,14 +10,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What headings, and the words on rows that were left out, may take. */
+/* Room for headings and for the words about rows left out. */
 enum { RESERVE = 4096 };
 
 typedef struct hd_markdown {
     FILE *to;
     const hd_findings *findings;
-    off_t room;      /* the bytes that rows may reach to */
-    off_t row;       /* where the current one began */
+    off_t room;      /* rows may reach to this byte */
+    off_t row;       /* where the current row began */
     size_t left_out; /* of the current table */
 } hd_markdown;
 
@@ -29,7 +29,7 @@ static const char *escape(char character) {
     return found ? instead[found - reserved] : NULL;
 }
 
-/* Markup with its arguments; every text (%s) is escaped. */
+/* Adds markup with its arguments; escapes every text (%s). */
 static void __attribute__((format(printf, 2, 3))) add(hd_markdown *markdown, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -39,14 +39,14 @@ static void __attribute__((format(printf, 2, 3))) add(hd_markdown *markdown, con
 
 /* --- tables --- */
 
-/* heading: the columns' names and the line under them. */
+/* heading: the columns' names and the line below them. */
 static void begin_table(hd_markdown *markdown, const char *heading) {
     fputs(heading, markdown->to);
     markdown->row = ftello(markdown->to);
     markdown->left_out = 0;
 }
 
-/* Takes the row back where there is no room for it. */
+/* Takes the row back if there is no room for it. */
 static void end_row(hd_markdown *markdown) {
     fputc('\n', markdown->to);
     if (ftello(markdown->to) > markdown->room) {
@@ -63,9 +63,9 @@ static void end_table(hd_markdown *markdown) {
     fputc('\n', markdown->to);
 }
 
-/* --- what stands in them --- */
+/* --- rows --- */
 
-/* The share of a tolerance that was used. */
+/* Adds the share of the tolerance that was used. */
 static void add_share(hd_markdown *markdown, const hd_judgement *judgement) {
     if (judgement->error == 0)
         add(markdown, "same");
@@ -90,7 +90,7 @@ static void add_judgement(hd_markdown *markdown, const hd_verdict *verdict, cons
     end_row(markdown);
 }
 
-/* A failure of a verdict that is none of its figures'. */
+/* Adds a verdict's failure that belongs to no figure. */
 static void add_remark(hd_markdown *markdown, const hd_verdict *verdict, const char *why) {
     add_head(markdown, verdict);
     add(markdown, " figures | | | | | | | | %s | %s |", verdict->against, why);
@@ -106,7 +106,7 @@ static void add_verdict(hd_markdown *markdown, const hd_verdict *verdict, hd_out
     if (verdict->no_memory) add_remark(markdown, verdict, "no memory for more");
 }
 
-/* Everything that came out so. */
+/* Adds all figures with this outcome. */
 static void add_judgements(hd_markdown *markdown, const char *title, hd_outcome outcome) {
     add(markdown, "### %s\n\n", title);
     begin_table(
@@ -165,7 +165,7 @@ static void add_unjudged(hd_markdown *markdown, const char *title, const hd_unju
     end_table(markdown);
 }
 
-/* A row of what is new: in a word and in a sentence. */
+/* Adds a row of news: a word and a sentence. */
 static hd_status add_item(hd_markdown *markdown, const hd_trend *trend, const hd_news *item,
                           hd_error *error) {
     char *sentence = NULL;

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* A chart's own units, near to a CSS pixel each where it is as wide as a column of the page. */
+/* A chart's own units: about a CSS pixel each in a column of the page. */
 enum { WIDTH = 440, HEIGHT = 250, LEFT = 48, RIGHT = 76, TOP = 20, BOTTOM = 40, STRETCHES = 150 };
 
 /* --- ranges and scales --- */
@@ -26,7 +26,7 @@ static hd_scale x_scale(const hd_chart_range *range, double left, double right) 
     return (hd_scale){range->x.low, range->x.high, left, right, false};
 }
 
-/* Of a logarithmic axis in decades; the lowest is that of zeros, if there are any. */
+/* A logarithmic axis in decades; zeros, if any, have the lowest. */
 static hd_scale y_scale(const hd_chart_range *range) {
     hd_scale s = {range->y.low, range->y.high, HEIGHT - BOTTOM, TOP, range->logarithmic};
     if (isnan(s.from)) s.from = range->logarithmic ? 1e-8 : 0, s.to = 1;
@@ -76,23 +76,23 @@ static void y_axis(hd_html *html, const hd_chart_range *range) {
 
 /* --- lines --- */
 
-/* One line's pen: it lifts where more than `apart` of x is missing. */
+/* One line's pen: it lifts if more than `apart` of x is missing. */
 typedef struct hd_pen {
     hd_html *html;
     hd_scale x, y;
-    double apart, last_x, last_y; /* as values; and last_y as a place */
+    double apart, last_x, last_y; /* x as values, last_y as a place */
 } hd_pen;
 
 static void draw(hd_pen *pen, double x, double y) {
     double at = hd_scale_place(pen->y, y);
     bool lifted = !(x - pen->last_x <= pen->apart);
     hd_html_add(pen->html, "%c%.1f %.1f", lifted ? 'M' : 'L', hd_scale_place(pen->x, x), at);
-    if (lifted) hd_html_add(pen->html, "h0"); /* with its round end a point that stands alone is seen, too */
+    if (lifted) hd_html_add(pen->html, "h0"); /* its round end shows a point that stands alone */
     pen->last_x = x;
     pen->last_y = at;
 }
 
-/* The least and the greatest of a stretch of the line, in their order. */
+/* Draws the least and the greatest of a stretch of the line, in their order; gives the index after it. */
 static size_t draw_stretch(hd_pen *pen, const hd_chart *chart, size_t line, size_t i, double end) {
     size_t least = SIZE_MAX, most = SIZE_MAX;
     for (; i < chart->count && (chart->points[i].x < end); i++) {
@@ -109,7 +109,7 @@ static size_t draw_stretch(hd_pen *pen, const hd_chart *chart, size_t line, size
 }
 
 /* Draws a line and gives the place of its end, NaN if it has no point. stretch: the x that two points stand
- * for, or 0 to draw all of them. */
+ * for; 0: draws all points. */
 static double draw_line(hd_html *html, const hd_chart *chart, size_t line, const hd_chart_range *range,
                         double stretch) {
     hd_pen pen = {.html = html,
@@ -187,7 +187,7 @@ void hd_chart_dots(hd_html *html, const char *title, const char *description, co
 
 /* --- heat --- */
 
-/* Values in squares of block x block, the greatest of each. */
+/* Values in squares, each the greatest of a block. */
 typedef struct hd_squares {
     size_t rows, columns, block_rows, block_columns;
     const double *values;
@@ -213,7 +213,7 @@ static int heat_level(const hd_squares *s, size_t row, size_t column) {
     return value < s->greatest ? (int)ceil(HD_HEAT_LEVELS * (value / s->greatest)) : HD_HEAT_LEVELS;
 }
 
-/* A level's squares as one path, neighbours in a row as one rectangle. */
+/* Draws a level's squares as one path, with neighbours in a row as one rectangle. */
 static void draw_level(hd_html *html, const hd_squares *s, const int *levels, int level, double side,
                        double high) {
     hd_html_add(html, "<path class=\"h%d\" d=\"", level - 1);

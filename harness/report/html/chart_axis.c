@@ -111,7 +111,7 @@ const char *hd_dates_text(double from, double to, char text[HD_DATES]) {
     return text;
 }
 
-/* Ticks each so many days, on Mondays where those are weeks; 0: there would be too many. */
+/* Ticks every `apart` days, on Mondays if these are weeks; 0: too many. */
 static size_t day_ticks(double from, double to, int apart, hd_tick *ticks) {
     double offset = apart % WEEK ? 0 : MONDAY, first = ceil((from - offset) / apart) * apart + offset;
     size_t count = first <= to ? (size_t)((to - first) / apart) + 1 : 0;
@@ -123,7 +123,7 @@ static size_t day_ticks(double from, double to, int apart, hd_tick *ticks) {
     return count;
 }
 
-/* Ticks each so many months. */
+/* Ticks every `apart` months; 0: too many. */
 static size_t month_ticks(double from, double to, int apart, hd_tick *ticks) {
     size_t count = 0;
     struct tm on = date(from);

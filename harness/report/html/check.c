@@ -6,7 +6,7 @@
 
 /* --- figures --- */
 
-/* One quantity of the document, as far as it decides on where it is shown. */
+/* One quantity of the document, with what decides where it is shown. */
 typedef struct hd_printed_number {
     size_t index;
     double used, relative;
@@ -28,7 +28,7 @@ static int outcome_order(const hd_printed_number *figure) {
     return figure->outcome[0] == 'f' ? 0 : figure->outcome[0] == 'k' ? 1 : 2;
 }
 
-/* Failures, then known ones, then the rest; of each those first that used most of their tolerance. */
+/* Failures, then known ones, then the rest; in each those first that used most of their tolerance. */
 static int worst_first(const void *a, const void *b) {
     const hd_printed_number *x = a, *y = b;
     if (outcome_order(x) != outcome_order(y)) return outcome_order(x) - outcome_order(y);
@@ -41,7 +41,7 @@ static void write_optional(hd_html *html, const hd_node *node, const char *key, 
     if (json_object_get(node->json, key)) hd_html_add(html, "%s%s", before, hd_node_text(node, key));
 }
 
-/* Of which record a row is, as the second line of its heading. */
+/* Writes the row's record, as the second line of its heading. */
 static void write_record(hd_html *html, const hd_node *node) {
     hd_html_add(html, "<small>%s, hyper-iteration %zu, %s, %s", hd_node_text(node, "experiment"),
                 hd_node_size(node, "step"), hd_node_text(node, "mode"), hd_node_text(node, "device"));
@@ -82,7 +82,7 @@ static void write_figures(hd_html *html, const char *caption, const hd_node *qua
     hd_html_table_end(html);
 }
 
-/* --- verdicts: the figures of one record, judged by one thing --- */
+/* --- verdicts: one record's figures, judged by one golden, trace or record --- */
 
 static bool of_one_verdict(const hd_node *quantities, size_t i, size_t j) {
     static const char *const keys[] = {"experiment", "step", "mode", "device", "against"};
@@ -92,7 +92,7 @@ static bool of_one_verdict(const hd_node *quantities, size_t i, size_t j) {
     return true;
 }
 
-/* figures[count], in the document's order, are one verdict's. */
+/* figures[count], in the document's order, belong to one verdict. */
 static void write_verdict(hd_html *html, const hd_node *quantities, const hd_printed_number *figures,
                           size_t count) {
     size_t worst = 0, failed = 0;

@@ -19,7 +19,7 @@ static const struct {
                          {"Memory of the device, MB", " MB", HD_COST_DEVICE_MEMORY, 1.0 / MEGABYTE},
                          {"The products alone, s / TFLOP", " s", HD_COST_PRODUCTS, 1}};
 
-/* A point in the unit of the aspect; NaN: not measured. */
+/* A point's value in the aspect's unit; NaN: not measured. */
 static double value_of(const hd_trend_point *point, hd_aspect aspect) {
     double value = aspect == HD_ASPECT_SHARE ? point->budget : hd_trend_cost(point, aspects[aspect].cost);
     return value * aspects[aspect].scale;
@@ -29,7 +29,7 @@ static double day_of(const hd_history_page_data *page, const hd_trend_point *poi
     return page->trend.nights[point->night].moment / DAY;
 }
 
-/* The levels' medians, from change to change. */
+/* Sets the levels: medians from change to change. */
 static bool fill_levels(hd_timeline_line *line, const hd_series *series, hd_aspect aspect) {
     size_t changes = series->change_count[aspects[aspect].cost], first = 0;
     double *values = malloc((series->count + 1) * sizeof *values);
@@ -67,7 +67,7 @@ static bool fill_line(hd_timeline_line *line, const hd_history_page_data *page, 
     return aspect == HD_ASPECT_SHARE || fill_levels(line, series, aspect);
 }
 
-/* Room for one more mark; NULL: no memory. */
+/* Adds a mark; NULL: no memory. */
 static hd_timeline_mark *add_mark(hd_cost_panel *panel, size_t line, double day) {
     hd_timeline_mark *marks = hd_list_room(panel->marks, panel->timeline.mark_count, sizeof *marks);
     if (!marks) return NULL;
@@ -76,7 +76,7 @@ static hd_timeline_mark *add_mark(hd_cost_panel *panel, size_t line, double day)
     return &marks[panel->timeline.mark_count++];
 }
 
-/* A change's: "1.12 times since 18 Nov"; where that is long before the newest night, "since Nov 2025". */
+/* Labels a change "1.12 times since 18 Nov", or if that is long before the newest night, "since Nov 2025". */
 static void label_level(hd_timeline_mark *mark, const hd_history_page_data *page, const hd_news *news) {
     enum { LONG_AGO = 300 /* days */ };
     const hd_night *nights = page->trend.nights;
@@ -120,7 +120,7 @@ static bool mark_news(hd_cost_panel *panel, const hd_history_page_data *page, co
     return true;
 }
 
-/* Levels are marked on their cost, numbers on the share of a tolerance. */
+/* Marks levels on their cost, numbers on the share of a tolerance. */
 static bool mark_series(hd_cost_panel *panel, const hd_history_page_data *page, size_t series,
                         hd_aspect aspect, size_t line) {
     bool marked = true;

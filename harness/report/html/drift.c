@@ -9,7 +9,7 @@ static bool begins(const char *text, const char *with) {
     return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* A finding in words. */
+/* Writes the finding in words. */
 static void write_verdict(hd_html *html, const hd_node *drift) {
     static const struct {
         const char *finding, *colour, *words;
@@ -68,7 +68,7 @@ static void write_heading(hd_html *html, const hd_node *drift) {
 
 /* --- the two sides --- */
 
-enum { HASH_SHOWN = 16 }; /* digits of one: enough to see whether two are the same */
+enum { HASH_SHOWN = 16 }; /* digits of a hash: enough to see whether two are the same */
 
 static json_t *side_facts(const hd_node *drift, const char *side) {
     static const char *const keys[] = {"variant", "mode", "device", "arithmetic", "keeps"};
@@ -242,7 +242,7 @@ static void write_hypergradients(hd_html *html, const hd_node *drift) {
     hd_html_table_end(html);
 }
 
-/* Both ways of swapping a word, of which the shares above are the mean. */
+/* Both ways of swapping a word; the shares above are their mean. */
 static void write_causes(hd_html *html, const hd_node *drift) {
     hd_node causes = hd_node_array(drift, "causes");
     const char *name;

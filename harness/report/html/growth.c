@@ -42,7 +42,7 @@ static int by_step(const void *a, const void *b) {
     return (x->y[0] < y->y[0]) - (x->y[0] > y->y[0]); /* the greatest first */
 }
 
-/* A hyper-iteration's points of a panel, by step; of several in a step (tangents) the worst. */
+/* A hyper-iteration's points of a panel, by step; of several at one step (tangents) the worst. */
 static hd_curve get_curve(const hd_node *growth, size_t iteration, size_t panel, double steps) {
     size_t length = hd_node_length(growth), found = 0, count = 0;
     hd_curve curve = {.points = hd_node_allocate(growth, length, sizeof *curve.points)};
@@ -82,7 +82,7 @@ static void write_numbers(hd_html *html, const hd_curve curves[PANELS]) {
     hd_html_add(html, "</details>\n");
 }
 
-/* The curves of one hyper-iteration, side by side and with the same axes; false if there are none. */
+/* Draws the curves of one hyper-iteration side by side, with the same axes; false if there are none. */
 static bool write_curves(hd_html *html, const hd_node *growth, size_t iteration, double steps) {
     hd_curve curves[PANELS];
     hd_chart_range range = hd_chart_range_empty(0, steps, true);
@@ -179,7 +179,7 @@ static hd_crossing_kind kind_of(const hd_node *event) {
     return HD_CROSSING_RELU;
 }
 
-/* Which rows of the chart are used: one a kind and layer. */
+/* The rows of the chart: one for each kind and layer. */
 typedef struct hd_rows {
     char names[HD_CROSSING_KINDS * (HD_MAX_LAYERS + 1)][32];
     const char *shown[HD_CROSSING_KINDS * (HD_MAX_LAYERS + 1)];
@@ -204,7 +204,7 @@ static size_t layer_of(const hd_node *event) {
     return layer > HD_MAX_LAYERS ? 0 : layer;
 }
 
-/* One hyper-iteration's timeline. */
+/* Draws the events of one hyper-iteration. */
 static void write_timeline(hd_html *html, const hd_node *tallies, size_t iteration, double steps) {
     size_t length = hd_node_length(tallies), count = 0;
     hd_chart_dot *dots = hd_node_allocate(tallies, length, sizeof *dots);
@@ -231,7 +231,7 @@ static void write_timeline(hd_html *html, const hd_node *tallies, size_t iterati
     free(dots);
 }
 
-/* The hyperparameter of whose difference the event alone carries most. */
+/* Writes the largest share of a hyperparameter's difference that the event alone causes. */
 static void write_event_share(hd_html *html, const hd_node *event) {
     const char *name, *most_name = NULL;
     json_t *value;

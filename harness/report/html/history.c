@@ -16,7 +16,7 @@ static bool news_are_bad(const hd_history_page_data *page, size_t night) {
     return false;
 }
 
-/* "good", "fair": all figures pass, but something is not as it was; or "bad". */
+/* "good"; "fair": all figures pass, but something changed; or "bad". */
 static const char *colour_of(const hd_history_page_data *page, size_t n) {
     if (page->trend.nights[n].status != HD_OK) return "bad";
     return news_are_bad(page, n) ? "fair" : "good";
@@ -49,7 +49,7 @@ static void write_verdict(hd_html *html, const hd_history_page_data *page, size_
     hd_page_verdict(html, colour_of(page, n), kind, totals);
 }
 
-/* Since when a host's runs have failed, if not only since this one. */
+/* Writes since when the host's runs have failed, if for more than this one. */
 static void write_since(hd_html *html, const hd_history_page_data *page, size_t n) {
     size_t first = n, runs = 1;
     if (page->trend.nights[n].status == HD_OK) return;
@@ -104,7 +104,7 @@ static bool is_disagreement(const hd_news *news) {
     return news->kind == HD_NEWS_DISAGREEMENT && news->fresh;
 }
 
-/* On how many series machines disagree; of one there may be several news: hyper-iterations that do since
+/* Counts the series on which machines disagree. One may have several news: hyper-iterations that differ since
  * different nights, and different hosts. */
 static size_t count_disagreeing(const hd_history_page_data *page) {
     size_t series = 0;
@@ -117,7 +117,7 @@ static size_t count_disagreeing(const hd_history_page_data *page) {
     return series;
 }
 
-/* The runs of each host's newest night, the worst first. */
+/* Writes the runs of each host's newest night, the worst first. */
 static void write_today(hd_html *html, const hd_history_page_data *page) {
     static const char *const colours[] = {"bad", "fair", "good"};
     size_t disagreeing = count_disagreeing(page);

@@ -21,7 +21,7 @@ void hd_history_page_free(hd_history_page_data *page) {
     *page = (hd_history_page_data){0};
 }
 
-/* The first of the news, which are the newest first, that is of this night or one before. */
+/* The first of the news (the newest come first) of this night or an earlier one. */
 static size_t first_until(const hd_history_page_data *page, size_t night) {
     size_t low = 0, high = page->news_count;
     while (low < high) {

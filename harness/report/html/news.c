@@ -1,4 +1,4 @@
-/* What is new in a history, in a table for each kind: machines that disagree, levels, numbers. */
+/* Writes the news of a history, in a table for each kind: machines that disagree, levels, numbers. */
 #include "report/html/chart_axis.h"
 #include "report/html/page.h"
 
@@ -23,7 +23,7 @@ void hd_page_night_link(hd_html *html, const hd_history_page_data *page, size_t 
         hd_html_add(html, "%s", date);
 }
 
-/* A night, with its commit and host below. */
+/* Writes a night, with its commit and host below. */
 static void write_night_cell(hd_html *html, const hd_history_page_data *page, size_t n) {
     hd_html_add(html, "<td class=\"t\">");
     hd_page_night_link(html, page, n);
@@ -65,7 +65,7 @@ const char *hd_page_extent(const hd_number_change *change) {
     return isnan(change->tolerances) ? "no tolerance known" : "within tolerance";
 }
 
-/* "hyper-iterations 0, 1, 2; AMD EPYC", below the series' name. */
+/* Writes "hyper-iterations 0, 1, 2; AMD EPYC" below the series' name. */
 static void write_steps(hd_html *html, const hd_history_page_data *page, const hd_news *news) {
     hd_html_add(html, "<small>hyper-iteration%s", news->count == 1 ? "" : "s");
     for (size_t i = 0; i < news->count; i++)
@@ -119,7 +119,7 @@ static void write_disagreement(hd_html *html, const hd_history_page_data *page, 
 
 typedef struct hd_table {
     hd_news_kind kind;
-    const char *title, *caption, *none; /* none: what is said where there is nothing; NULL: no section then */
+    const char *title, *caption, *none; /* none: the text for an empty table; NULL: no section then */
     const char *headings[9];
     void (*write)(hd_html *html, const hd_history_page_data *page, const hd_news *news);
 } hd_table;

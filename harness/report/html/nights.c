@@ -8,7 +8,7 @@ enum { DAY = 86400, ITEMS = 4, ORIGINS = 200 };
 
 /* --- what a night brought --- */
 
-/* Items of a line are written with what separates them: nothing before the first one. */
+/* Separates the items of a line: writes nothing before the first one. */
 static void separate(hd_html *html, bool *begun) {
     hd_html_add(html, "%s", *begun ? "; " : "");
     *begun = true;
@@ -110,7 +110,7 @@ static void write_night(hd_html *html, const hd_history_page_data *page, size_t 
 static void write_origin(hd_html *html, const hd_history_page_data *page, size_t index) {
     const hd_origin *origin = &page->details.origins[index];
     char text[HD_DATES], caption[HD_DATES + 64];
-    if (origin->first > origin->last) return; /* of no record that is left */
+    if (origin->first > origin->last) return; /* no record has it */
     hd_dates_text(page->trend.nights[origin->first].moment / DAY,
                   page->trend.nights[origin->last].moment / DAY, text);
     snprintf(caption, sizeof caption, "%zu: %s", index + 1, text);

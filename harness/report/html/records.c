@@ -27,13 +27,13 @@ static void free_records(hd_records *records) {
     free(records->of);
 }
 
-/* Which record a row is about, in two lines. */
+/* Writes which record a row is about, in two lines. */
 static void write_row_heading(hd_html *html, const hd_record *r) {
     hd_html_add(html, "<tr><th scope=\"row\">%s, %s, %s<small>%s, hyper-iteration %zu</small></th>",
                 hd_mode_name(r->mode), r->device, r->arithmetic, r->experiment, r->step);
 }
 
-/* Three digits, or all before the point. */
+/* Writes three digits, or all before the point. */
 static void write_amount(hd_html *html, double value) {
     hd_html_cell(html, fabs(value) >= 100 ? round(value) : value, fabs(value) >= 100 ? 12 : 3);
 }
@@ -118,7 +118,7 @@ static bool same_step(const hd_record *a, const hd_record *b) {
     return strcmp(a->experiment, b->experiment) == 0 && a->step == b->step;
 }
 
-/* Figure i of a record: first those that every record has, then its hypergradients. */
+/* Figure i of a record: first those of every record, then its hypergradients. */
 enum { FIGURES = 4 };
 
 static const char *figure_name(const hd_record *record, size_t i, char text[HD_NAME + 16]) {
@@ -133,7 +133,7 @@ static hd_accuracy accuracy(const hd_record *record, size_t i) {
     return i == 1 ? record->test : i == 2 ? record->validation : record->training;
 }
 
-/* NaN where the record has no hyperparameter of that name. */
+/* NaN: the record has no hyperparameter of that name. */
 static double figure(const hd_record *record, const hd_record *named, size_t i) {
     if (i == 0) return record->validation_error;
     if (i < FIGURES) return (double)accuracy(record, i).correct / (double)accuracy(record, i).total;
@@ -162,7 +162,7 @@ static void write_figure(hd_html *html, const hd_record *records, size_t count, 
     hd_html_add(html, "</tr>\n");
 }
 
-/* The records of one hyper-iteration side by side. */
+/* Writes the records of one hyper-iteration side by side. */
 static void write_step(hd_html *html, const hd_record *records, size_t count) {
     char caption[HD_LABEL + 64];
     snprintf(caption, sizeof caption, "%s, hyper-iteration %zu", records->experiment, records->step);
@@ -177,7 +177,7 @@ static void write_step(hd_html *html, const hd_record *records, size_t count) {
     hd_html_table_end(html);
 }
 
-/* Those of a step follow each other only within a device: they are brought together. */
+/* Brings together the records of a hyper-iteration: they follow each other only within a device. */
 static int by_step(const void *a, const void *b) {
     const hd_record *x = a, *y = b;
     int order = strcmp(x->experiment, y->experiment);
@@ -211,7 +211,7 @@ void hd_page_costs(hd_html *html, const hd_node *array) {
     free_records(&records);
 }
 
-/* Results and costs of the records in the array. */
+/* Writes results and costs of the records in the array. */
 static void write_section(hd_html *html, const hd_node *array) {
     hd_records records = get_records(array);
     if (array->document->status == HD_OK) {

@@ -1,5 +1,4 @@
-/* The small multiples: an experiment after the other, and in it a row of charts for each device and machine,
- * with both modes in each chart. */
+/* Writes the experiments of a history, each with a table and a row of charts for each device and machine. */
 #include "report/html/chart_axis.h"
 #include "report/html/cost_panel.h"
 
@@ -7,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* COLUMNS: so many columns of nights are links, in all charts together: with their titles this is what keeps
- * a page of two years and fifty series well under 1.5 MB. */
+/* COLUMNS: at most so many columns of nights are links, in all charts together. This keeps a page of two
+ * years and fifty series well under 1.5 MB. */
 enum { DAY = 86400, MEGABYTE = 1000000, COLUMNS = 8000 };
 
 static const hd_series *any_of(const hd_row *row) {
@@ -37,7 +36,7 @@ static void write_amount(hd_html *html, double value, double most, double scale,
     hd_html_add(html, "%s%s", hd_html_number(value * scale, 3, text), isnan(value) ? "" : unit);
 }
 
-/* Its largest share of a tolerance, and of which figure. */
+/* Writes the largest share of a tolerance, and its figure. */
 static void write_share(hd_html *html, const hd_trend_point *point) {
     char text[HD_HTML_NUMBER];
     hd_html_add(html, "<td class=\"t%s\">", point->failures ? " bad" : "");
@@ -50,7 +49,7 @@ static double day_of(const hd_history_page_data *page, const hd_trend_point *poi
     return page->trend.nights[point->night].moment / DAY;
 }
 
-/* Since when its time is what it is, or how many nights that cannot tell yet. */
+/* Writes since when the level of time is what it is, or how many nights are lacking to tell. */
 static void write_level(hd_html *html, const hd_history_page_data *page, const hd_series *series) {
     size_t changes = series->change_count[HD_COST_TIME], lacking = series->learning[HD_COST_TIME], nights = 0;
     size_t first = changes ? series->changes[HD_COST_TIME][changes - 1].at : 0;
@@ -110,7 +109,7 @@ static void write_comparison(hd_html *html, const hd_history_page_data *page, co
 
 /* --- an experiment: its charts --- */
 
-/* The panels and axes of an experiment, [aspect][row]. */
+/* An experiment's panels and axes, [aspect][row]. */
 typedef struct hd_sheet {
     hd_cost_panel *panels[HD_ASPECTS]; /* owned */
     hd_range *ranges[HD_ASPECTS];      /* owned */
@@ -147,12 +146,12 @@ static void draw(hd_html *html, const hd_sheet *sheet, size_t r, hd_aspect aspec
     hd_timeline_draw(html, &sheet->panels[aspect][r].timeline, days, &sheet->ranges[aspect][r]);
 }
 
-/* Of a device that is not the host its own memory is drawn; the process's is there, too, but folded away. */
+/* Whether the device has its own memory: then that is drawn, and the process's is folded away. */
 static bool has_memory(const hd_row *row) {
     return strncmp(any_of(row)->device, "cuda", 4) == 0;
 }
 
-/* What is folded away unless something is marked in it. */
+/* Draws what is folded away unless something is marked in it. */
 static void draw_folded(hd_html *html, const hd_sheet *sheet, const hd_row *row, size_t r,
                         const hd_timeline_days *days) {
     const bool memory = has_memory(row);
@@ -211,8 +210,7 @@ static int by_row(const void *a, const void *b) {
     return order ? order : (x->mode > y->mode) - (x->mode < y->mode);
 }
 
-/* rows[series_count] of the trend's series; gives how many there are. sorted[series_count] is for its own
- * use. */
+/* Fills rows[series_count] from the trend and gives their number; sorted[series_count] is scratch. */
 static size_t find_rows(const hd_trend *trend, const hd_series **sorted, hd_row *rows) {
     size_t count = 0;
     for (size_t s = 0; s < trend->series_count; s++) sorted[s] = &trend->series[s];

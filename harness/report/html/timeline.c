@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* A chart's own units, near to a CSS pixel each where three charts stand side by side. */
+/* A chart's own units: about a CSS pixel each with three charts side by side. */
 enum { WIDTH = 330, HEIGHT = 138, LEFT = 38, RIGHT = 50, TOP = 34, BOTTOM = 20, LABEL = 13 };
 
 /* --- the x axis --- */
@@ -109,8 +109,8 @@ static void draw_days(hd_html *html, const hd_timeline_days *days) {
     hd_axis_x(html, x_scale(days), HEIGHT - BOTTOM, 3, "m soft", ticks, count);
 }
 
-/* Round numbers; over more than a factor of two those that stand about equally far apart on such an axis,
- * over decades these. */
+/* Draws round numbers: over less than a factor of two at equal distances; else those about equally far apart
+ * on a logarithmic axis, and over decades powers of ten. */
 static void draw_values(hd_html *html, const hd_range *range) {
     static const double digits[] = {1, 1.5, 2, 3, 5, 7};
     hd_y_axis axis = {html, y_scale(range), LEFT - 4, LEFT, WIDTH - RIGHT, 4};
@@ -124,7 +124,7 @@ static void draw_values(hd_html *html, const hd_range *range) {
         }
 }
 
-/* The columns' least to greatest, as one path; and crosses where something failed, as another. */
+/* Draws the columns, least to greatest, as one path, and crosses where something failed as another. */
 static void draw_columns(hd_html *html, size_t line, const hd_timeline_days *days, const hd_column *columns,
                          hd_scale y) {
     hd_scale x = x_scale(days);
@@ -161,7 +161,7 @@ static void draw_levels(hd_html *html, size_t number, const hd_timeline_line *li
     hd_html_add(html, "\"/>\n");
 }
 
-/* Where a line ends: its last level, else its last value; NaN: it has none. */
+/* The value at which a line ends: its last level, else its last value; NaN: none. */
 static double end_of(const hd_timeline_line *line) {
     if (line->level_count) return line->levels[line->level_count - 1].value;
     for (size_t i = line->count; i-- > 0;)
@@ -180,8 +180,8 @@ static void draw_names(hd_html *html, const hd_timeline *timeline, hd_scale y) {
     hd_line_names(html, WIDTH - RIGHT + 4, HEIGHT - BOTTOM, names, places, HD_TIMELINE_LINES);
 }
 
-/* Room for a label of this width beside `at`, in rows whose labels so far stand right of free_until: the row,
- * beginning with the line's own, or HD_TIMELINE_LINES if there is none; *right: it is right of `at`. */
+/* Finds a row with room for a label of this width beside `at`; in each row the labels so far begin at
+ * free_until. Tries the line's own row first; HD_TIMELINE_LINES: none. *right: the label is right of `at`. */
 static size_t find_row(const double free_until[HD_TIMELINE_LINES], size_t line, double at, double width,
                        bool *right) {
     for (size_t i = 0; i < HD_TIMELINE_LINES; i++) {
@@ -192,7 +192,7 @@ static size_t find_row(const double free_until[HD_TIMELINE_LINES], size_t line, 
     return HD_TIMELINE_LINES;
 }
 
-/* Whether a newer mark of its line and colour stands in its column, where it would cover this one. */
+/* Whether a newer mark of its line and colour in its column would cover this one. */
 static bool is_covered(const hd_timeline *timeline, const hd_timeline_days *days, size_t mark) {
     const hd_timeline_mark *marks = timeline->marks;
     size_t column = column_of(days, marks[mark].day);
@@ -201,9 +201,9 @@ static bool is_covered(const hd_timeline *timeline, const hd_timeline_days *days
     return false;
 }
 
-/* The marks, the newest first; their labels are in rows above, and none covers another. */
+/* Draws the marks, the newest first, with their labels in rows above so that none covers another. */
 static void draw_marks(hd_html *html, const hd_timeline *timeline, const hd_timeline_days *days) {
-    static const double letter = 6.3; /* on average, of a wide face */
+    static const double letter = 6.3; /* average width, of a wide typeface */
     hd_scale x = x_scale(days);
     double free_until[HD_TIMELINE_LINES];
     for (size_t l = 0; l < HD_TIMELINE_LINES; l++) free_until[l] = WIDTH;
@@ -238,14 +238,14 @@ static void write_amounts(hd_html *html, const char *name, const hd_column *colu
     if (column->failed) hd_html_add(html, " failed");
 }
 
-/* Over each column with a value a link that shows what is in it. */
+/* Puts a link over each column with a value; its title shows the values. */
 static void draw_links(hd_html *html, const hd_timeline *timeline, const hd_timeline_days *days,
                        hd_column columns[][HD_TIMELINE_COLUMNS]) {
     hd_scale x = x_scale(days);
     hd_html_add(html, "<g class=\"nights\" stroke-width=\"%.1f\">\n",
                 (x.high - x.low) / (double)days->columns);
     for (size_t c = 0; c < days->columns; c++) {
-        const hd_column *leads = NULL; /* that of the first line, unless only the second one matters */
+        const hd_column *leads = NULL; /* the first line's, unless only the second one's matters */
         for (size_t l = 0; l < HD_TIMELINE_LINES; l++)
             if (columns[l][c].run && (!leads || (columns[l][c].matters && !leads->matters)))
                 leads = &columns[l][c];

@@ -21,7 +21,7 @@ static void expect_entity(const char *at) {
     cr_expect_fail("not an entity: %.20s", at);
 }
 
-/* Reads a tag, of which at is the '<', with its attributes; gives what follows it. */
+/* Reads the tag at `at`, its '<', with its attributes; gives what follows it. */
 static const char *expect_tag(const char *at, const char *open[], size_t *depth) {
     size_t length = strcspn(at + 1 + (at[1] == '/'), " />?");
     if (at[1] == '/') {
@@ -38,7 +38,7 @@ static const char *expect_tag(const char *at, const char *open[], size_t *depth)
     return end + 1;
 }
 
-/* One root, every element closed in order, no text outside of it, no control character. */
+/* Expects one root, every element closed in order, no text outside of it, no control character. */
 static void expect_well_formed(void) {
     const char *open[8], *at = xml;
     size_t depth = 0, roots = 0;
@@ -76,7 +76,7 @@ static void end(void) {
 
 TestSuite(junit, .init = begin, .fini = end);
 
-/* Writes what was found and reads it back: well-formed, and valid where there is an xmllint. */
+/* Writes the findings and reads the file back: well-formed, and valid if there is an xmllint. */
 static void write_report(void) {
     hd_error error;
     char command[256];
@@ -188,7 +188,7 @@ Test(junit, tells_repetitions_apart) {
     expect_has("<testsuite name=\"small.cpu.forward.hyper-iteration-1.repetition-2\"");
 }
 
-/* The names of the cases of all suites, with their classes, and of the suites: each is there once. */
+/* Expects each suite's name, and each case's with its class, once. */
 static void expect_names_once(void) {
     const char *names[64];
     size_t length[64], found = 0;
@@ -208,8 +208,7 @@ static void expect_names_once(void) {
 }
 
 Test(junit, gives_no_name_twice) {
-    for (size_t i = 0; i < 2;
-         i++) { /* an experiment that was named twice, with repetitions, of which some die */
+    for (size_t i = 0; i < 2; i++) { /* an experiment named twice, with repetitions, some of which die */
         found_add((const char *const[]){"golden", "trace record 1"}, 2);
         found_add_one("repetition 1");
         findings.records[2 * i + 1].repetition = 2;

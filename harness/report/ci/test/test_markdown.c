@@ -17,7 +17,7 @@ static void end(void) {
 
 TestSuite(markdown, .init = begin, .fini = end);
 
-/* The pipes of a line that part columns. */
+/* Counts the pipes of a line that separate columns. */
 static size_t pipes(const char *line) {
     size_t count = 0;
     for (; *line != '\n'; line++) {
@@ -30,7 +30,7 @@ static size_t pipes(const char *line) {
     return count;
 }
 
-/* The rows of all tables, each of which has as many columns as its heading. */
+/* Counts the rows of all tables, and expects as many columns in each as in its heading. */
 static size_t expect_tables(void) {
     size_t rows = 0, columns = 0;
     for (const char *line = text; *line; line = strchr(line, '\n') + 1) {

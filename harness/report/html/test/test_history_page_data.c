@@ -9,7 +9,7 @@ enum { NIGHTS = 1000 };
 static hd_night nights[NIGHTS];
 static hd_night_detail accounts[NIGHTS];
 
-/* A host's thousand nights, of which 100 and 101 failed, and news on these nights. */
+/* A host's thousand nights; 100 and 101 failed and have news. */
 static hd_history_page_data story_of(hd_news *news, size_t count) {
     for (size_t n = 0; n < NIGHTS; n++) {
         nights[n] = (hd_night){.id = 2 * (int64_t)n + 1, .newest = n == NIGHTS - 1};

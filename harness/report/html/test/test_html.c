@@ -91,7 +91,7 @@ static void draw(const hd_chart_point *points, size_t count, double x_to, bool l
     finish();
 }
 
-/* What line 0 is drawn with. */
+/* The path of line 0. */
 static const char *path_of_line(void) {
     const char *start = strstr(html.text, "class=\"line l0\" d=\"");
     cr_assert_not_null(start, "%s", html.text);
@@ -141,7 +141,7 @@ Test(chart, draws_none_of_what_is_not_known) {
     markup_expect_not(html.text, "nan");
 }
 
-/* 5000 points, with one that stands out. */
+/* 5000 points, one of them an outlier. */
 Test(chart, keeps_the_extremes_of_what_it_thins_and_says_so) {
     static hd_chart_point points[5000];
     for (size_t i = 0; i < 5000; i++)

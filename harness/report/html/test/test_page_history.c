@@ -1,4 +1,4 @@
-/* The page of a history: made from trends by hand, and by the program from files. */
+/* The page of a history: from trends made by hand, and by the program from files. */
 #include "report/html/page.h"
 #include "test/markup.h"
 #include "test/nights.h"
@@ -10,14 +10,14 @@ TestSuite(history_page, .init = folder_make, .fini = folder_remove);
 
 /* --- what every page must be --- */
 
-/* Whether an element has the name that a link leads to. */
+/* Whether a link's target exists. */
 static bool is_there(const char *page, const char *name, size_t length) {
     char id[64];
     snprintf(id, sizeof id, " id=\"%.*s\"", (int)length, name);
     return strstr(page, id) != NULL;
 }
 
-/* Every link leads to an element of the page, and no two have the same name. */
+/* Expects a target for every link, and no two with the same name. */
 static void expect_whole_links(const char *page) {
     size_t links = 0;
     for (const char *at = page; (at = strstr(at, "href=\"")); links++) {
@@ -33,7 +33,7 @@ static void expect_whole_links(const char *page) {
     }
 }
 
-/* What is drawn is drawn with numbers. */
+/* Expects numbers wherever something is drawn. */
 static void expect_finite_drawings(const char *page) {
     for (const char *at = page; (at = strstr(at, " d=\"")); at++) {
         size_t drawn = strspn(at + 4, "MLHVlhvmz0123456789.- "), length = strcspn(at + 4, "\"");
@@ -58,7 +58,7 @@ static void expect_a_page(const char *page) {
 
 /* --- by the program, from a file --- */
 
-/* The page of the history "h"; the caller's to free. */
+/* Makes the page of the history "h"; the caller frees it. */
 static char *page_of_file(void) {
     enum { ROOM = 1 << 22 };
     hyperdrift("report", path_of("h"), "--out", path_of("page.html"));
@@ -105,7 +105,7 @@ Test(history_page, tells_of_a_first_night) {
 
 enum { SLOWER = 30, OTHER = 35, FAILS = 39 };
 
-/* Series 0 takes 1.2 times as long from a night on, series 1 has another number, and series 2 fails. */
+/* From one night on, series 0 takes 1.2 times as long, series 1 has another number, and series 2 fails. */
 static void turns(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     if (series == 0 && night >= SLOWER) record->seconds.total *= 1.2;
     if (series == 1 && night >= OTHER) record->hyper[0].hypergradient = (double)12.25f;
@@ -145,7 +145,7 @@ Test(history_page, says_how_many_changes_of_a_night_are_not_in_its_line) {
     free(page);
 }
 
-/* The forward mode's products on the cpu reach 0.8 of their rate from a night on, and are all of its time. */
+/* From one night on, forward mode's products on the cpu reach 0.8 of their rate, and are all of its time. */
 static void slow_the_products(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)verdict;
     if (series == 0 && night >= SLOWER) record->sgemm_rate *= 0.8, record->seconds.total /= 0.8;
@@ -179,7 +179,7 @@ Test(history_page, tells_of_nights_without_a_run_and_of_hosts_that_are_late) {
     free(page);
 }
 
-/* On cuda a hypergradient of the forward mode is not what it is on cpu. */
+/* A hypergradient of forward mode differs on cuda. */
 static void other_bits(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)night, (void)verdict;
     record->hyper[1].hypergradient = (double)-39.794144f;
@@ -195,7 +195,7 @@ Test(history_page, tells_of_machines_that_disagree) {
     free(page);
 }
 
-/* The same, and from the second night on in another hyper-iteration. */
+/* The same, and from the second night on also in another hyper-iteration. */
 static void more_other_bits(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     bool other = night || record->step == 0;
     other_bits(night, other ? series : 0, record, verdict);
@@ -319,7 +319,7 @@ static void fill_trend(hd_trend *trend) {
     for (size_t s = 0; s < SERIES; s++) fill_series(&trend->series[s], s);
 }
 
-/* Another commit each night, and a source of its own for each of 24 kernels. */
+/* Another commit each night, with its own source for each of 24 kernels. */
 static void fill_chronicle(hd_night_details *details) {
     *details = (hd_night_details){.nights = calloc(NIGHTS, sizeof *details->nights), .night_count = NIGHTS};
     details->origins = calloc(24, sizeof *details->origins);

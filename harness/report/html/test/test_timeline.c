@@ -148,8 +148,8 @@ Test(timeline, leads_from_each_night_to_its_run_and_says_what_was) {
     markup_expect_has(html.text, ">forward</text>");
 }
 
-/* 400 nights in columns of four days: the least and the greatest are in each, and the night that failed is
- * led to. */
+/* 400 nights in columns of four days: each shows the least and the greatest, and one links to the night that
+ * failed. */
 Test(timeline, shows_least_and_greatest_of_a_column_and_leads_to_the_night_that_matters) {
     static hd_timeline_point points[400];
     for (size_t i = 0; i < 400; i++)
