@@ -8,13 +8,14 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-/* OpenMP's threads spin while they wait, and beside another program a run then takes many times as long. Those of
- * GOMP_SPINCOUNT=1000 soon sleep, and are as fast on a free machine. OpenMP reads its variables when it is loaded,
- * before main: where the user has set none, we set them and start again. If that cannot be done, we go on. */
+/* OpenMP's threads spin while they wait; beside another program a run then takes many times as long. With
+ * GOMP_SPINCOUNT=1000 they soon sleep, and are as fast on a free machine. OpenMP reads its variables when it
+ * is loaded, before main: if the user has set none, we set them and start again. If that cannot be done, we
+ * go on. */
 static void let_waiting_threads_sleep(char **argv) {
     char self[PATH_MAX] = "";
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
-    if (!getauxval(AT_BASE)) return; /* the loader was started by name, and is /proc/self/exe */
+    if (!getauxval(AT_BASE)) return; /* the loader was started by name, and /proc/self/exe is the loader */
     if (setenv("OMP_WAIT_POLICY", "passive", 1) || setenv("GOMP_SPINCOUNT", "1000", 1)) return;
     if (readlink("/proc/self/exe", self, sizeof self - 1) > 0) execv(self, argv);
 }
@@ -42,8 +43,8 @@ int main(int argc, char **argv) {
         [HD_COMMAND_HISTORY_RECOVER] = hd_command_history,
     };
     let_waiting_threads_sleep(argv);
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is to be an error like a full disk, */
-    signal(SIGPIPE, SIG_IGN); /* and so is a reader that has gone */
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit must be an error like a full disk, */
+    signal(SIGPIPE, SIG_IGN); /* and so must a reader that is gone */
     hd_process_catch_interrupts();
     hd_options options;
     hd_options_parse(argc, argv, &options);

@@ -1,5 +1,5 @@
-/* hyperdrift bench: time and memory of a hyper-iteration, and what its matrix products would take if nothing
- * else were done. */
+/* hyperdrift bench: time and memory of a hyper-iteration, and the time that its matrix products alone would
+ * take. */
 #include "base/process.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -14,13 +14,13 @@
 
 enum { MAX_GROUPS = 64, REPLAYS = 15 };
 
-/* Products handed over together, in one call of multiply: all calls of the same shapes. */
+/* The products of one call of multiply, for all calls with the same shapes. */
 typedef struct hd_group {
-    hd_product *products; /* of the first call, owned; its arrays are the engine's */
+    hd_product *products; /* the first call's, owned; its arrays are the engine's */
     size_t count, calls;
 } hd_group;
 
-/* An overlay that keeps what products it was told. */
+/* An overlay that records the products. */
 typedef struct hd_recorder {
     hd_overlay overlay; /* first */
     hd_group group[MAX_GROUPS];
@@ -64,7 +64,7 @@ static void multiply(hd_device *device, size_t count, const hd_product *products
     if (r->recording) record(r, count, products);
 }
 
-/* Seconds that the recorded products take alone: each group's median, times its calls. */
+/* The seconds that the recorded products take alone: each group's median, times its calls. */
 static double alone(hd_device *device, const hd_recorder *r) {
     double sum = 0;
     for (size_t g = 0; g < r->groups; g++) {
@@ -87,7 +87,7 @@ typedef struct hd_benched {
     hd_mode mode;
 } hd_benched;
 
-/* One hyper-iteration `repeat` times after one to warm up; each time the products alone, right after it. */
+/* Runs one hyper-iteration to warm up, then `repeat` times, each time followed by its products alone. */
 static hd_status measure(void *context, hd_error *error) {
     const hd_benched *benched = context;
     const hd_experiment *e = &benched->loaded->experiment;
@@ -139,7 +139,7 @@ out:
     return status;
 }
 
-/* A process a mode, for its peak memory. */
+/* Runs each mode in a process of its own, for its peak memory. */
 static hd_status bench(const hd_request *request, const hd_loaded_experiment *loaded) {
     hd_status worst = HD_OK;
     hd_error error;

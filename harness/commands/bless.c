@@ -1,4 +1,4 @@
-/* hyperdrift bless: new results become golden. */
+/* hyperdrift bless: makes new goldens. */
 #include "base/git_commit.h"
 #include "base/json.h"
 #include "base/terminal.h"
@@ -17,9 +17,9 @@
 #include <string.h>
 #include <time.h>
 
-/* --- who may --- */
+/* --- who may bless --- */
 
-/* It becomes a line of the log, and part of the goldens. */
+/* The reason becomes a line of the log and part of the goldens. */
 static hd_status check_reason(const char *reason, hd_error *error) {
     if (strlen(reason) >= HD_REASON)
         return hd_fail(error, HD_INVALID, "bless: the reason is longer than %d bytes", HD_REASON - 1);
@@ -27,8 +27,8 @@ static hd_status check_reason(const char *reason, hd_error *error) {
     return hd_fail(error, HD_INVALID, "bless: the reason is not one line of UTF-8 text");
 }
 
-/* What runs commands unasked sets one of these: CI most do; TF_BUILD is Azure Pipelines', BUILD_NUMBER and
- * BUILD_ID are Jenkins', whose JENKINS_URL is there only where it was told its own. */
+/* Refuses CI, which sets one of these variables: most set CI; TF_BUILD is Azure Pipelines', BUILD_NUMBER and
+ * BUILD_ID are Jenkins', which sets JENKINS_URL only if it was told its URL. */
 static hd_status expect_person(hd_error *error) {
     static const char *const variables[] = {
         "CI", "JENKINS_URL", "BUILD_NUMBER", "BUILD_ID", "TF_BUILD", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID",
@@ -43,7 +43,7 @@ static hd_status expect_person(hd_error *error) {
     return HD_OK;
 }
 
-/* Whatever can be refused before anything is computed. */
+/* Refuses what can be refused before anything is computed. */
 static hd_status check_permission(const hd_options *options, char commit[HD_LABEL], hd_error *error) {
     hd_status status = expect_person(error);
     if (status == HD_OK) status = check_reason(options->reason, error);
@@ -73,7 +73,7 @@ static void print_kink(void *context, size_t step, const hd_hyper *reverse, doub
            step, reverse->name, difference, reverse->hypergradient);
 }
 
-/* Forward and reverse were compared when the goldens were made. */
+/* Asks the finite differences; forward and reverse were compared when the goldens were made. */
 static hd_status ask_oracles(const hd_options *options, const hd_calibration *calibration, hd_error *error) {
     hd_differences differences;
     hd_status status = hd_oracles_differences(calibration->loaded, &options->request, &calibration->goldens,
@@ -102,7 +102,7 @@ static void print_change(const char *experiment, const hd_golden *was, const hd_
     hd_verdict_free(&change);
 }
 
-/* Prints the tolerances that change; how many are looser, which they may only be with --loosen. */
+/* Prints the tolerances that change; gives how many are looser (allowed only with --loosen). */
 static size_t print_tolerances(const hd_golden *was, const hd_golden *is) {
     size_t loosened = 0;
     for (size_t i = 0; was && i < is->tolerance_count; i++) {
@@ -117,7 +117,7 @@ static size_t print_tolerances(const hd_golden *was, const hd_golden *is) {
     return loosened;
 }
 
-/* Prints all that changes, and counts it. */
+/* Prints what changes, and counts it. */
 static hd_status tell_changes(const hd_options *options, const char *experiment, const hd_golden_set *was,
                               const hd_golden_set *is, size_t *changes, hd_error *error) {
     size_t loosened = 0;
@@ -144,8 +144,8 @@ static hd_status tell_changes(const hd_options *options, const char *experiment,
 
 /* --- blessing --- */
 
-/* What an ended blessing left of itself in the log, or goldens that no blessing put there. True where they
- * stand as they should. */
+/* Reports a blessing in the log that was never put in place, or goldens that no blessing made. True if the
+ * goldens are the last blessing's. */
 static bool tell_lineage(const hd_ledger *ledger, const char *experiment, const hd_golden_set *was) {
     hd_lineage lineage;
     hd_error error;
@@ -159,7 +159,7 @@ static bool tell_lineage(const hd_ledger *ledger, const char *experiment, const 
     return true;
 }
 
-/* Puts the goldens in the place of those that are there, if anything changes and nothing is against it. */
+/* Replaces the goldens if anything changes and nothing forbids it. */
 static hd_status replace(const hd_options *options, hd_ledger *ledger, const char *experiment,
                          const hd_golden_set *goldens, hd_error *error) {
     char folder[PATH_MAX];
@@ -181,7 +181,7 @@ static hd_status replace(const hd_options *options, hd_ledger *ledger, const cha
     return status;
 }
 
-/* By the commit it must be possible to make the goldens again. */
+/* The commit must be enough to make the goldens again. */
 static hd_status expect_committed(const char *word, hd_error *error) {
     char path[PATH_MAX];
     hd_status status = hd_experiment_find(word, path, error);

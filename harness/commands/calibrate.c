@@ -1,4 +1,4 @@
-/* hyperdrift calibrate: what rounding alone can do to an experiment's figures, and whether the tolerances
+/* hyperdrift calibrate: how far rounding alone moves an experiment's figures, and whether its tolerances
  * hold. */
 #include "base/json.h"
 #include "base/terminal.h"
@@ -19,7 +19,7 @@ static void take_alarm(void *alarms, size_t seed, const hd_verdict *verdict) {
                verdict->step, hd_mode_name(verdict->mode), worst->name, worst->budget_used);
 }
 
-/* Prints the calibration, or puts it into the document. */
+/* Prints the calibration, or adds it to the document. */
 static hd_status tell(const hd_loaded_experiment *loaded, const hd_golden *golden, json_t *document,
                       hd_error *error) {
     if (!document) {

@@ -1,4 +1,4 @@
-/* hyperdrift capture: a run's tensors to a file. */
+/* hyperdrift capture: writes a run's tensors to a file. */
 #include "base/terminal.h"
 #include "commands/commands.h"
 #include "drift/lockstep.h"

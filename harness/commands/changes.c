@@ -1,4 +1,4 @@
-/* hyperdrift history changes: what changed over the nights, for people. */
+/* hyperdrift history changes: what changed over the nights. */
 #include "base/json.h"
 #include "commands/commands.h"
 #include "history/news.h"
@@ -12,7 +12,7 @@ typedef struct hd_telling {
     const hd_trend *trend;
     const hd_news *news; /* [count] */
     size_t count;
-    size_t since; /* the first night to tell of */
+    size_t since; /* the first night to report */
 } hd_telling;
 
 static bool is_told(const hd_telling *telling, const hd_news *news) {
@@ -159,7 +159,7 @@ static hd_status print_json(const hd_telling *telling, size_t bad, hd_error *err
 
 /* --- the command --- */
 
-/* Writes from which night on is told: that of the run asked for. */
+/* Finds the first night to report: the run of --since, or 0. */
 static hd_status find_since(const hd_options *options, const hd_trend *trend, size_t *since,
                             hd_error *error) {
     *since = 0;

@@ -1,4 +1,4 @@
-/* hyperdrift check: experiments judged by golden/. */
+/* hyperdrift check: runs experiments and judges them by golden/. */
 #include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -22,12 +22,12 @@
 typedef struct hd_checking {
     const hd_options *options;
     hd_trace trace;
-    bool *seen;   /* [trace.count]: a record of 2017 has been judged by ... */
-    bool *missed; /* ... and something did not reproduce it */
+    bool *seen;   /* [trace.count]: something was judged by this record of 2017 ... */
+    bool *missed; /* ... and did not reproduce it */
     hd_findings findings;
     hd_keep_run keep;
     hd_last_blessings blessings; /* of the goldens that judged */
-    json_t *terms;               /* of a shard that is kept, owned; else NULL */
+    json_t *terms;               /* a shard's terms, owned; else NULL */
     hd_status status;
 } hd_checking;
 
@@ -39,7 +39,7 @@ static void complain(hd_checking *checking, const hd_error *error) {
     checking->status = hd_terminal_complain(checking->status, error);
 }
 
-/* Says what could not be judged, or judged by, and counts it as a failure. */
+/* Reports what could not be judged, or judged by, and counts it as a failure. */
 static void fail(hd_checking *checking, const char *what, const hd_error *error) {
     complain(checking, error);
     hd_findings_fail(&checking->findings, what, error->message);
@@ -55,7 +55,7 @@ static void fail_record(hd_checking *checking, const hd_finding *finding, const 
 
 /* --- one record --- */
 
-/* A new verdict on the record; NULL, and the check failed, where there is no memory. */
+/* Adds a verdict to the record; NULL without memory: then the check has failed. */
 static hd_verdict *new_verdict(hd_checking *checking, hd_finding *finding) {
     hd_error error;
     hd_verdict *verdict = hd_finding_judge(finding);
@@ -76,7 +76,7 @@ static void judge_by_trace(hd_checking *checking, hd_finding *finding) {
     }
 }
 
-/* Loads the golden of the record's experiment, or what stands for one under another seed; path is written. */
+/* Loads the golden of the record's experiment, or what replaces it under another seed; writes its path. */
 static hd_status load_golden(const hd_round *round, const hd_record *record, char path[PATH_MAX],
                              hd_golden *golden, hd_error *error) {
     char folder[PATH_MAX];
@@ -113,9 +113,9 @@ static void judge_by_golden(hd_checking *checking, const hd_round *round, hd_fin
 
 /* --- one hyper-iteration --- */
 
-/* A record, judged: by_trace of its verdicts are by records of the trace, and come first. */
+/* A judged record: its first by_trace verdicts are by records of the trace. */
 typedef struct hd_judged {
-    hd_finding finding; /* all zero where the mode gave no record */
+    hd_finding finding; /* all zero: the mode gave no record */
     size_t by_trace;
 } hd_judged;
 
@@ -127,7 +127,7 @@ static void judge(hd_checking *checking, const hd_round *round, hd_record *recor
     judge_by_golden(checking, round, &judged->finding);
 }
 
-/* A repetition's record is judged by the first one's bits, where the arithmetic promises them. */
+/* Judges a repetition's record by the first one's bits, if the arithmetic promises them. */
 static void judge_again(hd_checking *checking, hd_finding *finding, const hd_record *first) {
     hd_golden bits = {0};
     hd_error error;
@@ -138,11 +138,11 @@ static void judge_again(hd_checking *checking, hd_finding *finding, const hd_rec
     if (hd_golden_take_exact(&bits, first, &error) == HD_OK)
         hd_golden_judge_bits(&bits, &finding->record, verdict);
     else
-        complain(checking, &error); /* the verdict, being empty, fails */
+        complain(checking, &error); /* an empty verdict fails */
     hd_golden_free(&bits);
 }
 
-/* Of those by the trace the one that used most of a tolerance; NULL where there is no verdict. */
+/* The verdict to show: of those by the trace the one that used most of a tolerance; NULL: no verdict. */
 static const hd_verdict *shown_verdict(const hd_judged *judged) {
     const hd_verdict *verdicts = judged->finding.verdicts, *shown = judged->finding.count ? verdicts : NULL;
     for (size_t i = 1; i < judged->by_trace; i++) {
@@ -184,7 +184,7 @@ static void print_step(const hd_checking *checking, const hd_loaded_experiment *
     putchar('\n');
 }
 
-/* All that --quiet leaves of a record. */
+/* What --quiet prints of a record. */
 static void print_failures(const hd_finding *finding) {
     for (size_t i = 0; i < finding->count; i++) {
         const hd_verdict *verdict = &finding->verdicts[i];
@@ -244,7 +244,7 @@ static void note_failure(void *context, const char *what, const char *why) {
     hd_findings_fail(&((hd_checking *)context)->findings, what, why);
 }
 
-/* The goldens are not those that were blessed. */
+/* Called if the goldens are not the blessed ones. */
 static void refuse_goldens(void *context, const hd_error *error) {
     fail(context, "goldens", error);
 }
@@ -328,7 +328,7 @@ static void append_to_history(hd_checking *checking) {
     if (checking->keep.kept.clock_back) worsen(checking, HD_UNAVAILABLE);
 }
 
-/* The job summary, with what is new in the history that the run is in. */
+/* Appends the job summary, with what is new in the history. */
 static void append_summary(hd_checking *checking) {
     hd_error error;
     hd_history history = {0};
@@ -370,7 +370,7 @@ static void load_trace(hd_checking *checking) {
     char folder[PATH_MAX];
     hd_error error;
     snprintf(folder, sizeof folder, "%s/golden/trace-2017", hd_data_root());
-    if (access(folder, F_OK) != 0) return; /* another root may do without the trace */
+    if (access(folder, F_OK) != 0) return; /* another root may have no trace */
     if (hd_trace_load(folder, &checking->trace, &error) != HD_OK) fail(checking, "trace of 2017", &error);
     checking->seen = calloc(checking->trace.count + 1, sizeof *checking->seen);
     checking->missed = calloc(checking->trace.count + 1, sizeof *checking->missed);

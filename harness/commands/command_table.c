@@ -81,7 +81,7 @@ static size_t words_of(const char *name, char *const *words, size_t count) {
     return 0;
 }
 
-/* Whether the word is the first of the name's two. */
+/* Whether the word is the first of a name of two. */
 static bool leads(const char *word, const char *name) {
     size_t length = strlen(word);
     return !strncmp(name, word, length) && name[length] == ' ';
@@ -114,7 +114,7 @@ hd_status hd_command_table_find(char *const *words, size_t count, hd_command *co
     return refuse(words, count, error);
 }
 
-/* --- what goes with what --- */
+/* --- words and options --- */
 
 static bool is_blank(const char *text) {
     return !text || !text[strspn(text, " \t\r\n")];

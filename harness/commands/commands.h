@@ -1,5 +1,4 @@
-/* The subcommands. Each returns the program's exit status (hd_status) and has printed its results on stdout
- * and what went wrong on stderr. */
+/* The commands. Each prints its results on stdout and its errors on stderr, and returns the exit status. */
 #ifndef HD_COMMANDS_COMMANDS_H
 #define HD_COMMANDS_COMMANDS_H
 
@@ -18,9 +17,9 @@ hd_status hd_command_capture(const hd_options *options);
 hd_status hd_command_explain(const hd_options *options);
 hd_status hd_command_merge(const hd_options *options);
 hd_status hd_command_report(const hd_options *options);
-hd_status hd_command_history(const hd_options *options); /* all its parts */
+hd_status hd_command_history(const hd_options *options); /* all parts */
 
-/* The part of it that tells what changed over the nights. HD_DIFFERENT: there is something new to look at. */
+/* `history changes`, called by hd_command_history. HD_DIFFERENT: there is something new to look at. */
 hd_status hd_history_changes(const hd_options *options, hd_history *history, hd_error *error);
 
 #endif

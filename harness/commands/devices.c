@@ -1,4 +1,4 @@
-/* hyperdrift devices: what this machine offers, tried and not guessed. */
+/* hyperdrift devices: tries what this machine offers. */
 #include "devices.h"
 
 #include "base/json.h"
@@ -28,7 +28,7 @@ static void print(const hd_device *device, double rate) {
     printf("%s%s\n", device->note[0] ? "\n           " : "", device->note);
 }
 
-/* Opens the device, measures it, and adds what it found to the list or prints it. */
+/* Opens and measures the device, and adds the result to the list or prints it. */
 static void try(const char *name, const char *arithmetic, const hd_options *options, json_t *list) {
     hd_device *device;
     hd_error error;

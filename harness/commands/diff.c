@@ -1,4 +1,4 @@
-/* hyperdrift diff: two records, run folders or .npy files. */
+/* hyperdrift diff: compares two records, run folders or .npy files. */
 #include "base/json.h"
 #include "base/npy.h"
 #include "base/terminal.h"
@@ -86,7 +86,7 @@ static bool is_record(const char *name) {
     return !strncmp(name, "step-", 5) && ends_with(name, ".json");
 }
 
-/* One on a single side is a difference, said by name. */
+/* A record on one side only is a difference. */
 static void missing(hd_differing *differing, const char *path) {
     hd_error error;
     hd_fail(&error, HD_DIFFERENT, "%.400s: missing, the other folder has it", path);
@@ -98,7 +98,8 @@ static int by_name(const FTSENT **a, const FTSENT **b) {
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-/* Every record below `from` with its counterpart below `to`; with only_missing just those that have none. */
+/* Compares every record below `from` with its counterpart below `to`; only_missing: only reports those
+ * without one. */
 static void walk(hd_differing *differing, const char *from, const char *to, bool only_missing) {
     char *roots[] = {(char *)(uintptr_t)from, NULL}, other[PATH_MAX];
     FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);

@@ -16,7 +16,7 @@ static hd_status read_input(void *context, void *bytes, size_t count, hd_error *
     return hd_input_read(context, bytes, count, error);
 }
 
-/* A capture in a file. */
+/* A capture file being read. */
 typedef struct hd_stored {
     hd_input *input;
     hd_capture_reader reader;

@@ -1,4 +1,4 @@
-/* hyperdrift explain trace-2017: what made the records of 2017 differ, found by running variants. */
+/* hyperdrift explain trace-2017: finds what made the records of 2017 differ, by running variants. */
 #include "drift/explain.h"
 
 #include "base/json.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The components offered: every one that could differ between two devices of 2017 and this program can swap. */
+/* The components to try: all that could differ between two devices of 2017 and that this program can swap. */
 static const char *const offered[] = {"fill=tf-gpu-2017", "powf=titan-x-2017"};
 enum { OFFERED = sizeof offered / sizeof *offered };
 
@@ -22,7 +22,7 @@ typedef struct hd_explaining {
     hd_trace trace;
     hd_explainer explainer;
     hd_explanation *of; /* [trace.count] */
-    bool json;          /* is told as such, not as text */
+    bool json;          /* prints JSON, not text */
 } hd_explaining;
 
 static void say(const hd_explaining *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -36,7 +36,8 @@ static void say(const hd_explaining *x, const char *format, ...) {
 
 /* --- which component made which record --- */
 
-/* The record printed by the execution taken for the plain one, of the same hyper-iteration and mode. */
+/* The printed record of the same hyper-iteration and mode from the first execution, which we take for the
+ * plain one. */
 static const hd_trace_record *counterpart(const hd_explaining *x, const hd_trace_record *printed) {
     for (size_t i = 0; i < x->trace.count; i++) {
         const hd_trace_record *r = &x->trace.records[i];
@@ -52,8 +53,8 @@ static size_t words_of(const hd_explanation *e, size_t count, const char *words[
     return count;
 }
 
-/* Of the printed difference to the counterpart, what is left with the words found: its worst share over the
- * hypergradients. NaN: it has no counterpart, or nothing was found. */
+/* The share of the printed difference to the counterpart that is left with the first `words` words: the worst
+ * of the hypergradients. NaN: no counterpart, or no words. */
 static hd_status share_left(hd_explaining *x, const hd_explanation *e, size_t words, double *left,
                             hd_error *error) {
     const hd_trace_record *other = counterpart(x, e->printed);
@@ -103,8 +104,8 @@ static hd_status explain_record(hd_explaining *x, size_t i, json_t *list, hd_err
 
 /* --- where the words act --- */
 
-/* Runs a single training step with and without one of a record's words, those before it being there, and says
- * where the two part. */
+/* Runs a single training step with and without one of a record's words (the words before it stay), and
+ * reports where the two part. */
 static hd_status locate(hd_explaining *x, const hd_explanation *e, size_t word, json_t *list,
                         hd_error *error) {
     static hd_variant with, without;
@@ -160,7 +161,7 @@ static void tell_unexplained(hd_explaining *x, json_t *list) {
     }
 }
 
-/* --- the whole --- */
+/* --- the command --- */
 
 static hd_status explain(hd_explaining *x, hd_error *error) {
     json_t *records = json_array(), *places = json_array(), *open = json_array();

@@ -1,4 +1,4 @@
-/* hyperdrift history: what check --history has kept. */
+/* hyperdrift history: what check --history has stored. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/terminal.h"
@@ -113,7 +113,7 @@ static hd_status recover(const hd_options *options, hd_history *history, hd_erro
     if (status == HD_OK) status = hd_history_recover(history, &into, &saved, &found, error);
     hd_history_close(&into);
     if (status != HD_OK) {
-        unlink(options->request.out); /* it would be in the way of another try */
+        unlink(options->request.out); /* so that the user can try again */
         return status;
     }
     printf("%zu of %zu run%s saved in %s\n", saved, found, found == 1 ? "" : "s", options->request.out);

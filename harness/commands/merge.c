@@ -1,4 +1,4 @@
-/* hyperdrift merge: histories of many machines become one, and the matrices in them are judged. */
+/* hyperdrift merge: joins the histories of many machines, and judges the matrices in them. */
 #include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -22,13 +22,13 @@ static void complain(hd_merging *merging, const hd_error *error) {
     merging->status = hd_terminal_complain(merging->status, error);
 }
 
-/* What could not be taken or judged is counted. */
+/* Reports and counts what could not be merged or judged. */
 static void fail(hd_merging *merging, const hd_error *error) {
     complain(merging, error);
     merging->failed++;
 }
 
-/* Says of what is not told under --json, though it was asked for. */
+/* Fails because something asked for is missing from the JSON. */
 static void refuse_document(hd_merging *merging, const char *what) {
     hd_error error;
     hd_fail(&error, HD_INVALID, "%s: a text in it is not UTF-8 (or there is no memory for it)", what);
@@ -37,7 +37,7 @@ static void refuse_document(hd_merging *merging, const char *what) {
 
 /* --- joining --- */
 
-/* Notes which runs came, whether they were new or not. */
+/* Notes which runs came, new or not. */
 static hd_status note_arrived(const hd_history *into, const hd_history *from, hd_error *error) {
     hd_sql reading = {.history = from, .doing = "its runs could not be read", .error = error};
     hd_sql noting = {.history = into, .doing = "its runs could not be noted", .error = error};
@@ -84,7 +84,7 @@ static void judge_matrix(hd_merging *merging, const char *name) {
     hd_shard_merge_free(&merge);
 }
 
-/* Every matrix of the runs that came, and those of none. */
+/* Judges every matrix of the runs that came, and those of none. */
 static void judge_arrived(hd_merging *merging) {
     hd_error error;
     hd_sql sql = {.history = &merging->into, .doing = "its matrices could not be read", .error = &error};
@@ -99,7 +99,7 @@ static void judge_arrived(hd_merging *merging) {
 /* --- the end --- */
 
 static void print_json(hd_merging *merging) {
-    json_t *document = /* without a path that is not UTF-8 */
+    json_t *document = /* leaves out a path that is not UTF-8 */
         json_pack("{ssso*sIsIsssIsIsIsO}", "format", "hyperdrift-merge/1", "into",
                   json_string(merging->into.path), "copied", (json_int_t)merging->copied, "there",
                   (json_int_t)merging->there, "verdict", merging->status == HD_OK ? "pass" : "fail", "passed",

@@ -14,16 +14,16 @@
 
 const char *argp_program_version = "hyperdrift " HD_VERSION " (" HD_COMMIT ")";
 
-enum { WORD = 64 }; /* bytes of a list's word, the longest that is known and more */
+enum { WORD = 64 }; /* bytes for a word of a list; longer than any known one */
 
 typedef struct hd_option {
     const char *name;
-    int letter;        /* 0: it has none */
-    const char *value; /* what --help calls it; NULL: it takes none */
-    unsigned takers;   /* the commands that read it, RUN | CHECK ...; any other refuses it */
+    int letter;        /* 0: none */
+    const char *value; /* its name in --help; NULL: the option has no value */
+    unsigned takers;   /* the commands that read it, RUN | CHECK ...; all others refuse it */
     hd_status (*set)(hd_options *options, const struct hd_option *option, const char *text, hd_error *error);
-    size_t at;   /* in hd_options */
-    size_t most; /* of a whole number */
+    size_t at;   /* offset in hd_options */
+    size_t most; /* the largest whole number */
     const char *help;
 } hd_option;
 
@@ -86,7 +86,7 @@ static hd_status add_to_side(hd_options *options, const hd_option *option, const
     return add_text(&options->side[side], &options->side_count[side], text, error);
 }
 
-/* The next word of a list, its commas aside; false: there is none. */
+/* Reads the next word of a list separated by commas; false: none. */
 static bool next_word(const char **list, char word[WORD]) {
     *list += strspn(*list, ",");
     size_t length = strcspn(*list, ",");
@@ -112,7 +112,7 @@ static hd_status set_modes(hd_options *options, const hd_option *option, const c
     return hd_fail(error, HD_INVALID, "--%s: none given", option->name);
 }
 
-/* Writes the name as the program has it. */
+/* Finds the device's name. */
 static hd_status name_device(const char *word, const char **name, hd_error *error) {
     hd_suggestion known = {.word = word};
     for (size_t i = 0; (*name = hd_device_name(i)); i++) {
@@ -271,12 +271,12 @@ static const hd_option option_list[] = {
 };
 enum { OPTIONS = sizeof option_list / sizeof *option_list, FIRST_KEY = 256 };
 
-/* What argp calls it: a character, or a number that is none. */
+/* argp's key: a character, or a number that is no character. */
 static int key_of(size_t i) {
     return option_list[i].letter ? option_list[i].letter : FIRST_KEY + (int)i;
 }
 
-/* OPTIONS: there is none of that key. */
+/* The option of a key; OPTIONS: none. */
 static size_t option_of(int key) {
     size_t i = 0;
     while (i < OPTIONS && key_of(i) != key) i++;
@@ -290,10 +290,10 @@ typedef struct hd_parsing {
     bool given[OPTIONS];
 } hd_parsing;
 
-/* Options that the command would ignore. */
+/* Refuses options that the command would ignore. */
 static hd_status refuse_strays(const hd_parsing *parsing, hd_error *error) {
     const hd_command command = parsing->options->command;
-    /* Variants have words for what other commands have options for. */
+    /* drift and capture have KEY=VALUE words for what other commands have options for. */
     const bool variant = command == HD_COMMAND_DRIFT || command == HD_COMMAND_CAPTURE;
     char allowed[512] = "none";
     for (size_t i = 0, used = 0; i < OPTIONS && used < sizeof allowed; i++)
@@ -308,7 +308,7 @@ static hd_status refuse_strays(const hd_parsing *parsing, hd_error *error) {
     return HD_OK;
 }
 
-/* All is there: the words, the first of which name the command, and the options. */
+/* Called at the end: the first words name the command; checks the rest. */
 static hd_status conclude(const hd_parsing *parsing, hd_error *error) {
     hd_options *options = parsing->options;
     size_t used = 0;
@@ -320,11 +320,11 @@ static hd_status conclude(const hd_parsing *parsing, hd_error *error) {
     return status == HD_OK ? hd_command_table_check(options, error) : status;
 }
 
-/* An option that is none, which argp would refuse without saying what was perhaps meant. */
+/* Refuses an unknown option with a suggestion, which argp would not make. */
 static hd_status refuse_unknown(int count, char *const *arguments, hd_error *error) {
     struct option options[OPTIONS + 4] = {
         {"help", 0, NULL, 1}, {"usage", 0, NULL, 1}, {"version", 0, NULL, 1}};
-    char letters[2 * OPTIONS + 2] = "-"; /* arguments stay in their order */
+    char letters[2 * OPTIONS + 2] = "-"; /* keeps the arguments in order */
     for (size_t i = 0; i < OPTIONS; i++) {
         const hd_option *o = &option_list[i];
         options[i + 3] = (struct option){o->name, o->value != NULL, NULL, key_of(i)};
@@ -332,9 +332,9 @@ static hd_status refuse_unknown(int count, char *const *arguments, hd_error *err
     }
     optind = opterr = 0;
     for (int key; (key = getopt_long(count, arguments, letters, options, NULL)) != -1;) {
-        if (key != '?' || optopt) continue; /* known, or argp says all there is to say */
+        if (key != '?' || optopt) continue; /* known, or argp's message is good enough */
         char name[WORD];
-        bool begins = false; /* more than one */
+        bool begins = false; /* ambiguous: it begins several */
         const char *given = arguments[optind - 1] + 2;
         snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
         hd_suggestion known = {.word = name};
@@ -370,7 +370,8 @@ static error_t take(int key, char *argument, struct argp_state *state) {
     return 0;
 }
 
-/* In --help: before what an option does, the commands that read it. argp frees what it did not bring. */
+/* For --help: puts the commands that read an option before its text. argp frees a text that is not its
+ * own. */
 static char *name_takers(int key, const char *text, void *input) {
     (void)input;
     char *named = NULL;
@@ -393,7 +394,7 @@ static const char *environment(const char *name) {
     return value && value[0] ? value : NULL;
 }
 
-/* Parsing reorders the arguments. */
+/* Copies the arguments, because parsing reorders them. */
 static void keep_arguments(int count, char *const *arguments, hd_options *options) {
     options->arguments = calloc((size_t)count + 1, sizeof *options->arguments);
     if (!options->arguments) exit(HD_UNAVAILABLE);

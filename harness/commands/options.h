@@ -1,4 +1,4 @@
-/* The command line: what every subcommand is told. */
+/* The command line. */
 #ifndef HD_COMMANDS_OPTIONS_H
 #define HD_COMMANDS_OPTIONS_H
 
@@ -32,9 +32,9 @@ typedef enum hd_command {
 
 typedef struct hd_options {
     hd_command command;
-    char **words; /* what follows the command: experiments, or what to compare; argv's own */
+    char **words; /* what follows the command; argv's own texts */
     size_t word_count;
-    hd_request request;   /* run, check and the like: what is to be run; `out` is every command's */
+    hd_request request;   /* what to run, for run, check and others; every command uses `out` */
     const char **side[2]; /* [side_count], owned: drift's --a and --b, KEY=VALUE each */
     size_t side_count[2];
     const char *junit, *markdown, *reason; /* NULL: not given */
@@ -44,17 +44,17 @@ typedef struct hd_options {
     bool csv, dry_run;                     /* history export, history prune */
     size_t since;                          /* history changes: a run; 0: not given */
     bool last;                             /* history changes */
-    char **arguments;                      /* [argument_count], owned: the command line as it was given */
+    char **arguments;                      /* [argument_count], owned: the command line as given */
     int argument_count;
-    bool list; /* run, check: print the cells and run none */
+    bool list; /* run, check: print the cells, run none */
     size_t replicas, verify;
     double tolerance;
     bool json, quiet, verbose, loosen, full, pairing;
     bool annotations; /* check: GitHub's log commands for what failed */
 } hd_options;
 
-/* Parses the command line. Prints help or version and exits itself. Wrong usage, an option that the command
- * does not read included, is one line on stderr and exit status 2. End with hd_options_free. */
+/* Parses the command line; for help and version prints them and exits. Wrong usage (also an option that the
+ * command does not read) is one line on stderr and exit status 2. End with hd_options_free. */
 void hd_options_parse(int argc, char **argv, hd_options *options);
 void hd_options_free(hd_options *options);
 

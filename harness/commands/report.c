@@ -1,4 +1,4 @@
-/* hyperdrift report: what drift, check and run found, or a history has kept, as one page. */
+/* hyperdrift report: makes a page of what drift, check and run found, or of a history. */
 #include "base/file.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -17,12 +17,12 @@ static const struct {
                 {"hyperdrift-run/1", hd_page_run},
                 {"hyperdrift-record/1", hd_page_record}};
 
-/* Whether the file is an SQLite database, by its first bytes: then it is meant to be a history. */
+/* Whether the file is an SQLite database, by its first bytes: then it must be a history. */
 static bool is_history(const char *path) {
     static const char magic[16] = "SQLite format 3";
     char start[sizeof magic] = "";
     struct stat kind;
-    if (stat(path, &kind) != 0 || !S_ISREG(kind.st_mode)) return false; /* a FIFO must not hold us up */
+    if (stat(path, &kind) != 0 || !S_ISREG(kind.st_mode)) return false; /* a FIFO would block us */
     FILE *file = fopen(path, "rb");
     if (!file) return false;
     size_t size = fread(start, 1, sizeof start, file);
@@ -38,7 +38,7 @@ static hd_status write_history(hd_html *html, const char *path, hd_error *error)
     return status;
 }
 
-/* The section that a document makes. */
+/* Writes the section of a document. */
 static hd_status write_document(hd_html *html, const char *path, hd_error *error) {
     hd_document document;
     hd_node root = hd_document_open(&document, path, NULL, error);
@@ -60,7 +60,7 @@ static hd_status write_section(hd_html *html, size_t number, const char *path, h
     return status;
 }
 
-/* What is in a history's section has names by which the page leads to it: there can be one. */
+/* A history's section has link targets, so a page can have only one. */
 static hd_status expect_one_history(const hd_options *options, hd_error *error) {
     const char *first = NULL;
     for (size_t i = 0; i < options->word_count; i++) {
@@ -74,7 +74,7 @@ static hd_status expect_one_history(const hd_options *options, hd_error *error) 
     return HD_OK;
 }
 
-/* A page in the place of what it is made of: a history's only copy would be gone. */
+/* Refuses to write the page over one of its sources: a history's only copy would be gone. */
 static hd_status expect_another_file(const hd_options *options, hd_error *error) {
     for (size_t i = 0; i < options->word_count; i++)
         if (hd_file_same(options->request.out, options->words[i]))

@@ -1,4 +1,4 @@
-/* hyperdrift run: experiments to records. */
+/* hyperdrift run: runs experiments and prints or writes their records. */
 #include "base/json.h"
 #include "base/terminal.h"
 #include "commands/commands.h"
@@ -8,7 +8,7 @@
 
 typedef struct hd_running {
     const hd_options *options;
-    json_t *records; /* NULL: text is wanted */
+    json_t *records; /* NULL: print text */
     hd_status status;
 } hd_running;
 

@@ -54,8 +54,8 @@ void hd_shard_merge_free(hd_shard_merge *merge);
 /* Prints the merge; with `quiet` only what is wrong. */
 void hd_shard_merge_print(FILE *to, const hd_shard_merge *merge, bool quiet);
 
-/* Gives {"matrix": name or null, "shards", "missing": [..], "runs": [{"run", "shard", "host", "commit", "started",
- * "status", "passed", "failed", "known", "skipped", "counts"}], "records", "compared", "differences":
+/* Gives {"matrix": name or null, "shards", "missing": [..], "runs": [{"run", "shard", "host", "commit",
+ * "started", "status", "passed", "failed", "known", "skipped", "counts"}], "records", "compared", "differences":
  * [verdicts], "conflicts": [texts], "missing_cells": [texts], "goldens": as hd_last_blessings_json}.
  * The caller calls json_decref; NULL: no memory. */
 json_t *hd_shard_merge_json(const hd_shard_merge *merge);

@@ -1,5 +1,5 @@
-/* Blessing in a data root of the test's own, by a copy of the program with a stand-in beside it for the one
- * that plants faults, which would take long. */
+/* Blessing in a data root of the test's own, by a copy of the program. A stand-in beside it replaces the
+ * program that plants faults, which would take long. */
 #ifndef HD_TEST_BLESSING_H
 #define HD_TEST_BLESSING_H
 
@@ -10,7 +10,7 @@
 
 #define bless(...) program_run((const char *const[]){path_of("hyperdrift"), "bless", __VA_ARGS__, NULL})
 
-/* By which bless knows that nobody is there. */
+/* By these variables bless knows that no person is there. */
 static const char *const blessing_unattended[] = {
     "CI", "JENKINS_URL", "BUILD_NUMBER", "BUILD_ID", "TF_BUILD", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID",
 };
@@ -20,7 +20,7 @@ static inline void blessing_attend(void) {
         unsetenv(blessing_unattended[i]);
 }
 
-/* Copies the program, and makes the stand-in of these lines of shell. */
+/* Copies the program and makes the stand-in from these lines of shell. */
 static inline void blessing_faults(const char *script) {
     char text[1024];
     snprintf(text, sizeof text, "#!/bin/sh\n%s\n", script);
@@ -35,7 +35,7 @@ static inline void blessing_program(void) {
     cr_assert_eq(system(command), 0);
 }
 
-/* A root where blobs-logistic is short and has no goldens. */
+/* Makes a root in which blobs-logistic is short and has no goldens. */
 static inline void blessing_root(void) {
     char command[512];
     program_own_root();
@@ -46,7 +46,7 @@ static inline void blessing_root(void) {
     cr_assert_eq(system(command), 0);
 }
 
-/* ... and a program that may bless it, or the test is skipped, */
+/* Makes the root and a program that may bless it, or skips the test. */
 static inline void blessing_prepare(const char *script) {
     if (strstr(HD_COMMIT, "-dirty")) skip("the program was built from a dirty tree: it blesses nothing");
     blessing_root();
@@ -54,7 +54,7 @@ static inline void blessing_prepare(const char *script) {
     blessing_faults(script);
 }
 
-/* and has done so. */
+/* Makes them, and blesses once. */
 static inline void blessing_first(void) {
     blessing_prepare("true");
     bless("blobs-logistic", "--reason", "a first time", "--replicas", "6", "-q");

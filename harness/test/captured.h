@@ -1,4 +1,4 @@
-/* Captures in memory, for the tests of what reads and compares them. */
+/* Captures in memory, for tests that read and compare them. */
 #ifndef HD_TEST_CAPTURED_H
 #define HD_TEST_CAPTURED_H
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* A capture's bytes, [size] of [room]; at: how far they were read. */
+/* A capture: bytes[size] with room for [room]; at: how far they were read. */
 typedef struct captured {
     char *bytes;
     size_t size, room, at;
@@ -46,7 +46,7 @@ static inline captured captured_copy(const captured *c) {
     return copy;
 }
 
-/* A variant of an experiment in fixtures/; words end with NULL. */
+/* Makes a variant of an experiment in fixtures/; words end with NULL. */
 static inline const hd_variant *captured_variant(const char *experiment, const char *const *words) {
     hd_variant *variant = malloc(sizeof *variant);
     hd_error error;
@@ -57,7 +57,7 @@ static inline const hd_variant *captured_variant(const char *experiment, const c
     return variant;
 }
 
-/* Runs the variant in this process; the watch, if it is not the writer's own, must call the writer's. */
+/* Runs the variant in this process; a watch that is not the writer's own must call the writer's. */
 static inline void captured_run(const hd_variant *variant, const hd_dataset *data, const hd_watch *watch) {
     hd_error error;
     hd_job job = hd_variant_job(variant, data);
@@ -66,7 +66,7 @@ static inline void captured_run(const hd_variant *variant, const hd_dataset *dat
     cr_assert(hd_run_here(&job, NULL, &error) == HD_OK, "%s", error.message);
 }
 
-/* The capture of a run; the caller's to free(bytes). */
+/* Captures a run; the caller frees bytes. */
 static inline captured captured_of(const char *experiment, bool full, const char *const *words) {
     captured c = {.size = 0};
     hd_dataset data;
@@ -84,7 +84,7 @@ static inline captured captured_of(const char *experiment, bool full, const char
 #define capture_of(experiment, full, ...)                                                                    \
     captured_of(experiment, full, (const char *const[]){__VA_ARGS__, NULL})
 
-/* Where its parts are. */
+/* Offsets of its parts. */
 enum { CAPTURED_NUMBERS = sizeof "hyperdrift-capture/1\n" - 1, CAPTURED_TEXT = CAPTURED_NUMBERS + 8 };
 
 static inline size_t captured_text_length(const captured *c) {
@@ -103,14 +103,14 @@ static inline hd_frame_head captured_head(const captured *c, size_t at) {
     return head;
 }
 
-/* From one entry to the next. */
+/* The offset of the next frame. */
 static inline size_t captured_next(const captured *c, size_t at) {
     hd_frame_head head = captured_head(c, at);
     size_t each = head.float32 ? sizeof(float) : sizeof(double);
     return at + sizeof head + (head.full ? head.count * each : sizeof(hd_tensor_digest));
 }
 
-/* Makes the end's hash that of the bytes as they are now, if they still are a row of entries. */
+/* Sets the hash at the end to that of the current bytes, if they still are a row of frames. */
 static inline void captured_seal(captured *c) {
     size_t first = captured_first(c), at = first;
     const size_t pieces[] = {CAPTURED_NUMBERS, 8, captured_text_length(c)};
@@ -133,7 +133,7 @@ static inline void captured_seal(captured *c) {
     }
 }
 
-/* The n-th entry of a kind. */
+/* The offset of the n-th frame of a kind. */
 static inline size_t captured_entry(const captured *c, uint8_t tensor, size_t n) {
     size_t at = captured_first(c);
     for (; captured_head(c, at).place.tensor != HD_CAPTURE_END; at = captured_next(c, at))
@@ -142,7 +142,7 @@ static inline size_t captured_entry(const captured *c, uint8_t tensor, size_t n)
     return at;
 }
 
-/* The same capture with another heading. */
+/* Copies the capture, with another JSON text at its head. */
 static inline captured captured_with(const captured *c, const char *text) {
     captured changed = {.size = 0};
     uint32_t length = (uint32_t)strlen(text);
@@ -153,7 +153,7 @@ static inline captured captured_with(const captured *c, const char *text) {
     return changed;
 }
 
-/* Reads it to its end: the status and, in error, why not. */
+/* Reads it to its end; gives the status and the error. */
 static inline hd_status captured_check(captured *c, hd_error *error) {
     hd_capture_reader reader;
     hd_status status = hd_capture_reader_start(&reader, captured_stream(c), error);

@@ -1,4 +1,4 @@
-/* Experiments written to a temporary file, for tests of what loading them gives. */
+/* Experiments in a temporary file, for tests of loading them. */
 #ifndef HD_TEST_EXPERIMENT_FILE_H
 #define HD_TEST_EXPERIMENT_FILE_H
 
@@ -66,7 +66,7 @@ static inline hd_status load_text(const char *text) {
     return hd_experiment_load(file, NULL, 0, &experiment, &error);
 }
 
-/* The base experiment with one line replaced: gives the line's number. */
+/* Writes the base experiment with one line replaced; gives the line's number. */
 static inline size_t replace(const char *line, const char *by, char *text, size_t size) {
     const char *at = strstr(base, line);
     cr_assert(at, "the base experiment has no line '%s'", line);
@@ -88,7 +88,7 @@ static inline void expect_message(const char *what, const char *part) {
     cr_expect_null(strchr(error.message, '\n'));
 }
 
-/* Replacing the line must give an error that names file and line, the key, and what is allowed. */
+/* Expects an error for the replaced line that names file and line, the key, and what is allowed. */
 static inline void rejects(const char *line, const char *by, const char *key, const char *allowed) {
     char text[4096], place[64];
     snprintf(place, sizeof place, "%s:%zu: ", file, replace(line, by, text, sizeof text));

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <zlib.h>
 
-/* One for all sources: a suite may have several, and its .init is run from one of them. */
+/* One for all sources: a suite may have several, and its .init runs in one of them. */
 __attribute__((weak)) char folder[] = "/tmp/hd-XXXXXX";
 
 static inline void folder_make(void) {
@@ -26,7 +26,7 @@ static inline void folder_remove(void) {
     nftw(folder, folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The path of name in the folder; the caller's to free. */
+/* The path of name in the folder; the caller frees it. */
 static inline char *folder_path(const char *name) {
     char *path;
     cr_assert(asprintf(&path, "%s/%s", folder, name) > 0);
@@ -62,7 +62,7 @@ static inline void put_content(const char *path, const void *data, size_t size) 
     cr_assert_eq(gzclose(file), Z_OK);
 }
 
-/* Reads up to room bytes of the file as it is on the disk; gives how many. */
+/* Reads up to room bytes of the file as it is on disk; gives their number. */
 static inline size_t get_bytes(const char *path, void *data, size_t room) {
     FILE *file = fopen(path, "rb");
     cr_assert_not_null(file);

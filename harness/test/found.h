@@ -1,4 +1,4 @@
-/* Findings for the tests of those that report them. */
+/* Findings, for tests of what reports them. */
 #ifndef HD_TEST_FOUND_H
 #define HD_TEST_FOUND_H
 
@@ -18,8 +18,7 @@ static inline void found_end(void) {
     folder_remove();
 }
 
-/* Adds a record and the verdicts on it, which are returned: of three figures each, the second and third of
- * which failed. */
+/* Adds a record with verdicts, which it returns; in each the second and third of three figures failed. */
 static inline hd_verdict *found_add(const char *const *against, size_t count) {
     hd_finding finding = {.record = sample_record(), .repetition = 1};
     for (size_t i = 0; i < count; i++) {
@@ -38,7 +37,7 @@ static inline hd_verdict *found_add_one(const char *against) {
     return found_add(&against, 1);
 }
 
-/* Adds a record and a verdict on it that compared nothing. */
+/* Adds a record with a verdict that compared nothing. */
 static inline void found_add_empty(void) {
     hd_finding finding = {.record = sample_record(), .repetition = 1};
     hd_verdict_head(hd_finding_judge(&finding), &finding.record, "golden");

@@ -1,11 +1,11 @@
-/* The golden of test/record_sample.h's record. */
+/* A golden of test/record_sample.h's record. */
 #ifndef HD_TEST_GOLDEN_SAMPLE_H
 #define HD_TEST_GOLDEN_SAMPLE_H
 
 #include "golden/golden_set.h"
 #include "test/record_sample.h"
 
-/* The sample as the reference gives it: a little beside float32. */
+/* The reference's record: slightly different from the float32 one. */
 static inline hd_record reference_record(void) {
     hd_error error;
     double weights[SAMPLE_WEIGHTS];
@@ -70,8 +70,8 @@ static inline hd_golden sample_golden(void) {
     return golden;
 }
 
-/* `count` goldens, of hyper-iterations 0, 1, ..., blessed at `date` with eta's hypergradient as given, the
- * caller's to hd_golden_set_free. */
+/* Makes `count` goldens, of hyper-iterations 0, 1, ..., blessed at `date`, with this hypergradient of eta.
+ * End with hd_golden_set_free. */
 static inline hd_golden_set sample_goldens(size_t count, const char *date, double eta) {
     hd_error error;
     hd_golden_set goldens;

@@ -1,4 +1,4 @@
-/* Experiments of fixtures/ with their data, for tests that run or set them up. */
+/* Experiments of fixtures/ with their data, for tests that run them. */
 #ifndef HD_TEST_LOADED_H
 #define HD_TEST_LOADED_H
 

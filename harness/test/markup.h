@@ -1,5 +1,5 @@
-/* Whether a page is what a browser and an XML parser both read alike: every element closed in order, every
- * character reference known. */
+/* Whether a browser and an XML parser read a page alike: every element closed in order, every character
+ * reference known. */
 #ifndef HD_TEST_MARKUP_H
 #define HD_TEST_MARKUP_H
 
@@ -17,7 +17,7 @@ static inline void markup_expect_reference(const char *at) {
     cr_assert_fail("not a character reference: %.20s", at);
 }
 
-/* Reads a tag, of which at is the '<'; gives what follows it. */
+/* Reads the tag at `at`, its '<'; gives what follows it. */
 static inline const char *markup_tag(const char *at, const char *open[MARKUP_DEPTH], size_t *depth) {
     size_t length = strcspn(at + 1 + (at[1] == '/'), " />\n");
     if (at[1] == '/')

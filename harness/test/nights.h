@@ -1,14 +1,13 @@
-/* Synthetic histories: nights of records that noise alone changes, and what a test's plan changes besides.
- * They go through history/run_entry.h like any run's.
+/* Synthetic histories: nights of records with noise, and with the changes of a test's plan. They go through
+ * history/run_entry.h like any run.
  *
  *     hd_history history = nights_open(path);
  *     nights_add(&history, "alpha", 0, 30, 4, my_plan);   nights 0 .. 29 of 4 series on host alpha
  *     hd_history_close(&history);
  *
  * Series s: experiment "synthetic-<s / 4>", forward for even s, else reverse; s / 2 even: on cpu, else on
- * cuda, with the same bits. Each night has three hyper-iterations a series, one repetition each, with 2 % of
- * noise in the time.
- */
+ * cuda, with the same bits. Each night has three hyper-iterations for each series, with one repetition, and
+ * 2 % of noise in the time. */
 #ifndef HD_TEST_NIGHTS_H
 #define HD_TEST_NIGHTS_H
 
@@ -23,10 +22,10 @@ enum { NIGHTS_STEPS = 3, NIGHTS_DAY = 86400 };
 
 static const time_t nights_first = 1764554400; /* 2025-12-01T02:00:00Z */
 
-/* Called for each record before it is added: changes what it likes of record and verdict. */
+/* Called for each record before it is added: may change record and verdict. */
 typedef void nights_plan(size_t night, size_t series, hd_record *record, hd_verdict *verdict);
 
-/* A standard normal number, the same for the same three. */
+/* A standard normal number, the same for the same arguments. */
 static inline double nights_noise(size_t night, size_t series, size_t step) {
     uint64_t state = 0x9e3779b97f4a7c15u * (night * 4099 + series * 31 + step + 1);
     double sum = -6;
@@ -37,8 +36,7 @@ static inline double nights_noise(size_t night, size_t series, size_t step) {
     return sum;
 }
 
-/* A history made anew at path, or opened. A crash while it is filled may break it: nothing is flushed to
- * disk. */
+/* Makes or opens the history at path. Nothing is flushed to disk, so a crash may break it. */
 static inline hd_history nights_open(const char *path) {
     hd_history history;
     hd_error error;
@@ -50,7 +48,7 @@ static inline hd_history nights_open(const char *path) {
 
 static inline void nights_fill(size_t night, size_t series, size_t step, hd_record *record) {
     bool cuda = series / 2 % 2;
-    size_t computation = series / 4 * 2 + series % 2; /* experiment and mode: cpu and cuda have its numbers */
+    size_t computation = series / 4 * 2 + series % 2; /* cpu and cuda have the same numbers */
     double seconds = 0.1 * (double)(1 + series) * (1 + 0.02 * nights_noise(night, series, step));
     snprintf(record->experiment, sizeof record->experiment, "synthetic-%zu", series / 4);
     snprintf(record->device, sizeof record->device, "%s", cuda ? "cuda" : "cpu");
@@ -98,8 +96,7 @@ static inline void nights_add_record(hd_run_entry *entry, size_t night, size_t s
                                      hd_record *record, nights_plan *plan) {
     hd_error error;
     hd_verdict verdict = {0};
-    hd_record clean =
-        *record; /* what a plan changes is changed for one record; its hyperparameters are filled anew */
+    hd_record clean = *record; /* a plan changes this record only; its hyperparameters are filled anew */
     nights_fill(night, series, step, &clean);
     nights_judge(&clean, &verdict);
     if (plan) plan(night, series, &clean, &verdict);
@@ -111,7 +108,7 @@ static inline void nights_add_record(hd_run_entry *entry, size_t night, size_t s
     hd_verdict_free(&verdict);
 }
 
-/* The entry of one night, to be appended; the caller's to free. */
+/* Makes the entry of one night; the caller frees it. */
 static inline hd_run_entry *nights_entry(const char *host, size_t night, size_t series, nights_plan *plan) {
     char *arguments[] = {(char[]){"hyperdrift"}, (char[]){"check"}};
     hd_run_entry *entry = hd_run_entry_new(2, arguments);

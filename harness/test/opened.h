@@ -1,4 +1,4 @@
-/* A history's file in the test's folder, opened and asked. */
+/* A history in the test's folder, opened and queried. */
 #ifndef HD_TEST_OPENED_H
 #define HD_TEST_OPENED_H
 
@@ -7,7 +7,7 @@
 
 static hd_error error;
 
-/* What a query's first row begins with: a whole number. */
+/* The first column of a query's first row, a whole number. */
 static inline int64_t count(const hd_history *history, const char *text) {
     hd_sql sql = {.history = history, .doing = "test", .error = &error};
     int64_t value = hd_sql_whole(&sql, text);
@@ -15,7 +15,7 @@ static inline int64_t count(const hd_history *history, const char *text) {
     return value;
 }
 
-/* The history of that name; the caller closes it. */
+/* Opens the history of that name; the caller closes it. */
 static inline hd_history opened(const char *name, hd_history_access access) {
     hd_history history;
     cr_assert_eq(hd_history_open(sample_path(name), access, &history, &error), HD_OK, "%s", error.message);

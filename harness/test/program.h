@@ -1,9 +1,9 @@
-/* The program as a user meets it: started in a process of its own, its output and exit status kept.
+/* The program as a user meets it: runs in a process of its own; its output and exit status are kept.
  *
  *     hyperdrift("run", "blobs-deep", "--json");
  *     cr_assert_eq(program.status, 0, "%s", program.err);
  *
- * It inherits the test's environment: setenv before, every test being a process of its own. */
+ * It inherits the test's environment. A test may use setenv, because each is a process of its own. */
 #ifndef HD_TEST_PROGRAM_H
 #define HD_TEST_PROGRAM_H
 
@@ -19,22 +19,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What a program may take: seconds of CPU time for each of its processes, and seconds of the clock in which
- * none of them uses any. A busy machine changes neither. */
+/* Limits of a program: seconds of CPU time for each of its processes, and seconds of the clock in which none
+ * uses any. A busy machine changes neither. */
 enum { PROGRAM_CPU_SECONDS = 240, PROGRAM_STILL_SECONDS = 120, PROGRAM_OUT_OF_TIME = -1 };
 
 static struct {
-    /* How the next ones start. */
+    /* For the next runs: */
     rlim_t memory, file_size; /* limits in bytes; 0: none */
-    const char *output;       /* a file for standard output; NULL: kept below */
-    /* What the last one gave. */
-    int status; /* its exit status, 128 + n for signal n, PROGRAM_OUT_OF_TIME: it made no progress */
+    const char *output;       /* a file for standard output; NULL: `out` below */
+    /* Of the last run: */
+    int status; /* exit status; 128 + n for signal n; PROGRAM_OUT_OF_TIME: no progress */
     char out[1 << 20], err[1 << 16];
 } program;
 
 #define hyperdrift(...) program_run((const char *const[]){HD_PROGRAM, __VA_ARGS__, NULL})
 
-/* The path of name in the test's folder, in a buffer that the next call but three overwrites. */
+/* The path of name in the test's folder, in one of four buffers. */
 static inline const char *path_of(const char *name) {
     static char paths[4][128];
     static int next;
@@ -43,13 +43,13 @@ static inline const char *path_of(const char *name) {
     return path;
 }
 
-/* A skipped test is not finished: what it made is removed here. */
+/* Skips the test. A skipped test is not finished, so this removes its folder. */
 static inline void skip(const char *reason) {
     folder_remove();
     cr_skip_test("%s", reason);
 }
 
-/* A test that takes long: make check-all runs it. */
+/* Skips a test that takes long; make check-all runs it. */
 static inline void slow(void) {
     if (!getenv("HYPERDRIFT_SLOW")) skip("slow: make check-all runs it, or HYPERDRIFT_SLOW=1");
 }
@@ -72,7 +72,7 @@ static inline void program_become(const char *const *arguments, int out, int err
     _exit(127);
 }
 
-/* Reads what there is into text[size]; false at the end. */
+/* Reads what is available into text[size]; false at the end. */
 static inline bool program_read(int from, char *text, size_t *used, size_t size) {
     ssize_t got = read(from, text + *used, size - 1 - *used);
     cr_assert(got < (ssize_t)(size - 1 - *used), "the program printed too much for this test");
@@ -80,7 +80,7 @@ static inline bool program_read(int from, char *text, size_t *used, size_t size)
     return got > 0;
 }
 
-/* The CPU time that a group's processes have used, in the system's ticks. */
+/* The CPU time, in ticks, that a group's processes have used. */
 static inline unsigned long program_ticks(pid_t group) {
     char command[256];
     unsigned long ticks = 0;
@@ -94,7 +94,7 @@ static inline unsigned long program_ticks(pid_t group) {
     return ticks;
 }
 
-/* Collects both streams until their ends; false when the program makes no progress. */
+/* Collects both streams to their ends; false if the program makes no progress. */
 static inline bool program_collect(pid_t group, int out, int err) {
     struct pollfd ends[] = {{out, POLLIN, 0}, {err, POLLIN, 0}};
     size_t used[2] = {0, 0};
@@ -117,7 +117,7 @@ static inline bool program_collect(pid_t group, int out, int err) {
     return true;
 }
 
-/* Runs arguments[0] with the arguments, which end with NULL. */
+/* Runs arguments[0] with the arguments, a list that ends with NULL. */
 static inline void program_run(const char *const *arguments) {
     int out[2], err[2], how = 0;
     cr_assert(pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0);
@@ -137,7 +137,7 @@ static inline void program_run(const char *const *arguments) {
                                         : WEXITSTATUS(how);
 }
 
-/* The program must have ended so, and said `part` in one line on stderr. */
+/* Expects this exit status, and `part` in one line on stderr. */
 #define program_expect_failure(expected, part)                                                               \
     do {                                                                                                     \
         const char *end_of_line = strchr(program.err, '\n');                                                 \
@@ -146,7 +146,7 @@ static inline void program_run(const char *const *arguments) {
         cr_expect(end_of_line &&end_of_line[1] == '\0', "not one line: %s", program.err);                    \
     } while (0)
 
-/* Standard output as JSON; the caller's to json_decref. */
+/* Parses standard output as JSON; the caller calls json_decref. */
 static inline json_t *program_json(void) {
     json_error_t error;
     json_t *json = json_loads(program.out, JSON_REJECT_DUPLICATES, &error);
@@ -154,7 +154,7 @@ static inline json_t *program_json(void) {
     return json;
 }
 
-/* The value at a path of keys and indices, "records.0.weights.sha256"; NULL where there is none. */
+/* The value at a path of keys and indices, "records.0.weights.sha256"; NULL: none. */
 static inline json_t *program_value(json_t *json, const char *path) {
     char part[64];
     while (json && *path) {
@@ -167,8 +167,8 @@ static inline json_t *program_value(json_t *json, const char *path) {
     return json;
 }
 
-/* Copies fixtures/ (without the large data) and the small goldens into the test's folder and makes that the
- * program's root. */
+/* Copies fixtures/ (without the large data) and the small goldens into the test's folder, the program's new
+ * root. */
 static inline void program_own_root(void) {
     char command[512], root[64];
     snprintf(root, sizeof root, "%s/root", folder);

@@ -1,5 +1,4 @@
-/* What the tests of records and goldens share: a small record, a folder to write in, and ways to spoil JSON.
- */
+/* For tests of records and goldens: a small record, a folder to write in, and ways to spoil JSON. */
 #ifndef HD_TEST_RECORD_SAMPLE_H
 #define HD_TEST_RECORD_SAMPLE_H
 
@@ -8,7 +7,7 @@
 
 #include <locale.h>
 
-enum { SAMPLE_WEIGHTS = 14 }; /* of 3-2-2: W_0 6, W_1 4, b_0 2, b_1 2 */
+enum { SAMPLE_WEIGHTS = 14 }; /* of a 3-2-2 network: W_0 6, W_1 4, b_0 2, b_1 2 */
 
 /* A float32 record of the exact arithmetic with two hyperparameters. */
 static inline hd_record sample_record(void) {
@@ -39,7 +38,7 @@ static inline hd_record sample_record(void) {
     return record;
 }
 
-/* A file in the test's folder, in a buffer that the next call but three overwrites. */
+/* The path of a file in the test's folder, in one of four buffers. */
 static inline const char *sample_path(const char *name) {
     static char paths[4][64];
     static int next;
@@ -48,7 +47,7 @@ static inline const char *sample_path(const char *name) {
     return path;
 }
 
-/* Sets a locale of decimal commas, or skips the test where there is none. */
+/* Sets a locale with decimal commas, or skips the test if there is none. */
 static inline void sample_commas(void) {
     if (setlocale(LC_ALL, "de_DE.UTF-8") || setlocale(LC_ALL, "fr_FR.UTF-8")) return;
     folder_remove(); /* a skipped test is not finished */
@@ -65,8 +64,8 @@ static inline void sample_write(const json_t *json, const char *path) {
     cr_assert_eq(json_dump_file(json, path, JSON_REAL_PRECISION(17)), 0);
 }
 
-/* Puts value (taken over; NULL: takes the key away) under the n-th key met on a walk through all objects, and
- * copies its name. False when there are not so many. *n is counted down. */
+/* Sets the n-th key on a walk through all objects to value (takes it; NULL: removes the key), and copies its
+ * name. False: there are fewer keys. Counts *n down. */
 static inline bool sample_spoil(json_t *json, size_t *n, json_t *value, char name[64]) {
     const char *key;
     json_t *child;

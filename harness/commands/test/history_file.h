@@ -1,4 +1,4 @@
-/* A history as a user has it: made of synthetic nights, changed, listed. */
+/* A history as a user has it, made of synthetic nights. */
 #ifndef HD_COMMANDS_TEST_HISTORY_FILE_H
 #define HD_COMMANDS_TEST_HISTORY_FILE_H
 

@@ -1,4 +1,4 @@
-/* Bad input, through the program: one line that names file and cause, the right exit status, no crash, and no
+/* Bad input, through the program: one line that names file and cause, the right exit status, no crash, no
  * file left. */
 #include "test/program.h"
 
@@ -12,7 +12,7 @@ static int count_file(const char *path, const struct stat *is, int type, struct 
     return 0;
 }
 
-/* No file is below the folder that --out named, if it was made at all. */
+/* Expects no file below the folder of --out; the folder itself may be there. */
 static void expect_nothing_left(void) {
     nftw(path_of("out"), count_file, 8, FTW_PHYS);
 }
@@ -24,7 +24,7 @@ static void expect_nothing_left(void) {
 
 static char content[1 << 17];
 
-/* A root whose fixtures/mnist is the repository's own, by links, but for `name`. */
+/* Makes a root whose fixtures/mnist links to the repository's files, except `name`. */
 static void make_mnist_without(const char *name) {
     char command[512], path[64];
     program_own_root();
@@ -36,7 +36,7 @@ static void make_mnist_without(const char *name) {
     cr_assert_eq(remove(path_of(path)), 0);
 }
 
-/* The first bytes of the repository's file, gzipped as it is, in `content`. */
+/* Reads the first bytes of the repository's file, gzipped as it is, into `content`. */
 static size_t gzipped(const char *name) {
     char path[64];
     snprintf(path, sizeof path, "fixtures/mnist/%s.gz", name);
@@ -167,7 +167,7 @@ Test(bad_input, an_arithmetic_that_the_device_has_not) {
     program_expect_failure(2, "device cpu: arithmetic cublas");
 }
 
-/* Which of the three is missing, the machine decides; where none is, the run must succeed. */
+/* The machine decides which of the three is missing; if none is, the run must succeed. */
 Test(bad_input, cublas_without_library_gpu_or_build) {
     hyperdrift("run", "blobs-logistic", "--device", "cuda", "--quiet", "--set", "device.arithmetic=cublas");
     if (program.status == 0) skip("this machine has cuBLAS and a GPU");
@@ -289,7 +289,7 @@ Test(bad_input, records_that_were_spoiled) {
     program_expect_failure(2, "cut.npy");
 }
 
-/* --- places that take no files --- */
+/* --- places that cannot be written --- */
 
 static void expect_not_written(const char *out, const char *cause) {
     hyperdrift("run", "blobs-logistic", "--out", out);
@@ -362,7 +362,7 @@ Test(bad_input, more_threads_than_cores) {
     expect_nothing_left();
 }
 
-/* Wherever the memory ends, from far too little to nearly enough: for the threads, for the trajectory. */
+/* The memory ends anywhere from far too little to nearly enough: for the threads, for the trajectory. */
 Test(bad_input, memory_that_cannot_be_had) {
 #if defined(__SANITIZE_ADDRESS__)
     skip("the address sanitizer needs all of the address space");
@@ -371,7 +371,7 @@ Test(bad_input, memory_that_cannot_be_had) {
     for (rlim_t megabytes = 24; megabytes <= 424; megabytes += 50) {
         program.memory = megabytes << 20;
         hyperdrift("--version");
-        if (program.status != 0) continue; /* too little for the loader */
+        if (program.status != 0) continue; /* too little even for the loader */
         started++;
         hyperdrift("run", "blobs-slices", "--out", path_of("out"), "--json", "--threads", "1", "--mode",
                    "reverse", "--set", "model.hidden=2000,2000");

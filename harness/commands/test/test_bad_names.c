@@ -1,11 +1,11 @@
-/* Names that are not known, through the program: one that is nearly right is suggested, one far away is not. */
+/* Unknown names, through the program: it suggests one that is nearly right, and none if none is near. */
 #include "test/program.h"
 
 TestSuite(bad_names, .init = folder_make, .fini = folder_remove);
 
 Test(bad_names, are_suggested_right_where_they_are_nearly_right) {
     static const struct {
-        const char *words[5], *said; /* NULL: nothing is suggested */
+        const char *words[5], *said; /* NULL: no suggestion */
     } of[] = {
         {{"run", "blob-deep"}, "no experiment 'blob-deep'; allowed: a path, or one of blobs-deep"},
         {{"run", "blob-deep"}, "; did you mean 'blobs-deep'?"},

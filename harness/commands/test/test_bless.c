@@ -1,4 +1,4 @@
-/* hyperdrift bless: what it refuses, what it keeps, and what check then says of it. */
+/* hyperdrift bless: what it refuses, what it writes, and what check then says. */
 #include "test/blessing.h"
 
 TestSuite(command_bless, .init = folder_make, .fini = folder_remove);
@@ -84,7 +84,7 @@ Test(command_bless, is_refused_where_no_faults_can_be_planted) {
     expect_nothing_kept();
 }
 
-/* --- keeping --- */
+/* --- blessing --- */
 
 Test(command_bless, keeps_new_goldens_with_an_entry_that_check_then_tells) {
     blessing_prepare("echo the faults were planted");
@@ -143,7 +143,7 @@ Test(command_bless, lets_tolerances_only_tighten_unless_told) {
 
 /* --- planted faults --- */
 
-/* The stand-in sees a root with the new goldens in it, which are not yet in their place. */
+/* The stand-in finds a root with the new goldens, which are not in place yet. */
 Test(command_bless, tries_faults_against_goldens_that_are_not_kept_yet) {
     char script[512];
     snprintf(script, sizeof script,
@@ -165,7 +165,7 @@ Test(command_bless, tries_faults_against_goldens_that_are_not_kept_yet) {
     expect_nothing_kept();
 }
 
-/* The fault is really planted: at step 13, where the shortened experiment never comes to. */
+/* Plants a real fault at step 13, which the shortened experiment never reaches. */
 Test(command_bless, is_refused_where_a_planted_fault_would_pass) {
     char command[256];
     blessing_prepare("exec " HD_PROGRAM "-faults faults float16");
@@ -183,7 +183,7 @@ Test(command_bless, is_refused_where_a_planted_fault_would_pass) {
     expect_has(program.out, "1 faults, 1 seen, 1 seen without bits");
 }
 
-/* A program of other bits, an older one or one with a fault, would see whatever is planted. */
+/* Another build, an older one or one with a fault, would detect whatever is planted. */
 Test(command_bless, is_refused_where_the_program_that_plants_faults_fails_without_one) {
     blessing_prepare("exec " HD_PROGRAM "-faults faults relu-at-zero");
     char command[256];
@@ -196,7 +196,7 @@ Test(command_bless, is_refused_where_the_program_that_plants_faults_fails_withou
     expect_has(program.err, "faults-black: not blessed");
 }
 
-/* --- goldens that are not as they should be --- */
+/* --- broken goldens --- */
 
 Test(command_bless, does_not_replace_goldens_that_were_edited) {
     char command[512];

@@ -1,4 +1,4 @@
-/* hyperdrift calibrate, and bless with what it measures. */
+/* hyperdrift calibrate, and bless with its tolerances. */
 #include "golden/calibration.h"
 #include "test/blessing.h"
 
@@ -46,7 +46,7 @@ static void count(void *context, size_t seed, const hd_verdict *verdict) {
     cr_expect_not(hd_verdict_passes(verdict));
 }
 
-/* With no tolerance at all every record is an alarm. */
+/* With zero tolerances every record is an alarm. */
 Test(command_calibrate, verifies_by_the_tolerances_given) {
     blessing_root();
     hd_request request = {0};

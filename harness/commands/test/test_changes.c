@@ -1,4 +1,4 @@
-/* hyperdrift history changes, as a user meets it: after real checks, with faults planted in some. */
+/* hyperdrift history changes, as a user meets it: after real checks, some with planted faults. */
 #include "history/trend.h"
 #include "test/nights.h"
 #include "test/program.h"
@@ -14,13 +14,13 @@ TestSuite(command_changes, .init = make, .fini = folder_remove);
 
 static const char faulty_program[] = HD_PROGRAM "-faults";
 
-/* Keeps a run of a small experiment that ends so. */
+/* Stores a run of a small experiment with this exit status. */
 static void keep(int status) {
     hyperdrift("check", "blobs-logistic", "-q", "--history", path);
     cr_assert_eq(program.status, status, "%s%s", program.out, program.err);
 }
 
-/* Keeps one with a fault in it, which changes no hash. */
+/* Stores one with a planted fault, which changes no hash. */
 static void keep_faulty(void) {
     setenv("HYPERDRIFT_FAULT", "divisor", 1);
     program_run(

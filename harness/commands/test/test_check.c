@@ -1,4 +1,4 @@
-/* hyperdrift check: what passes, what fails, and what it says of it. */
+/* hyperdrift check: what passes, what fails, and what it prints. */
 #include "golden/golden.h"
 #include "test/program.h"
 
@@ -44,7 +44,8 @@ Test(command_check, counts_a_record_of_2017_once) {
 
 Test(command_check, names_what_failed_even_when_quiet) {
     hyperdrift("check", "mnist-2017-cpu", "--mode", "reverse", "-q", "--set", "training.steps=1");
-    cr_expect_eq(program.status, 2); /* the golden is another experiment's; the trace judges by name alone */
+    cr_expect_eq(program.status, 2); /* the golden belongs to another experiment; the trace judges by name
+                                        alone */
     cr_expect(strstr(program.out, "fail hypergradient eta"), "%s", program.out);
     cr_expect(strstr(program.out, "0 of 5 records of 2017 reproduced"), "%s", program.out);
 }

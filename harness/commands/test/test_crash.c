@@ -1,4 +1,4 @@
-/* A history under kill -9: whatever the moment, the file is whole, and what was said to be kept is there. */
+/* A history under kill -9 at any moment: the file is whole, and every run reported as stored is there. */
 #include "history/sql.h"
 #include "test/nights.h"
 
@@ -11,7 +11,7 @@ TestSuite(crash, .init = folder_make, .fini = folder_remove);
 
 static hd_error error;
 
-/* Appends runs until it is killed, and tells of each that was kept. */
+/* Appends runs until it is killed, and reports each that was stored. */
 static void append_for_ever(size_t round, int tell) {
     hd_history history;
     if (hd_history_open(sample_path("h"), HD_HISTORY_WRITE, &history, &error) != HD_OK) _exit(1);
@@ -30,7 +30,7 @@ static void wait_a_moment(size_t most /* microseconds */) {
     usleep((useconds_t)(number % most));
 }
 
-/* Opened after the kill, the file must be whole and have the runs of which `told` tells. */
+/* Opens the file after the kill: it must be whole and have the runs that `told` reports. */
 static size_t look(int told) {
     hd_history history;
     char uid[HD_RUN_UID];
@@ -62,7 +62,7 @@ Test(crash, at_any_moment_the_file_is_whole_and_what_was_kept_is_there) {
         cr_assert_geq(child, 0);
         if (child == 0) append_for_ever(round, ends[1]);
         close(ends[1]);
-        wait_a_moment(10000 * (round + 1)); /* a slow machine too gets to append */
+        wait_a_moment(10000 * (round + 1)); /* lets a slow machine append too */
         cr_assert_eq(kill(child, SIGKILL), 0);
         cr_assert_eq(waitpid(child, &how, 0), child);
         cr_assert(WIFSIGNALED(how), "the child ended by itself: %d", how);

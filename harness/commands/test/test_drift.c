@@ -7,7 +7,7 @@ static void expect_has(const char *text, const char *part) {
     cr_expect(strstr(text, part), "no '%s' in: %.2000s", part, text);
 }
 
-/* The value at a path must be this text. */
+/* Expects this text at a path. */
 static void expect_text(json_t *json, const char *path, const char *text) {
     const char *is = json_string_value(program_value(json, path));
     cr_expect(is && !strcmp(is, text), "%s is %s, not %s", path, is ? is : "no text", text);
@@ -32,7 +32,7 @@ Test(command_drift, threads_and_kernels_change_no_bit) {
                                        "loops=baseline"};
     for (size_t i = 0; i < 4; i++) {
         hyperdrift("drift", "blobs-slices", "--a", "threads=1", "--b", same[i], "--json");
-        if (program.status == 3) continue; /* this processor has them not */
+        if (program.status == 3) continue; /* this processor lacks them */
         cr_assert_eq(program.status, 0, "%s: %s", same[i], program.err);
         json_t *json = program_json();
         expect_text(json, "verdict", "identical");
@@ -119,7 +119,7 @@ Test(command_drift, rounds_at_random_where_the_device_can) {
     program_expect_failure(2, "rounding=0: allowed: a whole number from 1 to 4294967295");
 }
 
-/* The two findings of 2017, from one step of training and small sets to validate and test on. */
+/* The two causes of 2017, from one training step and small sets for validation and test. */
 #define BRIEF "data.partitions=0.9,0.05"
 #define STEP  "training.steps=1"
 #define ONCE  "experiment.hyper-iterations=1"
@@ -143,7 +143,7 @@ Test(command_drift, finds_the_elements_that_the_gpu_fill_of_2017_shifted) {
     size_t inherited = 0;
     json_t *g;
     size_t i;
-    json_array_foreach(program_value(json, "growth"), i, g) { /* led along a's weights, b does what a does */
+    json_array_foreach(program_value(json, "growth"), i, g) { /* on a's weights b computes what a does */
         if (real_at(g, "step") == 0 && !strcmp(json_string_value(program_value(g, "tensor")), "weights"))
             continue;
         cr_expect_eq(real_at(g, "added"), 0, "%s", json_string_value(program_value(g, "tensor")));

@@ -1,4 +1,4 @@
-/* hyperdrift history: what a user gets of what was kept. */
+/* hyperdrift history: what it shows of what was stored. */
 #include "commands/test/history_file.h"
 #include "history/sql.h"
 
@@ -6,7 +6,7 @@ TestSuite(command_history, .init = folder_make, .fini = folder_remove);
 
 static hd_error error;
 
-/* --- looking --- */
+/* --- list and show --- */
 
 static void fails_on_the_third(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
     (void)series, (void)record;
@@ -134,7 +134,7 @@ static void strange_names(size_t night, size_t series, hd_record *record, hd_ver
     record->hyper[0].hypergradient = -0.0;
 }
 
-/* One field of RFC 4180, into text; gives what follows its comma or line end. */
+/* Reads one RFC 4180 field into text; gives what follows its comma or line end. */
 static const char *field(const char *at, char *text) {
     if (*at == '"') {
         for (at++; *at != '"' || at[1] == '"'; at++) {
@@ -153,7 +153,7 @@ static const char *field(const char *at, char *text) {
 enum { ROWS = 13, COLUMNS = 80 };
 static char cells[ROWS][COLUMNS][256];
 
-/* Reads a table of ROWS rows; gives how many columns it has. */
+/* Reads a table of ROWS rows; gives the number of columns. */
 static size_t read_table(const char *at) {
     size_t columns = 0;
     for (size_t row = 0; row < ROWS; row++) {

@@ -1,4 +1,4 @@
-/* hyperdrift history and check --history with a file or disk that cannot be used: nothing is lost or half written. */
+/* hyperdrift history and check --history with a bad file or disk: nothing is lost or half written. */
 #include "commands/test/history_file.h"
 #include "history/schema.h"
 
@@ -21,7 +21,7 @@ static void check_into_it(void) {
     hyperdrift("check", "blobs-logistic", "--mode", "forward", "-q", "--history", file);
 }
 
-/* Neither writers nor readers take the file, nothing is computed, and it is as it was. */
+/* Expects writers and readers to refuse the file, compute nothing, and leave it as it was. */
 static void expect_refused(int status, const char *part) {
     remember_file();
     check_into_it();
@@ -32,7 +32,8 @@ static void expect_refused(int status, const char *part) {
     expect_untouched();
 }
 
-/* Counts the last record's verdict out of its page: no reader comes by it, and no reference leads there. */
+/* Removes the last record's verdict from its page by the page's count: no reader reaches it, and no reference
+ * leads there. */
 static void hide_a_verdict(void) {
     sqlite3 *database;
     sqlite3_stmt *query;
@@ -224,7 +225,7 @@ Test(command_history, tells_another_experiment_of_the_same_name_by_its_hash) {
     cr_expect_null(strstr(program.out, "another experiment"), "said once");
 }
 
-/* The run is judged and told of; the file is as it was. */
+/* Expects the run to be judged and printed, and the file to be as it was. */
 static void expect_not_kept(const char *part) {
     cr_expect_eq(program.status, 3, "%d: %s", program.status, program.err);
     expect_has(program.err, part);
@@ -244,7 +245,7 @@ Test(command_history, that_may_not_grow_stays_as_it_is) {
     cr_expect_eq(program.status, 0, "%s", program.err);
 }
 
-/* Runs a script of the shell with $1 the program and $2 the folder, where it may mount. */
+/* Runs a shell script with $1 the program and $2 the folder, with permission to mount. */
 static void with_mounts(const char *script) {
     program_run((const char *const[]){"/usr/bin/unshare", "--user", "--map-root-user", "--mount", "/bin/sh",
                                       "-c", script, "sh", HD_PROGRAM, folder, NULL});

@@ -1,4 +1,4 @@
-/* hyperdrift merge: the shards of a matrix become one history, and one verdict. */
+/* hyperdrift merge: joins the shards of a matrix, and gives one verdict. */
 #include "test/program.h"
 
 #include <sqlite3.h>
@@ -150,7 +150,7 @@ Test(command_merge, fails_where_nothing_was_compared) {
 
 Test(command_merge, names_the_bits_that_another_machine_had) {
     run_both();
-    setenv("HYPERDRIFT_FAULT", "mu-eta-swapped", 1); /* the shard is run again, where something is broken */
+    setenv("HYPERDRIFT_FAULT", "mu-eta-swapped", 1); /* the shard runs again on a broken machine */
     run_shard(faulty_program, "1/2", "again.sqlite");
     cr_assert_eq(program.status, 1, "%s", program.err);
     hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), path_of("2.sqlite"),
@@ -182,7 +182,7 @@ Test(command_merge, goes_on_without_a_file_that_is_no_history) {
     expect_has(program.err, "none.sqlite: ");
     expect_has(program.out, "shard 2/2 of matrix m is missing\n");
     expect_has(program.out, ": 1 new run, 0 there already\n");
-    expect_has(program.out, " passed, 3 failed, 0 skipped\n"); /* either file, and the shard */
+    expect_has(program.out, " passed, 3 failed, 0 skipped\n"); /* both files, and the shard */
 }
 
 Test(command_merge, leaves_a_path_that_is_not_utf_8_out_of_its_json) {

@@ -1,5 +1,4 @@
-/* Command lines that are right; what is wrong with others is a matter of the program's tests, for it ends the
- * process. */
+/* Command lines that are right. Wrong ones end the process: the program's tests have those. */
 #include "commands/options.h"
 
 #include <criterion/criterion.h>
@@ -9,7 +8,7 @@
 
 TestSuite(options);
 
-/* Parses a command line of words parted by blanks. */
+/* Parses a command line of words separated by blanks. */
 static hd_options parse(const char *line) {
     static char text[512];
     static char *words[32];

@@ -169,7 +169,7 @@ Test(program, shows_the_modes_side_by_side) {
     cr_expect_str_empty(program.err, "progress, though it is no terminal: %s", program.err);
 }
 
-/* What the program writes to a terminal. */
+/* Reads what the program writes to a terminal. */
 static void to_terminal(char text[4096]) {
     int master = posix_openpt(O_RDWR | O_NOCTTY);
     cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
@@ -241,7 +241,7 @@ Test(program, keeps_the_records_from_before_a_value_that_is_not_finite) {
 
 static const char *const kept_record = "out/blobs-logistic/cpu/forward/step-0.json";
 
-/* Whether the record is another than it was at the last call. */
+/* Whether the record changed since the last call. */
 static bool written_anew(void) {
     static struct timespec last;
     struct stat is;

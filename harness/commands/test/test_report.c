@@ -1,4 +1,4 @@
-/* hyperdrift report: from the documents of drift, check and run to a page. */
+/* hyperdrift report: pages from the documents of drift, check and run. */
 #include "test/markup.h"
 #include "test/program.h"
 
@@ -19,7 +19,7 @@ static void read_page(void) {
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) markup_expect_not(page, foreign[i]);
 }
 
-/* Starts the program with its standard output in a file of the test's folder. */
+/* Starts the program with its standard output in a file in the test's folder. */
 #define write_document(name, ...)                                                                            \
     do {                                                                                                     \
         FILE *made = fopen(path_of(name), "w");                                                              \
@@ -117,7 +117,7 @@ Test(report_page, has_a_section_for_each_document_in_the_order_given) {
     write_drift();
     write_document("check.json", "check", "blobs-one-hidden", "--json");
     write_document("run.json", "run", "blobs-logistic", "--json", "--out", path_of("out"));
-    char *to = folder_path("page.html"); /* path_of holds four */
+    char *to = folder_path("page.html"); /* path_of has four buffers */
     hyperdrift("report", path_of("check.json"), path_of("drift.json"), path_of("run.json"),
                path_of("out/blobs-logistic/cpu/forward/step-0.json"), "--out", to);
     free(to);
@@ -180,7 +180,7 @@ static void expect_refused(const char *name, const char *part) {
     cr_expect_eq(access(path_of("page.html"), F_OK), -1, "a page was written without '%s'", part);
 }
 
-/* Each key in turn is taken away, and then made a truth, or if it is one, a number. */
+/* Removes each key in turn, then makes it a boolean, or if it is one, a number. */
 static void expect_every_key_read(json_t *json, json_t *object) {
     const char *key;
     json_t *value;
