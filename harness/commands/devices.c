@@ -1,6 +1,5 @@
 /* hyperdrift devices: what this machine offers, tried and not guessed. */
 #include "devices.h"
-
 #include "base/json.h"
 #include "commands/commands.h"
 #include "device/cuda/cuda.h"

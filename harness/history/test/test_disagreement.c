@@ -109,7 +109,8 @@ Test(trend, tells_a_change_that_comes_to_all_hosts_of_a_class_once) {
     keep_alternating(9, move_from_third, move_from_third);
     load();
     cr_assert_eq(trend.number_change_count, NIGHTS_STEPS);
-    cr_expect(trend.number_changes[0].since == 3 && trend.number_changes[0].before == 1, "on beta, which had it first");
+    cr_expect(trend.number_changes[0].since == 3 && trend.number_changes[0].before == 1,
+              "on beta, which had it first");
     cr_expect_eq(trend.disagreement_count, 0);
     end();
 }
