@@ -308,7 +308,7 @@ format: ## format the C and CUDA sources with clang-format
 	clang-format -i $(sources) $(cuda_source) $(headers)
 
 lint: $(out)/build_info.h $(out)/style.h ## what includes what, clang-format, clang-tidy and shellcheck over the sources, where they are installed
-	$(quiet)FLAGS='$(filter-out -Werror,$(flags)) -I$(out) -DHD_LOOPS=baseline' scripts/lint $(sources) $(cuda_source) $(headers)
+	$(quiet)FLAGS='$(filter-out -Werror,$(flags)) -I$(out) -DHD_LOOPS=baseline' scripts/lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -1,6 +1,5 @@
 /* hyperdrift devices: tries what this machine offers. */
 #include "devices.h"
-
 #include "base/json.h"
 #include "commands/commands.h"
 #include "device/cuda/cuda.h"

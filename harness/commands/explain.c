@@ -1,6 +1,5 @@
 /* hyperdrift explain trace-2017: finds what made the records of 2017 differ, by running variants. */
 #include "drift/explain.h"
-
 #include "base/json.h"
 #include "base/suggestion.h"
 #include "base/terminal.h"

@@ -1,6 +1,5 @@
 #include "run/variant.h"
 
-
 #include "base/suggestion.h"
 #include "devices.h"
 #include "run/record.h"

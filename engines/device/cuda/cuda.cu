@@ -75,8 +75,8 @@ void destroy(hd_device *device) {
 constexpr hd_device_ops ops = {
     .destroy = destroy,
     .allocate = allocate,
-    .release = release,
     .allocate_sums = allocate_sums,
+    .release = release,
     .zero_sums = zero_sums,
     .store_sums = store_sums,
     .fetch_sums = fetch_sums,
