@@ -1,16 +1,16 @@
-# hyperdrift: `make help` lists the targets. What is built is laid out so:
+# hyperdrift: `make help` lists the targets. What is built:
 #
 #   build/<hash>/...   one folder for each compiler and set of flags, so that CC=clang, SANITIZE=address,
-#                      CFLAGS=... live beside each other and no object is ever of the wrong flags
+#                      CFLAGS=... live beside each other and no object ever has the wrong flags
 #   build/hyperdrift, build/test-engines, build/test-harness   links into the folder built last
 #   build/hyperdrift-faults   the program with faults to plant (`make faults`)
-#   build/bench-history       what a history costs (`make bench`); leaves one of two years where it is told to
-#   build/simulate-nights     what finds changes in a history, on simulated ones (`make nightly-sim`)
+#   build/bench-history       measures what a history costs (`make bench`)
+#   build/simulate-nights     tests the search for changes on simulated nights (`make nightly-sim`)
 #
 # Variables to set:  CC CFLAGS CPPFLAGS LDFLAGS  as everywhere   WERROR=1  warnings are errors   V=1  show commands
 #   SANITIZE=address|undefined   BUILD=folder   PREFIX DESTDIR   BLIS_CFLAGS BLIS_LIBS   JOBS
-#   DEPS=folder  libraries are taken from there (scripts/pack-deps), not from the system
-#   CUDA=0  build without the CUDA device   CUDA=emulated  with one that runs on the host, for tests
+#   DEPS=folder  takes the libraries from there (scripts/pack-deps), not from the system
+#   CUDA=0  builds without the CUDA device   CUDA=emulated  with one that runs on the host, for tests
 #   NVCC=path   CUDA_ARCHS="75 80 86 89 90"  for a release (default: 80, and PTX)
 
 MAKEFLAGS += --no-builtin-rules
@@ -30,12 +30,12 @@ endif
 
 machine := $(shell $(CC) -dumpmachine 2>/dev/null)
 multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
-ifeq ($(multiarch),) # clang before 15 does not know the question
+ifeq ($(multiarch),) # clang before 15 lacks the option
 multiarch := $(subst -pc-,-,$(machine))
 endif
 compiler := $(shell $(CC) --version 2>/dev/null | head -n 1)
 
-# Packed libraries are found again at run time, and what they need in turn: an rpath of the old kind serves them too.
+# An rpath of the old kind finds the packed libraries at run time, and also those that they need.
 usr := $(if $(DEPS),$(abspath $(DEPS)))/usr
 ifneq ($(DEPS),)
 $(if $(wildcard $(usr)/include),,$(error DEPS=$(DEPS): no $(usr)/include there (scripts/pack-deps makes it)))
@@ -43,8 +43,8 @@ deps_cppflags := -isystem $(usr)/include -isystem $(usr)/include/$(multiarch)
 deps_ldflags := -L$(usr)/lib/$(multiarch) -Wl,--disable-new-dtags,-rpath,$(usr)/lib/$(multiarch)
 endif
 
-# BLIS is linked by its file: the shared library's name goes through Debian's alternatives at run time, and the results'
-# bits must not depend on what they point to.
+# We link BLIS by its file: at run time Debian's alternatives choose what the shared library's name means, and the results' bits must
+# not depend on that.
 blis_archive := $(wildcard $(usr)/lib/$(multiarch)/blis-serial/libblis.a)
 BLIS_CFLAGS ?= -isystem $(usr)/include/$(multiarch)/blis-serial
 BLIS_LIBS ?= $(or $(blis_archive),-lblis)
@@ -55,14 +55,14 @@ sanitizer_address := -fsanitize=address
 sanitizers := $(if $(SANITIZE),$(or $(sanitizer_$(SANITIZE)),$(error SANITIZE=$(SANITIZE): not one of address, \
     undefined)) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
-# The language's own flags come after CFLAGS: no CFLAGS may loosen the arithmetic.
+# The language's flags come after CFLAGS, so that no CFLAGS can loosen the arithmetic.
 hd_cflags := $(CFLAGS) -std=gnu11 -ffp-contract=off -fno-fast-math -fopenmp $(warnings) $(sanitizers)
 hd_cppflags := -D_GNU_SOURCE -Iengines -Iharness $(BLIS_CFLAGS) $(deps_cppflags) $(CPPFLAGS)
 hd_ldflags := -fopenmp $(sanitizers) $(deps_ldflags) $(LDFLAGS)
 libs := $(BLIS_LIBS) -ljansson -linih -lz -lcrypto -lxxhash -lsqlite3 -lm -lpthread
 test_libs := -lcriterion -lmpfr -lgmp
 
-# The hot loops are compiled for several instruction sets, and the program picks one when it starts.
+# The hot loops are compiled for several instruction sets; the program picks one when it starts.
 loops := baseline
 loops_baseline := -O3 -DHD_LOOPS=baseline
 ifneq ($(filter x86_64-%,$(machine)),)
@@ -71,10 +71,10 @@ loops_avx2 := -O3 -march=haswell -mtune=generic -DHD_LOOPS=avx2
 loops_avx512 := -O3 -march=skylake-avx512 -mprefer-vector-width=512 -DHD_LOOPS=avx512
 endif
 
-# The CUDA device (`cuda` below) is real where nvcc and its static runtime are, else absent: device_absent.c stands in for it. The
-# emulated one is nvcc's text through the C++ compiler, over a runtime that does on the host what a GPU would.
+# The CUDA device: real if nvcc and its static runtime are there; else device/cuda/absent.c stands in for it. The emulated one is the
+# same source through the C++ compiler, over a runtime that does on the host what a GPU would do.
 CUDA ?= 1
-ifneq ($(SANITIZE),) # neither the emulation's fibers nor nvcc's code are for sanitizers
+ifneq ($(SANITIZE),) # sanitizers fit neither the emulation's fibers nor nvcc's code
 CUDA := 0
 endif
 CUDA_ARCHS ?= 80
@@ -110,13 +110,13 @@ out := $(BUILD)/$(hash)
 
 cpu_loops := engines/device/cpu/loops.c
 cuda_source := engines/device/cuda/cuda.cu
-# A room is a folder of sources with a test/ of its own; faults/, simulation/ and bench/ are programs' own.
+# A room is a folder of sources with its own test/; faults/, simulation/ and bench/ belong to other programs.
 rooms = $(sort $(filter-out $1/faults/% $1/test/%,$(foreach d,$(filter-out %/test %/simulation %/bench,$(shell find $1 -type d)),$(wildcard $d/*.c))))
 engines := $(filter-out $(cpu_loops) $(if $(filter-out absent,$(cuda)),engines/device/cuda/absent.c),$(call rooms,engines))
 harness := $(call rooms,harness)
 engine_tests := $(sort $(shell find engines -path '*/test/*.c'))
 harness_tests := $(sort $(shell find harness -path '*/test/*.c'))
-# Planted faults are linked over the program's own objects: a function that has a __real_ there is wrapped by the linker.
+# Planted faults are linked over the program's own objects: the linker wraps each function that has a __real_ there.
 faults := $(sort $(wildcard engines/faults/*.c harness/faults/*.c))
 wrapped := $(sort $(patsubst __real_%,%,$(shell grep -oh '__real_hd_[a-z0-9_]*' $(faults))))
 simulation := $(sort $(wildcard harness/statistics/simulation/*.c))
@@ -129,7 +129,7 @@ cuda_objects := $(if $(filter-out absent,$(cuda)),$(out)/engines/device/cuda/cud
 engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects) $(cuda_objects)
 harness_objects := $(harness:%.c=$(out)/%.o)
 engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
-# What nvcc makes of the kernels, for the tests to read: as the program has it, and as it would be without one flag.
+# nvcc's output for the kernels, which a test reads: with the program's flags, and without --fmad=false.
 ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/engines/device/cuda/test/cuda.ptx $(out)/engines/device/cuda/test/cuda_contracted.ptx)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
 fault_objects := $(faults:%.c=$(out)/%.o)
@@ -157,7 +157,7 @@ build: hyperdrift ## build the program, build/hyperdrift (the default)
 
 tests: $(programs) ## build the program and its tests, build/test-engines and build/test-harness
 
-libraries: ## try whether the libraries are there, those of the tests included
+libraries: ## check that all libraries are there, including those of the tests
 	$(quiet)printf '\043include <%s>\n' blis.h jansson.h ini.h zlib.h openssl/sha.h criterion/criterion.h mpfr.h xxhash.h sqlite3.h | \
 	    sed '$$a int main(void) { return 0; }' | $(CC) $(hd_cppflags) -x c - -x none -o /dev/null $(hd_ldflags) $(test_libs) $(libs)
 
@@ -196,8 +196,8 @@ $(filter-out $(loop_objects) $(cuda_objects),$(objects)): $(out)/%.o: %.c
 $(objects): | $(out)/build_info.h $(out)/style.h
 -include $(objects:.o=.d)
 
-# What the program says of its own making. Written anew only when it changes; then only the files that include it are
-# compiled again. Goldens are no part of the program: those blessed just now do not make it dirty.
+# What the program says about its build. Rewritten only if it changes, so that only files that include it are compiled again. Goldens
+# are no part of the program: newly blessed ones do not make it dirty.
 commit = $(or $(shell git --no-optional-locks describe --always 2>/dev/null),unknown)$(if $(shell \
     git --no-optional-locks status --porcelain --untracked-files=no -- . ':!golden' 2>/dev/null),-dirty)
 quote = "$(subst ",\",$(subst \,\\,$(1)))"
@@ -218,19 +218,19 @@ $(out)/build_info.h: FORCE
 	$(shell mkdir -p $(@D))$(file >$@.new,$(build_info))
 	$(replace_if_changed)
 
-# The style of pages as a string: a line of the file is a line of it, comments apart.
+# The pages' style as a string, line by line, without the lines that are comments.
 $(out)/style.h: harness/report/html/style.css
 	$(quiet)mkdir -p $(@D)
 	$(quiet)(echo 'static const char hd_page_style[] ='; sed '/^\/\*/d; s/["\\]/\\&/g; s/.*/    "&\\n"/' $<; echo '    ;') >$@
 
-# A source that is gone makes no object newer: the list of objects tells that the program must be linked again.
+# If a source is removed, no object becomes newer: the list of objects shows that the program must be linked again.
 $(programs:%=$(out)/%.objects): $(out)/%.objects: FORCE
 	$(shell mkdir -p $(@D))$(file >$@.new,$($*_objects))
 	$(replace_if_changed)
 
 # ---- running ----
 
-# Packages are installed first; a second make then looks for the libraries again.
+# scripts/setup may install packages; a second make then looks for the libraries again.
 again = +@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 run: ## the main job: recompute the 22 records of 2017 from the seeds up, and judge every figure
@@ -244,28 +244,28 @@ check: ## the tests: units, small experiments, the main job; under 4 minutes on 
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
 	$(quiet)BUILD='$(BUILD)' scripts/check
 
-check-quick: ## the quick ones: units, small experiments; under a minute once they are built
+check-quick: ## the quick tests: units, small experiments; under a minute once they are built
 	@scripts/setup run check
 	$(again) hyperdrift test-engines test-harness
 	$(quiet)BUILD='$(BUILD)' scripts/check quick
 
-check-all: ## all tests there are: also crashes, Slurm, nights, simulated histories, the emulated device; 8 minutes
+check-all: ## all tests: also crashes, Slurm, nights, simulated histories, the emulated device; 8 minutes
 	@scripts/setup run check
 	$(again) hyperdrift hyperdrift-faults simulate-nights test-harness
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
 	$(quiet)BUILD='$(BUILD)' scripts/check all
 
-faults: ## plant one fault after another: which check sees it, and where drift says it is
+faults: ## plant one fault after another; show which figure detects it and where drift locates it
 	@scripts/setup run
 	$(again) hyperdrift-faults
 	$(quiet)$(BUILD)/hyperdrift-faults faults
 
-nightly-sim: ## how changes of time and memory are found in simulated histories, proved
+nightly-sim: ## measure how changes of time and memory are found on simulated nights
 	@scripts/setup run
 	$(again) simulate-nights
 	$(quiet)$(BUILD)/simulate-nights
 
-bench: ## time and memory of both modes, against PyTorch where python3-torch is installed; what a history costs
+bench: ## measure both modes, beside PyTorch if python3-torch is installed, and what a history costs
 	@scripts/setup run
 	$(again) hyperdrift bench-history
 	$(quiet)BUILD='$(BUILD)' scripts/bench

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Limits that hold on a busy machine too. For scripts to source.
+# Limits that also hold on a busy machine, for scripts to source.
 
-# Prints what CPU time the processes of a session and those that they started have used, in ticks, and their ids.
+# Prints the CPU time, in ticks, that a session's processes and those that they started have used, and their ids.
 in_session() { # the session's leader
     cat /proc/[0-9]*/stat 2>/dev/null | awk -v leader="$1" '
-        { pid = $1; sub(/.*\) /, ""); parent[pid] = $2; session[pid] = $4; used[pid] = $12 + $13 + $14 + $15 } # the name may hold blanks
+        { pid = $1; sub(/.*\) /, ""); parent[pid] = $2; session[pid] = $4; used[pid] = $12 + $13 + $14 + $15 } # the name may have blanks
         END {
             for (again = 1; again;) {
                 again = 0
@@ -26,26 +26,26 @@ end_session() { # the session's leader
     [[ -z $pids ]] || kill -KILL $pids 2>/dev/null
 }
 
-# Runs a command in a session of its own. Each of its processes may use so many seconds of CPU time; the whole is killed
-# when none of them has used any for so many seconds of the clock. It reads nothing. Returns the command's status; 137 or 152 where it was ended.
-# What the command leaves running in its session is killed. A script that is ended while this runs ends the command too.
+# Runs a command in a session of its own, without input. Each of its processes may use so many seconds of CPU time; all are killed if
+# none uses any for so many seconds of the clock. Returns the command's status, 137 or 152 if it was killed. Kills what the command
+# leaves running in its session. If the script is ended meanwhile, so is the command.
 limited() { # CPU seconds, seconds without progress, command...
     local cpu=$1 still=$2 traps leader watch status
     shift 2
     traps=$(trap -p INT TERM)
     (
-        ulimit -S -t "$cpu" 2>/dev/null # or less, where less is allowed
+        ulimit -S -t "$cpu" 2>/dev/null # or less, if less is allowed
         exec setsid "$@"
     ) &
     leader=$!
     trap 'end_session $leader; exit 143' INT TERM
     watch_session "$leader" "$still" >/dev/null &
     watch=$!
-    { wait "$leader"; } 2>/dev/null # or the shell would tell how it ended
+    { wait "$leader"; } 2>/dev/null # else the shell reports how it ended
     status=$?
     trap - INT TERM
     eval "$traps"
-    kill -KILL "$watch" 2>/dev/null # not by a signal for which the script may have a trap that the watch has yet
+    kill -KILL "$watch" 2>/dev/null # KILL, because the watch may still have the script's traps
     { wait "$watch"; } 2>/dev/null
     end_session "$leader"
     return "$status"

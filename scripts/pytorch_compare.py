@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""The experiment mnist-2017-cpu in PyTorch, the way a user of it would write it: what hyperdrift's speed, memory and
-hypergradients are compared with.
+"""The experiment mnist-2017-cpu in PyTorch, as a PyTorch user would write it, to compare hyperdrift's speed, memory and
+hypergradients with.
 
     scripts/pytorch_compare.py forward|reverse [--device cpu|cuda] [--repeat N] [--threads N] [--data DIR]
 
-Forward mode carries one tangent a hyperparameter along the training and moves each with a Hessian-vector product by double
+Forward mode carries one tangent for each hyperparameter along the training and moves each with a Hessian-vector product by double
 backward; reverse mode lets autograd go back through the whole unrolled training. Prints one JSON object for each repetition
-of one hyper-iteration; the first one warms up. "peak_mb" is the most memory that the process held so far; on cuda, that
-the device held.
+of one hyper-iteration; the first one warms up. "peak_mb" is the most memory that the process (on cuda: the device) has
+held so far.
 
 Needs NumPy and PyTorch 1.13 or later (Debian: python3-torch).
 """
@@ -41,7 +41,7 @@ def read_idx(path):
 
 
 def read_examples(folder, device):
-    """MNIST in the experiment's order, cut into (pixels, labels) for training and for validation."""
+    """MNIST in the experiment's order, split into (pixels, labels) for training and for validation."""
     images = read_idx(folder / "train-images-idx3-ubyte.gz").reshape(-1, DIMS[0])
     labels = read_idx(folder / "train-labels-idx1-ubyte.gz")
     order = np.roll(np.arange(len(labels)), -5000)[:TRAINING + VALIDATION]
@@ -121,7 +121,7 @@ def reverse(start, training, validation, batches):
 
 
 def momentum_partial(name, weights, momentum):
-    """The derivative of the next momentum by a hyperparameter, the weights held: {index of the tensor: value}."""
+    """The next momentum's derivative by a hyperparameter, at fixed weights: {index of the tensor: value}."""
     kind, _, layer = name.rpartition("_")
     if kind == "rho_l1":
         return {int(layer): weights[int(layer)].sign()}

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Sourced by submit, shard.sbatch and merge.sbatch: what a matrix is, and the two jobs that every attempt at it is made of.
+# Sourced by submit, shard.sbatch and merge.sbatch: reads a matrix, and submits the two jobs of an attempt.
 
-# What submit wrote of the matrix in a folder: its name, number of shards, how often missing ones are submitted again, the
-# processors of each ('': the cluster says), where fixtures/ and golden/ are, the program.
+# Reads what submit wrote about the matrix in a folder: its name, number of shards, how often to submit missing ones again, processors
+# of a shard ('': the cluster decides), where fixtures/ and golden/ are, the program.
 read_matrix() { # folder
     # shellcheck disable=SC2034 # for who sources this
     matrix='' shards=0 again=0 cpus='' root='' program=''
@@ -10,11 +10,11 @@ read_matrix() { # folder
     . "$1/matrix" && ((shards > 0))
 }
 
-# Submits shards (1-8 or 3,5) of the matrix in a folder, and the merge that follows them however they end. Leaves the jobs' numbers
-# in `array` and `merge`.
+# Submits shards (1-8 or 3,5) of the matrix in a folder, and the merge that follows however they end. Sets `array` and `merge` to the
+# jobs' numbers.
 submit_jobs() { # folder, shards, which attempt: 0 is the first
     local folder=$1 logs=${1//%/%%}/logs
-    unset SLURM_RESTART_COUNT # of the job that submits; those that are submitted would take it for theirs
+    unset SLURM_RESTART_COUNT # the submitting job's; the new jobs would take it for theirs
     array=$(sbatch --parsable --chdir="$root" --array="$2" ${cpus:+--cpus-per-task="$cpus"} --output="$logs/shard-%a.log" \
         "$folder/shard.sbatch" "$folder") || return
     array=${array%%;*} # a federation adds its cluster's name
