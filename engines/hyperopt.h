@@ -14,8 +14,8 @@
 typedef struct hd_hyperopt {
     float rate;
     bool nonnegative; /* values are projected on [0, inf) */
-    bool titan_x; /* .999f^t as the TITAN X of 2017 computed it: one ulp low at t = 1 and 2, right after that.
-                     Set it after create */
+    bool titan_x;     /* .999f^t as the TITAN X of 2017 computed it: one ulp low at t = 1 and 2, then exact.
+                         Set it after create */
     unsigned t;
     float *m, *v; /* [count] */
     size_t count;
