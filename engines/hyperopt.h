@@ -21,8 +21,7 @@ typedef struct hd_hyperopt {
     size_t count;
 } hd_hyperopt;
 
-/* Zeroed moments for count hyperparameters. False where memory cannot be had. End with hd_hyperopt_release.
- */
+/* Makes zeroed moments for count hyperparameters; end with hd_hyperopt_release. False: no memory. */
 bool hd_hyperopt_create(hd_hyperopt *hyperopt, size_t count, float rate, bool nonnegative);
 void hd_hyperopt_release(hd_hyperopt *hyperopt);
 

@@ -57,8 +57,7 @@ HD_INLINE uint64_t hd_fill_counter(hd_fill_kernel kernel, uint64_t group) {
     return group + round - (written_twice && !kernel.thread_0_wins ? 1 : 0);
 }
 
-/* TensorFlow's uniform number in [0, 1): the word's low 23 bits as the fraction of a float in [1, 2), minus
- * 1. */
+/* TensorFlow's uniform number in [0, 1): a float in [1, 2) whose fraction is the low 23 bits, minus 1. */
 HD_INLINE float hd_uniform(uint32_t word) {
     uint32_t bits = (word & 0x7fffffu) | 0x3f800000u;
     float number;

@@ -32,8 +32,7 @@ enum { HD_MAX_LAYERS = 17 };
 /* Most hyperparameters: rho_l1 and rho_l2 of every layer, eta, mu. */
 enum { HD_MAX_HYPERS = 2 * HD_MAX_LAYERS + 2 };
 
-/* What stays the same over the hyper-iterations. The caller owns all it points to, which must outlive the
- * engine. */
+/* What stays the same over the hyper-iterations. All that it points to must outlive the engine. */
 typedef struct hd_problem {
     size_t layers;      /* weight matrices: 1 is logistic regression */
     const size_t *dims; /* layers + 1: inputs, hidden units ..., classes */

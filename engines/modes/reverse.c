@@ -20,8 +20,7 @@ static size_t adjoint_sums(const hd_engine *engine) {
  * rounding, a library's products) they differ by rounding; another batch's differ by percents. */
 #define SAME_ERROR 0x1p-16
 
-/* engine->sums: the adjoint's sums, then the sums of each step's errors, [2][steps]: forward and backward
- * sweep. */
+/* engine->sums: the adjoint's, then those of each step's errors, [2][steps]: forward and backward sweep. */
 static size_t sum_count(const hd_engine *engine) {
     return adjoint_sums(engine) + 2 * engine->problem->steps;
 }
