@@ -6,7 +6,7 @@
 
 #define CORRELATION 0.3
 
-/* In 0 .. 1, neither of them. */
+/* A uniform number between 0 and 1, which it never is. */
 static double uniform(hd_mt19937 *generator) {
     return ((double)hd_mt19937_word(generator) + 0.5) * 0x1p-32;
 }
@@ -17,8 +17,7 @@ static double student_3(hd_mt19937 *generator) {
     return z / sqrt(squares / 3);
 }
 
-/* One night of undisturbed cost. `own` is the series' own spread, *last what noise it had the night before.
- */
+/* One night's cost without events. `own` is the series' own spread, *last the noise of the night before. */
 static double undisturbed(const hd_nights *nights, hd_mt19937 *generator, double own, double *last) {
     switch (nights->noise) {
     case HD_NOISE_NORMAL:

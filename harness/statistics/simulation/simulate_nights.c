@@ -1,7 +1,6 @@
-/* Proves on simulated histories what statistics/level_change.h states: how often noise alone raises an alarm, and how soon,
- * where and how large steps, drifts and reverted steps are found. The streams of random numbers have fixed
- * seeds, so that the tables are the same wherever it runs. Each figure under "wanted" is a check: exit status
- * 1 if one is missed. */
+/* Shows on simulated histories what statistics/level_change.h states: how often noise alone raises an alarm,
+ * and how soon, where and how large steps, drifts and reverted steps are found. Fixed seeds make the tables
+ * the same everywhere. Each figure under "wanted" is a check: exit status 1 if one is missed. */
 #include "statistics/level_change.h"
 #include "statistics/simulation/nights.h"
 #include "statistics/statistics.h"
@@ -12,14 +11,14 @@
 #include <stdlib.h>
 
 enum {
-    SERIES = 50, /* of one history: what a nightly job watches, */
-    COSTS = 3,   /* each with so many costs that vary */
+    SERIES = 50, /* of a history: what a nightly job watches, */
+    COSTS = 3,   /* each with so many varying costs */
     NIGHTS = 200,
     SHORTEST = 60,
     LONGEST = 730,
     HISTORIES = 60,
     TRIALS = 1000,
-    SETTLED = 25,   /* nights of a series before something happens to it, at least */
+    SETTLED = 25,   /* a series has at least so many nights before something happens, */
     UNSETTLED = 100 /* and at most so many more */
 };
 
@@ -27,14 +26,14 @@ typedef struct tally {
     size_t passed, failed;
 } tally;
 
-/* Counts a figure, of the line that is being printed. */
+/* Counts a figure of the current line. */
 static void want(tally *t, bool met, const char *missed) {
     t->passed += met;
     t->failed += !met;
     if (!met) printf("  FAILED: %s", missed);
 }
 
-/* Draws a series; its changes are the caller's to free. Without memory the program ends. */
+/* Draws a series, and finds its changes, which the caller frees. Without memory the program ends. */
 static size_t draw(const hd_nights *nights, hd_mt19937 *generator, hd_level_change **found) {
     double value[LONGEST];
     size_t n;
@@ -50,8 +49,8 @@ static size_t draw(const hd_nights *nights, hd_mt19937 *generator, hd_level_chan
 static const struct noise {
     const char *name;
     hd_nights nights;
-    size_t real;      /* changes of a cost that are no false alarms */
-    const char *note; /* why it is not judged */
+    size_t real;      /* real changes of a cost, which are no false alarms */
+    const char *note; /* why we do not judge it */
 } noises[] = {
     {.name = "normal, 2 %", .nights = {.size = 0.02, .count = NIGHTS}},
     {.name = "normal, 10 %", .nights = {.size = 0.1, .count = NIGHTS}},
@@ -78,7 +77,8 @@ static const struct noise {
      .note = "not exchangeable"},
 };
 
-/* False alarms in as many nights as NIGHTS of SERIES series with COSTS costs each have; [returned] histories. */
+/* Writes each history's false alarms, scaled to NIGHTS nights of SERIES series with COSTS costs each, and
+ * returns how many histories there are. */
 static size_t count_alarms(const struct noise *noise, uint32_t seed, double *alarms) {
     hd_mt19937 generator;
     size_t histories = HISTORIES * NIGHTS / noise->nights.count; /* as many nights in all */
@@ -120,7 +120,7 @@ static void noise_alone(tally *t) {
 
 /* What became of TRIALS series to which something happened. */
 typedef struct outcome {
-    double nights[TRIALS]; /* from then until it was found, both nights counted; infinite: never */
+    double nights[TRIALS]; /* from the event until it was found, both included; infinite: never */
     size_t placed, near;   /* on the very night, or within one of it */
     size_t held;           /* the interval holds 1 + step */
 } outcome;
@@ -135,23 +135,23 @@ static double found_within(const outcome *o, double nights) {
     return percent(n);
 }
 
-/* Something that happens to a series. */
+/* An event in a series. */
 typedef struct happening {
     const char *name;
     hd_nights event;
-    size_t lasting; /* so many nights; 0: for good */
-    double soon;    /* within so many nights 95 % are to be found; 0: not judged */
+    size_t lasting; /* its nights; 0: for good */
+    double soon;    /* 95 % must be found within so many nights; 0: not judged */
 } happening;
 
-/* The first change, found on that night or later, that goes up (sign 1) or down (-1). */
+/* The first change up (sign 1) or down (-1) that was found on that night or later. */
 static const hd_level_change *first_since(const hd_level_change *found, size_t n, size_t night, double sign) {
     for (const hd_level_change *c = found; c < found + n; c++)
         if (c->found >= night && sign * c->ratio > sign) return c;
     return NULL;
 }
 
-/* Draws series in each of which it begins on a night of its own, and looks for a change there, or where what
- * does not last ends, in the 80 nights that follow. */
+/* Draws series with the event on a random night, and looks in the 80 nights after it, or after its end if it
+ * does not last, for a change there. */
 static void try(const happening *row, uint32_t seed, outcome *o) {
     hd_nights nights = row->event;
     double sign = (nights.step + nights.drift > 0) == (row->lasting == 0) ? 1 : -1;
