@@ -13,6 +13,7 @@ typedef struct hd_mt19937 {
     unsigned next;
 } hd_mt19937;
 
+/* Starts the stream of this seed. */
 void hd_mt19937_seed(hd_mt19937 *generator, uint32_t seed);
 
 /* The next 32-bit word of the stream. */

@@ -71,6 +71,7 @@ hd_status hd_problem_check(const hd_problem *problem, hd_error *error);
  * HD_UNAVAILABLE: no memory, or the device failed. */
 hd_status hd_latched_error(hd_device *device, const hd_problem *problem, hd_error *error);
 
+/* As hd_engine_create, with a method. */
 hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,
                                 hd_engine **created, hd_error *error);
 

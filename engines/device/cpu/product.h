@@ -25,9 +25,9 @@ void hd_product_warm_up(void);
 /* BLIS's version, "0.9.0". */
 const char *hd_product_library(void);
 
-/* C (+)= A B for float, A of m x k, B of k x n; k is cut into slices that end at ends[0] < ends[1] < ... <
- * ends[slices - 1] = k. Each slice's sum s is one fmaf chain; they are added in order, c = s + c. Without
- * accumulate the first is stored. k = 0 gives +0. own: the loops to use, NULL for BLIS. */
+/* C (+)= A B for float, A of m x k, B of k x n. Slices of k end at ends[0] < ... < ends[slices - 1] = k. Each
+ * slice's sum s is one fmaf chain; they are added in order, c = s + c. Without accumulate the first is
+ * stored. k = 0 gives +0. own: the loops to use, NULL for BLIS. */
 void hd_product_sliced(size_t m, size_t n, size_t slices, const size_t *ends, hd_strided a, hd_strided b,
                        bool accumulate, float *c, size_t ldc, const hd_cpu_loops *own);
 

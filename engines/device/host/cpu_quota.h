@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-/* How many threads the CPU quotas of this process's cgroup and those above it keep busy: the least quota /
- * period, rounded up. SIZE_MAX: there is no quota, or none that we can read. Tests put `root` before the
- * paths /proc/self/cgroup and /sys/fs/cgroup; otherwise it is "". */
+/* How many threads the CPU quotas of this process's cgroup and those above it keep busy: the least of
+ * quota / period, rounded up. SIZE_MAX: there is no quota, or none that we can read. Tests put `root` before
+ * the paths /proc/self/cgroup and /sys/fs/cgroup; otherwise it is "". */
 size_t hd_cpu_quota(const char *root);
 
 #endif
