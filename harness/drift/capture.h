@@ -29,6 +29,7 @@ typedef struct hd_tensor_digest {
     double sample[HD_SAMPLES]; /* elements at hd_sample_place; 0 beyond count */
 } hd_tensor_digest;
 
+/* The length of a block, where sample i is taken, and the digest of count floats or doubles. */
 size_t hd_block_length(size_t count);
 size_t hd_sample_place(size_t count, size_t i);
 void hd_tensor_digest_make(const void *values, size_t count, bool float32, hd_tensor_digest *digest);
@@ -64,6 +65,7 @@ typedef struct hd_capture_writer {
     uint64_t entries, hash;
 } hd_capture_writer;
 
+/* Sets writer->watch; the heading is written when the run begins. */
 void hd_capture_writer_start(hd_capture_writer *writer);
 
 /* --- reading --- */

@@ -46,6 +46,7 @@ hd_status hd_measurement_add(hd_measurement *measurement, const hd_record *recor
  * HD_INVALID: fewer than three runs in a mode; HD_UNAVAILABLE: no memory. */
 hd_status hd_measurement_conclude(const hd_measurement *measurement, hd_golden *golden, hd_error *error);
 
+/* Frees what the measurement owns and zeroes it. */
 void hd_measurement_free(hd_measurement *measurement);
 
 #endif

@@ -46,6 +46,7 @@ void hd_finding_free(hd_finding *finding);
 /* Adds an empty verdict on the record, valid until the next call; NULL: no memory. */
 hd_verdict *hd_finding_judge(hd_finding *finding);
 
+/* Add a failure, or a device that was skipped. */
 void hd_findings_fail(hd_findings *findings, const char *what, const char *why);
 void hd_findings_skip(hd_findings *findings, const char *what, const char *why);
 

@@ -11,10 +11,9 @@
  * (A false change may be followed by another one back. Noise that is correlated from night to night raises
  * more: with a correlation of 0.3 in all three costs, some 14.)
  *
- * We test each k as soon as the reference can reach its level at all: with 25 nights for k = 5, 13 for k =
- * 10, 7 for k = 20. One or two outliers alone make no change, for nearly all pairs of five nights must point
- * one way. (Together with ordinary nights 0.1 % of single ones did in normal noise, and 0.5 % of two in a
- * row.)
+ * We test each k as soon as the reference can reach its level at all: k = 5 with 25 nights, k = 10 with 13,
+ * k = 20 with 7. One or two outliers alone make no change, for nearly all pairs of five nights must point one
+ * way. (Together with ordinary nights 0.1 % of single ones did in normal noise, and 0.5 % of two in a row.)
  *
  * In normal noise of 2 % it finds a lasting change of 20 or 10 % by the fifth night; one of 5 % by then in
  * nearly half of the series and by the tenth in nine of ten; one of 3 % by the eighteenth in half of them.

@@ -17,8 +17,8 @@ hd_summary hd_summarize(const double *x, size_t n);
 /* The median of x[n], n > 0; it sorts x. */
 double hd_median(double *x, size_t n);
 
-/* The t that Student's T with so many degrees of freedom (> 0) exceeds with probability tail, 0 < tail <=
- * 1/2, by bisection of
+/* The t that Student's T with so many degrees of freedom (> 0) exceeds with probability tail in (0, 1/2], by
+ * bisection of
  *     P(T > t) = I_{f/(f+t^2)}(f/2, 1/2) / 2,
  * the incomplete beta function by Lentz's continued fraction. */
 double hd_t_quantile(double tail, double freedom);
