@@ -27,7 +27,7 @@ typedef struct small_problem {
     uint32_t *scheme;
 } small_problem;
 
-/* The lighter of the pixels tell the label; the rest is noise. One input in five is always black. */
+/* Lighter pixels tell the label; the rest is noise. One input in five is always black. */
 static inline void sample_pictures(uint64_t *seed, const recipe *r, size_t count, uint8_t *pixels,
                                    uint8_t *labels) {
     size_t inputs = r->dims[0], classes = r->dims[r->layers];
