@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* BLIS and OpenMP end the process where there is no memory for their own buffers and threads: room for them,
- * an allocation arena of 64 MB for each thread included, is tried before. */
+/* Whether there is memory for the buffers and threads of BLIS and OpenMP, which end the process if not. We
+ * count an allocation arena of 64 MB for each thread. */
 static bool has_room(size_t threads) {
     size_t room = (threads + 1) * ((size_t)80 << 20);
     void *block =
@@ -21,7 +21,7 @@ static bool has_room(size_t threads) {
     return block != MAP_FAILED && munmap(block, room) == 0;
 }
 
-/* A new device is a row here. */
+/* To add a device, add a row. */
 static const struct {
     const char *name, *arithmetics[4]; /* the usual one first */
     const char *math;                  /* allowed beside "shared"; NULL: none */
@@ -38,7 +38,7 @@ const char *hd_device_name(size_t i) {
     return i < HD_DEVICES ? devices[i].name : NULL;
 }
 
-/* HD_DEVICES where there is none of that name. */
+/* The device's number; HD_DEVICES: there is none of that name. */
 static size_t device_named(const char *name) {
     size_t i = 0;
     while (i < HD_DEVICES && strcmp(devices[i].name, name) != 0) i++;
@@ -71,7 +71,7 @@ static hd_status refuse_arithmetic(size_t device, const char *arithmetic, hd_err
                    arithmetic, allowed);
 }
 
-/* HD_INVALID for math that the device does not have. */
+/* HD_INVALID if the device does not offer this math. */
 static hd_status check_math(size_t device, const char *math, hd_error *error) {
     const char *other = devices[device].math;
     if (!math || !strcmp(math, "shared") || (other && !strcmp(math, other))) return HD_OK;
@@ -126,7 +126,7 @@ hd_status hd_device_product_rate(hd_device *device, double *gflops, hd_error *er
     size_t launches = device->launches;
     const hd_device_ops *own = hd_overlay_bottom(device);
     double end = hd_clock() + 0.05;
-    size_t count = 1; /* first a single one: own loops without vector instructions take long for it */
+    size_t count = 1; /* first a single one: our loops without vector instructions take long for it */
     for (int i = 0; i <= TIMES && (i == 0 || hd_clock() < end); i++, count = COUNT) {
         double start = hd_clock();
         own->multiply(device, count, products);

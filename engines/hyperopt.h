@@ -14,15 +14,14 @@
 typedef struct hd_hyperopt {
     float rate;
     bool nonnegative; /* values are projected on [0, inf) */
-    bool titan_x; /* .999f^t as the TITAN X of 2017 computed it: one ulp low at t = 1 and 2, right after that.
-                     Set it after create */
+    bool titan_x;     /* .999f^t as the TITAN X of 2017 computed it: one ulp low at t = 1 and 2, then exact.
+                         Set it after create */
     unsigned t;
     float *m, *v; /* [count] */
     size_t count;
 } hd_hyperopt;
 
-/* Zeroed moments for count hyperparameters. False where memory cannot be had. End with hd_hyperopt_release.
- */
+/* Makes zeroed moments for count hyperparameters; end with hd_hyperopt_release. False: no memory. */
 bool hd_hyperopt_create(hd_hyperopt *hyperopt, size_t count, float rate, bool nonnegative);
 void hd_hyperopt_release(hd_hyperopt *hyperopt);
 

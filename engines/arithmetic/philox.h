@@ -1,5 +1,5 @@
-/* TensorFlow 1.1's uniform numbers, bit for bit, as a CPU or a GPU makes them: one text for the C compiler
- * and for nvcc, like arithmetic.h. */
+/* TensorFlow 1.1's uniform numbers, bit for bit, as its CPU and its GPU kernels made them. Written once, for
+ * the C compiler and for nvcc, like arithmetic.h. */
 #ifndef HD_ARITHMETIC_PHILOX_H
 #define HD_ARITHMETIC_PHILOX_H
 
@@ -22,20 +22,19 @@ typedef struct hd_fill_kernel {
                            round r. True: thread 0 wrote last. */
 } hd_fill_kernel;
 
-/* What determines the Xavier-uniform weights of one layer. With L = sqrt(3 / ((fan_in + fan_out) / 2)) in double,
- * weight number i is the float32
- *     u * (float)(2 L) + (float)(-L),
- * where u is word i mod 4 of Philox's four for key (seed, 0) and counter
- * (offset + hd_fill_counter(kernel, i / 4), op_seed). */
+/* What determines the Xavier-uniform weights of one layer. Weight number i is the float32 number
+ *     u * (float)(2 L) + (float)(-L),  L = sqrt(3 / ((fan_in + fan_out) / 2)) in double,
+ * where hd_uniform makes u from word i mod 4 of Philox's four words for the key (seed, 0) and the counter
+ *     (offset + hd_fill_counter(kernel, i / 4), op_seed). */
 typedef struct hd_xavier {
     hd_fill_kernel kernel;
     uint32_t seed, op_seed;
-    uint64_t offset;  /* iteration * 256 * count: for each run TensorFlow reserves 256 groups a number */
+    uint64_t offset;  /* iteration * 256 * count: TensorFlow reserves 256 groups for each number of a run */
     float width, low; /* (float)(2 L), (float)(-L) */
     size_t count;     /* fan_in * fan_out */
 } hd_xavier;
 
-/* Philox4x32-10 (Salmon et al., SC 2011): counter and key to four words. */
+/* Philox4x32-10 (Salmon et al., SC 2011): four random words from a counter and a key. */
 HD_INLINE void hd_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[4]) {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; round++) {
@@ -50,7 +49,7 @@ HD_INLINE void hd_philox(const uint32_t counter[4], const uint32_t key[2], uint3
     words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
 }
 
-/* The counter whose numbers end in the given group of four. */
+/* The counter whose numbers end up in this group of four. */
 HD_INLINE uint64_t hd_fill_counter(hd_fill_kernel kernel, uint64_t group) {
     if (kernel.threads < 2) return group;
     uint64_t round = group / (kernel.threads - 1), thread = group % (kernel.threads - 1);
@@ -58,7 +57,7 @@ HD_INLINE uint64_t hd_fill_counter(hd_fill_kernel kernel, uint64_t group) {
     return group + round - (written_twice && !kernel.thread_0_wins ? 1 : 0);
 }
 
-/* TensorFlow's uniform number in [0, 1): the low 23 bits as the fraction of a float in [1, 2), less 1. */
+/* TensorFlow's uniform number in [0, 1): a float in [1, 2) whose fraction is the low 23 bits, minus 1. */
 HD_INLINE float hd_uniform(uint32_t word) {
     uint32_t bits = (word & 0x7fffffu) | 0x3f800000u;
     float number;

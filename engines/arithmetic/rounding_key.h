@@ -4,12 +4,12 @@
 
 #include <stdint.h>
 
-/* Which random numbers an array is rounded with. */
+/* Selects the random numbers that round one array. */
 typedef struct hd_rounding_key {
     uint32_t first, second;
 } hd_rounding_key;
 
-/* 32 random bits for an element. */
+/* 32 random bits for this element of the array. */
 static inline uint32_t hd_rounding_draw(hd_rounding_key key, uint32_t element) {
     uint32_t x = (element ^ key.first) * 0x9e3779b1u;
     x = ((x ^ x >> 15) + key.second) * 0x2c1b3c6du;

@@ -1,10 +1,10 @@
-/* Wall clock, for what a run reports of its time. */
+/* The wall clock, with which hyperdrift times its runs. */
 #ifndef HD_CORE_CLOCK_H
 #define HD_CORE_CLOCK_H
 
 #include <time.h>
 
-/* Seconds since some moment in the past; never goes back. */
+/* Seconds since some moment in the past; it never goes back. */
 static inline double hd_clock(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -2,13 +2,13 @@
  * or files.
  *
  * Arrays (hd_real *) live on the device and hold its element type: float on `cpu` and `cuda`, double on
- * `reference`, long double on `extended`. They are opaque: only hd_at computes addresses in them. Matrices are
- * row-major. K tangents of an array lie `stride` elements apart.
+ * `reference`, long double on `extended`. They are opaque: only hd_at computes addresses in them. Matrices
+ * are row-major. K tangents of an array lie `stride` elements apart.
  *
- * Arithmetic operations return nothing, and none waits for the device. The first thing that goes wrong is kept
- * in device->latch, and the algorithm looks there once, at its end. A value that is not finite is latched, with
- * its tensor and step, before a ReLU, clip or argmax can swallow it. Outputs may not overlap inputs unless an
- * operation says so. */
+ * Arithmetic operations return nothing, and none waits for the device. The first thing that goes wrong is
+ * kept in device->latch, and the algorithm looks there once, at its end. A value that is not finite is
+ * latched, with its tensor and step, before a ReLU, clip or argmax can swallow it. Outputs may not overlap
+ * inputs unless an operation says so. */
 #ifndef HD_DEVICE_DEVICE_H
 #define HD_DEVICE_DEVICE_H
 
@@ -53,16 +53,16 @@ typedef enum hd_source {
     HD_SOURCE_STEP,     /* eta: dw' = -m' */
 } hd_source;
 
-/* The hyperparameters that act on one stretch of the weight vector. They lie in the device's memory, as four of
- * its sums, so that a recorded section works with other values too. */
+/* The hyperparameters that act on one stretch of the weight vector. They lie in the device's memory, as four
+ * of its sums, so that a recorded section works with other values too. */
 typedef struct hd_coefficients {
     double rho_l1, rho_l2, eta, mu;
 } hd_coefficients;
 
 enum { HD_MAX_STRETCHES = HD_MAX_LAYERS + 1 };
 
-/* A weight vector cut into stretches, each with its own coefficients. Stretch s holds the elements start[s] ..
- * start[s + 1] - 1; start[0] is 0, start[count] the vector's length. */
+/* A weight vector cut into stretches, each with its own coefficients. Stretch s holds the elements start[s]
+ * .. start[s + 1] - 1; start[0] is 0, start[count] the vector's length. */
 typedef struct hd_stretches {
     size_t count, start[HD_MAX_STRETCHES + 1];
     const hd_coefficients *coefficients; /* [count], on the device */
@@ -114,16 +114,15 @@ typedef struct hd_device_ops {
     void (*draw)(hd_device *, const hd_xavier *layer, hd_real *to);
     void (*copy)(hd_device *, size_t count, const hd_real *from, hd_real *to);
 
-    /* Copies bytes that will not change to where the device can read them, and returns their address there (the
-     * same on a host device). NULL: no memory. */
+    /* Copies bytes that will not change to where the device can read them, and returns their address there
+     * (the same on a host device). NULL: no memory. */
     const void *(*place)(hd_device *, const void *bytes, size_t count);
     void (*unplace)(hd_device *, const void *placed);
 
     /* A batch of up to rows examples; NULL where memory cannot be had. */
     hd_batch *(*batch_create)(hd_device *, size_t rows, size_t inputs);
     void (*batch_release)(hd_device *, hd_batch *);
-    /* x[r][p] = pixels[index[r]][p] * (float)(1/255), with the labels. index NULL: examples first .. first +
-     * rows - 1. */
+    /* x[r][p] = pixels[index[r]][p] * (float)(1/255), with the labels. index NULL: examples from `first`. */
     void (*batch_load)(hd_device *, hd_batch *, const hd_examples *, const uint32_t *index, size_t first,
                        size_t rows);
     /* The numbers of a batch, to[rows][inputs], for observers. */
@@ -152,15 +151,15 @@ typedef struct hd_device_ops {
      * for each of count. */
     void (*softmax_tangent)(hd_device *, const hd_batch *, size_t count, size_t classes, double divisor,
                             const hd_real *p, hd_real *z_dot, size_t stride);
-    /* *sum += number of examples whose greatest logit (the lowest index wins a tie) is at the label. */
+    /* *sum += number of examples whose greatest logit is at the label (the lowest index wins a tie). */
     void (*count_correct)(hd_device *, const hd_batch *, size_t classes, const hd_real *logits, double *sum);
 
     /* *sum += x . y, or the sum of x if y is NULL. */
     void (*dot)(hd_device *, size_t count, const hd_real *x, const hd_real *y, double *sum);
 
     /* Calls body(context), which calls operations of this device and does nothing else that matters. A device
-     * may record them and replay them the next time without calling body. So for one id (< HD_DEVICE_SECTIONS)
-     * they must be the same operations on the same arrays each time. */
+     * may record them and replay them the next time without calling body. So for one id (<
+     * HD_DEVICE_SECTIONS) they must be the same operations on the same arrays each time. */
     void (*section)(hd_device *, size_t id, void (*body)(void *context), void *context);
     /* Forgets the recorded sections, whose arrays are about to go. */
     void (*forget)(hd_device *);
@@ -178,13 +177,12 @@ typedef struct hd_device_ops {
     void (*momentum_tangent)(hd_device *, const hd_stretches *, size_t count, size_t stride,
                              const hd_source *source, const hd_real *w, const hd_real *m,
                              const hd_real *m_next, const hd_real *h, hd_real *z_w, hd_real *z_m, hd_label);
-    /* First half of its adjoint: q = p_m - eta p_w, and for each stretch sums[stretch][0..3] += q . sign(w),
-     * q . 2 w, -p_w . m', q . m. */
+    /* First half of its adjoint: q = p_m - eta p_w, and for each stretch
+     *   sums[stretch][0..3] += q . sign(w), q . 2 w, -p_w . m', q . m. */
     void (*momentum_adjoint)(hd_device *, const hd_stretches *, const hd_real *w, const hd_real *m,
                              const hd_real *m_next, const hd_real *p_w, const hd_real *p_m, hd_real *q,
                              double *sums);
-    /* Second half, given h = (Hessian of the plain error) q:  p_w += h + 2 rho_l2 q,  p_m = mu q, in place.
-     */
+    /* Second half, in place, given h = (Hessian of the plain error) q: p_w += h + 2 rho_l2 q, p_m = mu q. */
     void (*momentum_pull_back)(hd_device *, const hd_stretches *, const hd_real *q, const hd_real *h,
                                hd_real *p_w, hd_real *p_m, hd_label);
 } hd_device_ops;

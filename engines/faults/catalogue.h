@@ -46,21 +46,21 @@ typedef enum hd_planted {
 
 enum { HD_ANY_ELEMENT = 0xffffffffu };
 
-/* One of the catalogue. The place it must be named by is the first that goes wrong, as `drift` names places:
- * a fault in what step t does to a state shows in state t + 1 (going back: in the adjoint of state t). */
+/* A fault of the catalogue. hyperdrift must name the first place that goes wrong, as `drift` names places: a
+ * fault in step t shows in state t + 1 (backward: in the adjoint of state t). */
 typedef struct hd_planted_fault {
     const char *name, *what;
-    const char *experiment; /* of fixtures/: where it has an effect */
-    hd_mode mode;           /* in which it is looked for with drift; `check` runs both */
-    size_t iteration, step; /* where it acts */
-    size_t at_step;         /* what it must be named by: step, ... */
+    const char *experiment; /* in fixtures/, one in which it has an effect */
+    hd_mode mode;           /* in which drift looks for it; `check` runs both */
+    size_t iteration, step; /* where the fault acts */
+    size_t at_step;         /* the place that hyperdrift must name: step, ... */
     const char *tensor;     /* ... tensor and its part, or component */
-    uint32_t element;       /* and the first element of that, or HD_ANY_ELEMENT */
+    uint32_t element;       /* and its first element, or HD_ANY_ELEMENT */
 } hd_planted_fault;
 
 extern const hd_planted_fault hd_fault_catalogue[HD_PLANTED];
 
-/* The fault of that name into *which; false: there is none. */
+/* Writes the number of the fault of this name into *which; false: there is none. */
 bool hd_fault_named(const char *name, hd_planted *which);
 
 #endif

@@ -4,7 +4,7 @@
 
 static struct {
     hd_planted chosen;
-    bool acts; /* the device that runs is one to plant in */
+    bool acts; /* the open device is one to plant faults in */
     size_t iteration;
     hd_engine *engine;
 } planted = {.chosen = HD_NOTHING_PLANTED};

@@ -1,4 +1,4 @@
-/* The faults of the device: an overlay of operations, each doing its part and calling the real one. */
+/* Faults in the device: an overlay whose operations do their part and call the real ones. */
 #include "faults/operations.h"
 
 #include "arithmetic/arithmetic.h"
@@ -13,9 +13,9 @@ enum { MOST = 16384, MOST_PRODUCTS = 128 }; /* elements of an activation here, a
 
 typedef struct hd_faulty {
     hd_overlay overlay;
-    float kept[MOST];        /* what an operation overwrote or remembers */
+    float kept[MOST];        /* what an operation overwrites or remembers */
     bool at_zero[MOST];      /* of layer 1: z was exactly 0 */
-    float operands[8][MOST]; /* TF32 copies, and a product's own place */
+    float operands[8][MOST]; /* TF32 copies, and room for a product */
     size_t operand_count;
 } hd_faulty;
 
@@ -31,7 +31,7 @@ static bool back(void) {
     return hd_fault_engine() && hd_fault_engine()->back;
 }
 
-/* A fault that has no room must not pass for one that was not seen. */
+/* We abort if a fault has no room: it must not count as one that was planted and not found. */
 static size_t within(size_t count, size_t most) {
     if (count > most) abort();
     return count;
@@ -54,7 +54,7 @@ static void zero(hd_device *device, size_t count, hd_real *to) {
 
 /* --- products --- */
 
-/* To 10 bits after the point: float16's and TF32's. */
+/* Rounds to 10 bits after the point, as float16 and TF32 do. */
 static float shortened(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -63,7 +63,7 @@ static float shortened(float x) {
     return x;
 }
 
-/* A copy of a rows x columns operand, whose numbers are shortened. */
+/* A copy of a rows x columns operand with shortened numbers. */
 static hd_matrix in_tf32(hd_faulty *f, hd_matrix m, size_t rows, size_t columns) {
     if (m.batch) return m;
     float *copy = f->operands[within(f->operand_count++, 7)];
@@ -83,7 +83,7 @@ static void use_tf32(hd_faulty *f, hd_product *p) {
     }
 }
 
-/* Of the gradient of W_0: its examples after the first slice do not count. */
+/* Loses from the gradient of W_0 the examples after the first slice. */
 static void lose_block(hd_faulty *f, hd_product *p) {
     bool gradient = p->term[0].a.batch && p->term[0].a.transposed && !p->accumulate;
     if (!gradient || back()) return;
@@ -94,7 +94,7 @@ static void lose_block(hd_faulty *f, hd_product *p) {
     p->term[0].b.at = (const hd_real *)copy;
 }
 
-/* Of R{delta_2}: C = first term + second term becomes first - second. */
+/* Turns R{delta_2}, C = first term + second term, into first - second. */
 static void turn_sign(hd_device *device, hd_product p) {
     bool r_delta_2 = p.terms == 2 && p.term[1].b.transposed && p.n == hd_fault_engine()->model.dims[2];
     if (!r_delta_2) return;
@@ -116,7 +116,7 @@ static void multiply(hd_device *device, size_t count, const hd_product *products
     memcpy(changed, products, within(count, MOST_PRODUCTS) * sizeof *changed);
     if (hd_fault_here(HD_LOST_K_BLOCK)) lose_block(f, &changed[0]);
     if (hd_fault_here(HD_TF32) && !back()) {
-        for (size_t i = 0; i < count; i++) { /* one by one: there is room for one's operands */
+        for (size_t i = 0; i < count; i++) { /* one by one, as there is room for one product's operands */
             use_tf32(f, &changed[i]);
             real(device)->multiply(device, 1, &changed[i]);
         }
@@ -181,7 +181,7 @@ static void softmax(hd_device *device, const hd_batch *batch, size_t classes, do
     }
 }
 
-/* Without the clip's mask. */
+/* softmax_tangent without the clip's mask. */
 static void unmasked_tangent(const hd_batch *batch, size_t classes, float divisor, const float *p,
                              const float *z_dot, float *delta_dot) {
     for (size_t r = 0; r < batch->rows; r++, p += classes, z_dot += classes, delta_dot += classes) {

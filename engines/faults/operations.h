@@ -1,10 +1,10 @@
-/* The faults of the device. */
+/* Faults in the device's operations. */
 #ifndef HD_FAULTS_OPERATIONS_H
 #define HD_FAULTS_OPERATIONS_H
 
 #include "device/device.h"
 
-/* Lays the operations that can go wrong over the device's own. HD_UNAVAILABLE: no memory. */
+/* Lays the faulty operations over the device's own; closing it frees them. HD_UNAVAILABLE: no memory. */
 hd_status hd_fault_lay(hd_device *device, hd_error *error);
 
 #endif

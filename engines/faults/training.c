@@ -1,4 +1,4 @@
-/* The faults of engine, model and dynamics: each function here is called in the place of the real one. */
+/* Faults in engine, model and dynamics: each function here is called instead of the real one. */
 #include "devices.h"
 #include "faults/fault.h"
 #include "faults/operations.h"
@@ -46,7 +46,7 @@ static void swap_mu_and_eta(const hd_dynamics *dynamics, size_t layer) {
     k->eta = mu;
 }
 
-/* What sign(0) = 1 instead of 0 makes of a layer's step. */
+/* Changes a layer's next state to what sign(0) = 1 instead of 0 gives. */
 static void add_sign_at_zero(const hd_dynamics *dynamics, size_t layer, hd_state state, hd_state next) {
     const hd_coefficients *k = (const hd_coefficients *)dynamics->coefficients + layer;
     const hd_model *model = dynamics->model;
@@ -78,15 +78,14 @@ static size_t number_of(const hd_problem *problem, hd_hyper_kind kind) {
 
 static hd_real *copy_of(const hd_real *array, size_t count) {
     float *copy = malloc(count * sizeof *copy);
-    if (!copy) abort(); /* a fault that is not planted must not pass for one that was not seen */
+    if (!copy) abort(); /* a fault that was not planted must not count as one that was not found */
     return memcpy(copy, array, count * sizeof *copy);
 }
 
 void __real_hd_dynamics_tangent(const hd_dynamics *dynamics, hd_state state, hd_state next,
                                 const hd_real *hvp, hd_state z);
 
-/* Makes mu's Hessian-vector product of this step again, from a tangent whose W_0 is the next step's already.
- */
+/* Computes mu's Hessian-vector product again, from a tangent whose W_0 is already the next step's. */
 static void overwrite_tangent(const hd_dynamics *dynamics, hd_state state, hd_state next, const hd_real *hvp,
                               hd_state z) {
     hd_engine *engine = hd_fault_engine();

@@ -1,5 +1,4 @@
-/* Finite differences: train on either side and see. The third oracle, for it shares no derivative with the
- * other two. */
+/* Finite differences: train on either side of h. They share no derivative with the other two oracles. */
 #include "arithmetic/arithmetic.h"
 #include "modes/engine.h"
 
@@ -13,8 +12,7 @@ static hd_method_sizes sizes(const hd_problem *problem) {
 
 const hd_method hd_method_plain = {.sizes = sizes, .step = hd_engine_plain_step};
 
-/* On which side of every kink a training went: ReLU masks, clipped probabilities, signs of weights under a
- * rho_l1. */
+/* Hashes the side of every kink that a training took: ReLU masks, clips, weights' signs under a rho_l1. */
 typedef struct hd_sides {
     const hd_problem *problem;
     uint64_t hash; /* FNV-1a */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows the validation and test sets are gone through at a time: a multiple of the products' slice, so that
- * the validation gradient's sums over rows are those of one product over all of them. */
+/* We evaluate the validation and test sets in chunks of this many rows. It is a multiple of the products'
+ * slice, so that the validation gradient's sums are those of one product over all rows. */
 enum { CHUNK = 2048 };
 
 enum { SUM_ERROR, SUM_VALIDATION, SUM_TEST, SUM_TRAINING, EVALUATION_SUMS };
@@ -62,7 +62,7 @@ static bool place_examples(hd_device *device, const hd_examples *from, size_t in
            (to->labels = device->ops->place(device, from->labels, from->count));
 }
 
-/* Data and scheme go to the device once. */
+/* Copies data and scheme to the device. */
 static bool place(hd_engine *engine) {
     const hd_problem *problem = engine->problem;
     hd_device *device = engine->device;
@@ -78,7 +78,7 @@ static size_t greatest(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* Everything but the trajectory and the activations. */
+/* Allocates everything but the trajectory and the activations. */
 static bool allocate(hd_engine *engine, size_t chunk) {
     hd_device *device = engine->device;
     const hd_problem *problem = engine->problem;
@@ -152,7 +152,7 @@ static bool wanted(const hd_engine *engine, hd_tensor tensor) {
     return engine->observer && engine->observer->wants & 1u << tensor && !engine->stopped;
 }
 
-/* Shows count elements of an array; first as in hd_view. */
+/* Shows count elements of an array to the observer; `first` as in hd_view. */
 static hd_view show(hd_engine *engine, hd_tensor tensor, size_t index, size_t first, const hd_real *array,
                     size_t count) {
     hd_device *device = engine->device;
@@ -186,7 +186,7 @@ static void show_state(hd_engine *engine, size_t t) {
     hd_engine_show_state(engine, HD_MOMENTUM_BUFFER, 0, state.m, engine->model.weights);
 }
 
-/* What hd_model_differentiate left behind. */
+/* Shows what hd_model_differentiate computed. */
 static void show_activations(hd_engine *engine, const hd_activations *act, const hd_real *errors,
                              size_t first, size_t rows) {
     const hd_model *model = &engine->model;
@@ -214,7 +214,7 @@ void hd_engine_plain_step(hd_engine *engine, size_t t) {
 
 /* --- evaluation --- */
 
-/* Goes through examples in chunks, counting the correct ones; with gradient also the errors and dE/dw. */
+/* Counts the correct examples, chunk by chunk. With gradient it also computes the errors and dE/dw. */
 static void evaluate_set(hd_engine *engine, const hd_real *w, const hd_examples *examples, hd_real *gradient,
                          double *correct) {
     hd_device *device = engine->device;
@@ -263,7 +263,7 @@ static void count_training(hd_engine *engine, size_t batch) {
     hd_engine_lap(engine, &mark, &engine->seconds.validation);
 }
 
-/* The number a device computed in float64 sums, as its own precision has it. */
+/* Rounds a float64 sum to the device's own precision. */
 static double rounded(const hd_engine *engine, double sum) {
     return engine->device->element == sizeof(float) ? (double)(float)sum : sum;
 }
@@ -310,8 +310,8 @@ static void finish(void *context) {
     engine->method->finish(engine);
 }
 
-/* A section of the run. An observer downloads in the midst of it, so then the device is told everything anew.
- * Gives the seconds it took on an asynchronous device, else 0. */
+/* Runs a section. With an observer, who downloads during it, we neither record nor replay. Returns the
+ * seconds it took on an asynchronous device, else 0. */
 static double section(hd_engine *engine, size_t id, void (*body)(void *context)) {
     hd_device *device = engine->device;
     double start = hd_clock();
@@ -330,7 +330,7 @@ static hd_status status_of(hd_engine *engine, hd_error *error) {
     return status;
 }
 
-/* State 0: weights as given, or drawn where they will be; no momentum. */
+/* Makes state 0: weights as given, or drawn on the device; momentum 0. */
 static void begin(hd_engine *engine, const hd_point *point) {
     const hd_model *model = &engine->model;
     const hd_device_ops *ops = engine->device->ops;

@@ -5,28 +5,27 @@
 #include "modes/hypergradient.h"
 #include "training/trajectory.h"
 
-/* States of the trajectory that a method keeps, states it keeps in all (hd_result.state_bytes), and directions
- * whose Hessian-vector products it takes at once. */
+/* How many trajectory states a method keeps, states in all (hd_result.state_bytes), and directions whose
+ * Hessian-vector products it computes at once. */
 typedef struct hd_method_sizes {
     size_t trajectory, states, directions;
 } hd_method_sizes;
 
-/* A way to get hypergradients. The engine trains (calling step T times), evaluates, then calls finish. */
+/* A way to compute hypergradients. The engine trains (T calls of step), evaluates, then calls finish. */
 typedef struct hd_method {
     hd_method_sizes (*sizes)(const hd_problem *);
     /* Allocates the method's own arrays into engine; hd_engine_destroy releases them. NULL: none. */
     bool (*prepare)(hd_engine *);
     /* Clears what a run accumulates. NULL: nothing. */
     void (*start)(hd_engine *);
-    /* Step t, its batch being loaded: state t to state t + 1, and what the mode carries along. */
+    /* Step t, with its batch loaded: from state t to state t + 1, and all that the mode carries along. */
     void (*step)(hd_engine *, size_t t);
-    /* What follows once the validation gradient at w_T is in engine->gradient: operations only. NULL:
-     * nothing. */
+    /* Called once the validation gradient at w_T is in engine->gradient; operations only. NULL: nothing. */
     void (*finish)(hd_engine *);
-    /* The hypergradients [hypers], fetched from the device. */
+    /* Fetches the hypergradients [hypers] from the device. */
     void (*collect)(hd_engine *, double *hypergradients);
-    /* The primal's part of a step's multiplications: where primal and tangents share passes, they share the
-     * time by it. NULL: all. */
+    /* The primal's share of a step's multiplications, and so of its time where primal and tangents share
+     * passes. NULL: all. */
     double (*primal_share)(const hd_engine *);
 } hd_method;
 
@@ -47,9 +46,9 @@ struct hd_engine {
     hd_batch *chunk;
     hd_real *gradient; /* [weights] */
     hd_real *errors;   /* [validation examples] */
-    double *evaluated; /* sums of the evaluation, on the device */
+    double *evaluated; /* the evaluation's sums, on the device */
     double *sums;      /* the method's own, on the device */
-    double *fetched;   /* reverse: room for them here */
+    double *fetched;   /* reverse: room on the host for them */
 
     hd_state tangent;         /* forward: [hypers][weights] */
     hd_state adjoint;         /* reverse: [weights] */
@@ -60,23 +59,23 @@ struct hd_engine {
     const hd_observer *observer;
     bool stopped;                     /* by the observer */
     bool back;                        /* see hd_view */
-    double *shown;                    /* room for what it is shown */
+    double *shown;                    /* room for what it sees */
     double *hypergradients, *weights; /* the result's */
 };
 
-/* HD_INVALID with the reason if the problem cannot be run. */
+/* HD_INVALID, with the reason, if the problem cannot be run. */
 hd_status hd_problem_check(const hd_problem *problem, hd_error *error);
 
-/* Waits for the device, and gives what it latched as an error; HD_OK if nothing. Clears the latch. The problem
- * names the tensors. HD_DIFFERENT: a value that is not finite, or a sweep back that met other errors than the
- * way out; HD_UNAVAILABLE: no memory, or the device failed. */
+/* Waits for the device, returns what it latched as an error that names the tensor, and clears the latch.
+ * HD_DIFFERENT: a value is not finite, or the backward sweep met other errors than the forward sweep;
+ * HD_UNAVAILABLE: no memory, or the device failed. */
 hd_status hd_latched_error(hd_device *device, const hd_problem *problem, hd_error *error);
 
+/* As hd_engine_create, with a method. */
 hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,
                                 hd_engine **created, hd_error *error);
 
-/* hd_engine_run up to the evaluation: trains from point and writes validation error, accuracies and weights.
- */
+/* As hd_engine_run, but only trains from point and writes validation error, accuracies and weights. */
 hd_status hd_engine_train(hd_engine *engine, const hd_point *point, const hd_observer *observer,
                           hd_result *result, hd_error *error);
 
@@ -86,18 +85,17 @@ hd_state hd_engine_state(const hd_engine *engine, size_t t);
 /* Gathers the examples of step t. */
 void hd_engine_load_batch(hd_engine *engine, size_t t);
 
-/* The primal step, for methods that carry nothing along: state t to state t + 1. */
+/* Only the primal step: state t to state t + 1. */
 void hd_engine_plain_step(hd_engine *engine, size_t t);
 
-/* Shows count values of a tensor that carries the state to the observer, if it wants them; it may replace
- * them. */
+/* Shows a tensor of the state to the observer, if it wants it; the observer may replace values[count]. */
 void hd_engine_show_state(hd_engine *engine, hd_tensor tensor, size_t index, hd_real *values, size_t count);
 
-/* Shows the batch and what differentiating on it left behind. */
+/* Shows the batch and what hd_model_differentiate computed from it. */
 void hd_engine_show_step(hd_engine *engine);
 
-/* Adds the time since *mark to *phase and moves the mark to now. (On an asynchronous device nothing: there
- * only whole sections of a run can be timed.) */
+/* Adds the time since *mark to *phase and sets the mark to now. It does nothing on an asynchronous device,
+ * where we can only time whole sections. */
 void hd_engine_lap(const hd_engine *engine, double *mark, double *phase);
 
 #endif

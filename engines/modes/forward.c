@@ -1,4 +1,4 @@
-/* Forward mode: one tangent Z = ds/dh a hyperparameter, carried along with the state.
+/* Forward mode: carries one tangent Z = ds/dh for each hyperparameter along with the state.
  *   Z_{t+1} = A_t Z_t + B_t,  dE/dh = grad E(w_T) . Z_T   (Franceschi et al. 2017, equations 13 to 15) */
 #include "core/clock.h"
 #include "modes/engine.h"

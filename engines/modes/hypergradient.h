@@ -2,10 +2,10 @@
  *
  * A problem is a training run of T steps with hyperparameters h that starts at weights w_0, and a validation
  * error E. The hypergradient is dE(w_T(h)) / dh, through the whole training. Forward mode carries one tangent
- * Z = dw/dh for each hyperparameter along the trajectory. Reverse mode carries one adjoint dE/dw back over the
- * stored trajectory. (Franceschi, Donini, Frasconi, Pontil: Forward and Reverse Gradient-Based Hyperparameter
- * Optimization, ICML 2017. Their Z_t is the tangent here, alpha_t the adjoint, A_t and B_t the Jacobians of the
- * dynamics.) */
+ * Z = dw/dh for each hyperparameter along the trajectory. Reverse mode carries one adjoint dE/dw back over
+ * the stored trajectory. (Franceschi, Donini, Frasconi, Pontil: Forward and Reverse Gradient-Based
+ * Hyperparameter Optimization, ICML 2017. Their Z_t is our tangent, alpha_t our adjoint, A_t and B_t the
+ * Jacobians of the dynamics.) */
 #ifndef HD_MODES_HYPERGRADIENT_H
 #define HD_MODES_HYPERGRADIENT_H
 
@@ -60,7 +60,7 @@ typedef struct hd_view {
     hd_tensor tensor;
     size_t index;       /* layer of an activation or delta, number of a tangent's hyperparameter, else 0 */
     size_t step;        /* t */
-    bool back;          /* in reverse mode's backward sweep, which computes batch and activations again */
+    bool back;          /* in reverse mode's backward sweep, which makes batch and activations again */
     size_t first;       /* of activations, deltas and errors at t = steps: the validation example in row 0 */
     size_t count;       /* elements */
     bool float32;       /* they are float, else double; a batch is always double */
@@ -76,8 +76,8 @@ static inline double hd_view_at(const hd_view *view, size_t i) {
  * since a GPU must download it. seen returns false to stop the run with HD_INVALID.
  *
  * If `guides` has its bit, a tensor that carries the state from step to step (weights, momentum, tangents,
- * adjoints) is then replaced by what guide writes into values[view->count], of the view's type. So a run can be
- * led along another's trajectory, which separates what a single step adds from what it inherits. guide too
+ * adjoints) is then replaced by what guide writes into values[view->count], of the view's type. So a run can
+ * be led along another's trajectory, which separates what a single step adds from what it inherits. guide too
  * returns false to stop. */
 typedef struct hd_observer {
     unsigned wants;
@@ -98,18 +98,18 @@ hd_status hd_engine_create(hd_device *device, const hd_problem *problem, hd_mode
 void hd_engine_destroy(hd_engine *engine);
 
 /* Trains from the point's initial weights and writes *result. observer may be NULL. HD_DIFFERENT when a value
- * that is not finite turned up (the message names step and tensor), or when the sums of a batch's errors differ
- * between reverse mode's two sweeps: it met another batch, state or activation (the message names the step).
- * With an observer, who sees both sweeps, that is not checked. */
+ * that is not finite turned up (the message names step and tensor), or when the sums of a batch's errors
+ * differ between reverse mode's two sweeps: it met another batch, state or activation (the message names the
+ * step). With an observer, who sees both sweeps, that is not checked. */
 hd_status hd_engine_run(hd_engine *engine, const hd_point *point, const hd_observer *observer,
                         hd_result *result, hd_error *error);
 
 /* Central finite differences, the third oracle: for each hyperparameter j, with s = step[j],
  *     (E(w_T(h + s e_j)) - E(w_T(h - s e_j))) / 2s.
- * Meant for the float64 reference. smooth[j] tells whether the two trainings
- * and the one at h itself stayed on one side of every kink: the same ReLU masks, the same clipped
- * probabilities, the same signs of all weights under a rho_l1, at every step and on the validation set. Both
- * arrays are the caller's, [hypers]; where step[j] is 0 they are left as they are. */
+ * Meant for the float64 reference. smooth[j] tells whether the two trainings and the one at h stayed on one
+ * side of every kink: the same ReLU masks, clipped probabilities, and signs of all weights under a rho_l1, at
+ * every step and on the validation set. Both arrays are the caller's, [hypers]; where step[j] is 0 they stay
+ * as they are. */
 hd_status hd_finite_differences(hd_device *device, const hd_problem *problem, const hd_point *point,
                                 const double *step, double *hypergradients, bool *smooth, hd_error *error);
 

@@ -1,9 +1,9 @@
-/* What a device latched, as an error with the names of a training run. */
+/* Turns what a device latched into an error that names the tensors of a training run. */
 #include "modes/engine.h"
 
 #include <stdio.h>
 
-/* "activations of layer 2", "tangent of eta": what a latched error concerns, in a reader's words. */
+/* Writes what a latched error concerns: "activations of layer 2", "tangent of eta". */
 static void describe(hd_label label, const hd_problem *problem, char text[64]) {
     static const char *const words[] = {[HD_WEIGHTS] = "weights",
                                         [HD_MOMENTUM_BUFFER] = "momentum",

@@ -1,7 +1,7 @@
 /* Whether a problem can be run. */
 #include "modes/engine.h"
 
-/* So that no product of a layer's sizes overflows. */
+/* Keeps products of layers' sizes from overflowing. */
 enum { MOST_UNITS = 1 << 24 };
 
 static hd_status check_examples(const hd_problem *problem, const hd_examples *examples, const char *which,

@@ -1,4 +1,4 @@
-/* Reverse mode: the trajectory is kept, and one adjoint p = dE/ds carried back over it.
+/* Reverse mode: keeps the trajectory and carries one adjoint p = dE/ds back over it.
  *   p_T = grad E(w_T), dE/dh += p_{t+1} . B_t, p_t = p_{t+1} A_t   (Franceschi et al. 2017, algorithm 1) */
 #include "core/clock.h"
 #include "modes/engine.h"
@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The trace of 2017 counts the trajectory's T, the current state and the adjoint. */
+/* As in the trace of 2017 we count the trajectory's T states, the current one and the adjoint. */
 static hd_method_sizes sizes(const hd_problem *problem) {
     return (
         hd_method_sizes){.trajectory = problem->steps + 1, .states = 1 + problem->steps + 1, .directions = 1};
@@ -16,12 +16,11 @@ static size_t adjoint_sums(const hd_engine *engine) {
     return engine->dynamics.stretches.count * HD_ADJOINT_SUMS;
 }
 
-/* The two sweeps' errors of a batch are the same number; in an arithmetic that does not repeat to the bit
- * (random rounding, a library's products) they differ by rounding. Another batch differs by percents. */
+/* Both sweeps compute the same errors of a batch. In an arithmetic that does not repeat to the bit (random
+ * rounding, a library's products) they differ by rounding; another batch's differ by percents. */
 #define SAME_ERROR 0x1p-16
 
-/* engine->sums: the adjoint's, then of each step the sum of its batch's errors, [2][steps]: on the way out
- * and again on the way back. */
+/* engine->sums: the adjoint's, then those of each step's errors, [2][steps]: forward and backward sweep. */
 static size_t sum_count(const hd_engine *engine) {
     return adjoint_sums(engine) + 2 * engine->problem->steps;
 }
@@ -87,7 +86,7 @@ static void finish(hd_engine *engine) {
     }
 }
 
-/* Who looks on sees both sweeps himself, and wants to see a run to its end that is not what it should be. */
+/* Not with an observer: it sees both sweeps, and may want to see a wrong run to its end. */
 static void attest(hd_engine *engine) {
     size_t steps = engine->observer ? 0 : engine->problem->steps;
     const double *out = engine->fetched + adjoint_sums(engine), *back = out + steps;

@@ -1,5 +1,4 @@
-/* What the conformance suite's files share: the list of devices, arrays between guards, a batch of pictures.
- */
+/* Shared by the conformance suite's files: the devices, arrays between guards, a batch of pictures. */
 #ifndef HD_TEST_CONFORMANCE_H
 #define HD_TEST_CONFORMANCE_H
 
@@ -8,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* A new device, or a new arithmetic of one, is a line here. */
+/* To test a new device or arithmetic, add it here. */
 static const struct {
     const char *name, *arithmetic;
 } devices[] = {{"cpu", NULL}, {"reference", NULL}, {"extended", NULL}, {"cuda", NULL}, {"cuda", "cublas"}};
@@ -59,7 +58,7 @@ static inline array make(hd_device *device, uint64_t *seed, size_t count, float 
     return a;
 }
 
-/* Puts other numbers in the place of what make sent. */
+/* Uploads a->sent again. */
 static inline void resend(array *a) {
     a->device->ops->upload(a->device, a->count, a->sent, a->at);
 }
@@ -78,7 +77,7 @@ static inline const double *fetch(array *a) {
 }
 
 static inline void drop(array *a) {
-    fetch(a); /* the guards */
+    fetch(a); /* checks the guards */
     a->device->ops->release(a->device, a->whole);
     free(a->sent);
     free(a->got);

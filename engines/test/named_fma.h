@@ -1,6 +1,6 @@
-/* Included before device/cuda/cuda.cu where its PTX is read by test_ptx.c: fmaf and fma by name become
- * instructions between marks (nvcc writes "inline asm" around them), so that any other fma in the PTX is one
- * that nobody asked for. */
+/* The build includes this before device/cuda/cuda.cu to make the PTX that test_ptx.c reads. fmaf and fma by
+ * name become instructions between marks (nvcc writes "inline asm" around them), so any other fma in the PTX
+ * is one that the source did not name. */
 #ifndef HD_TEST_NAMED_FMA_H
 #define HD_TEST_NAMED_FMA_H
 

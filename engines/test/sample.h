@@ -1,4 +1,4 @@
-/* What the tests of devices and engines share: seeded numbers, devices that the machine may lack, bits. */
+/* Shared by the tests of devices and engines: seeded numbers, devices that the machine may lack, bits. */
 #ifndef HD_TEST_SAMPLE_H
 #define HD_TEST_SAMPLE_H
 
@@ -31,12 +31,12 @@ static inline void sample_floats(uint64_t *seed, float size, size_t count, float
     for (size_t i = 0; i < count; i++) values[i] = sample_float(seed, size);
 }
 
-/* Equal to the bit; all NaN are one. */
+/* Whether a and b are equal to the bit; all NaN count as equal. */
 static inline bool same_bits(float a, float b) {
     return (isnan(a) && isnan(b)) || !memcmp(&a, &b, sizeof a);
 }
 
-/* The device asked for, and nothing else; skips the test where this machine cannot. */
+/* Opens exactly this device, or skips the test if this machine cannot. */
 static inline hd_device *open_device(const char *name, hd_device_options options) {
     hd_device *device = NULL;
     hd_error error;

@@ -15,7 +15,7 @@ typedef struct recipe {
     uint64_t seed;
 } recipe;
 
-/* Owns all that its problem and its point point to. */
+/* A problem and a point, with all that they point to. */
 typedef struct small_problem {
     hd_problem problem;
     hd_point point;
@@ -27,8 +27,7 @@ typedef struct small_problem {
     uint32_t *scheme;
 } small_problem;
 
-/* The label is told by which part of the picture is lightest; the rest is noise. One input in five is black
- * throughout. */
+/* Lighter pixels tell the label; the rest is noise. One input in five is always black. */
 static inline void sample_pictures(uint64_t *seed, const recipe *r, size_t count, uint8_t *pixels,
                                    uint8_t *labels) {
     size_t inputs = r->dims[0], classes = r->dims[r->layers];

@@ -4,12 +4,12 @@
 
 enum { COEFFICIENTS = sizeof(hd_coefficients) / sizeof(double) };
 
-/* Whether it acts on all stretches, and not on its layer's alone. */
+/* Whether h acts on all stretches, and not only on its layer's. */
 static bool acts_everywhere(hd_hyperparameter h) {
     return h.kind == HD_ETA || h.kind == HD_MU;
 }
 
-/* What a tangent gets directly from its hyperparameter in a stretch. */
+/* What h's tangent gets directly from h in a stretch. */
 static hd_source source_of(hd_hyperparameter h, size_t stretch) {
     static const hd_source of[] = {[HD_RHO_L1] = HD_SOURCE_SIGN,
                                    [HD_RHO_L2] = HD_SOURCE_TWICE,

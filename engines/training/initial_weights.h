@@ -12,8 +12,8 @@ typedef struct hd_initial {
     size_t iteration; /* the hyper-iteration: each draws numbers of its own */
 } hd_initial;
 
-/* Hidden layer number `layer`. Its op seed is 4 + 17 layer, since TensorFlow numbers the nodes of its graph: a
- * placeholder is node 1, and each layer adds 17. */
+/* The Xavier-uniform weights of hidden layer number `layer`. Its op seed is 4 + 17 layer, since TensorFlow
+ * numbers the nodes of its graph: a placeholder is node 1, and each layer adds 17. */
 hd_xavier hd_xavier_layer(const hd_initial *initial, size_t layer, size_t fan_in, size_t fan_out);
 
 /* A layer's numbers, numbers[layer->count]. */

@@ -67,7 +67,7 @@ void hd_activations_release(const hd_model *model, hd_activations *act) {
 
 /* --- the equations' matrices --- */
 
-/* One pass over a layer: what all its products read. */
+/* What all products of one pass over a layer read. */
 typedef struct hd_pass {
     const hd_model *model;
     const hd_real *w;
@@ -163,7 +163,7 @@ void hd_model_predict(const hd_model *model, const hd_real *w, const hd_batch *b
 /* --- back --- */
 
 /* dE/dW_l = a_l^T delta_{l+1}, dE/db_l = 1^T delta_{l+1}; along r_j
- * R{dE/dW_l} = a_l^T R{delta_{l+1}} + R{a_l}^T delta_{l+1}, R{dE/db_l} = 1^T R{delta_{l+1}}. */
+ *   R{dE/dW_l} = a_l^T R{delta_{l+1}} + R{a_l}^T delta_{l+1}, R{dE/db_l} = 1^T R{delta_{l+1}}. */
 static size_t weight_products(const hd_pass *pass, size_t l, hd_product *products) {
     const hd_model *model = pass->model;
     const hd_derivatives *wanted = pass->wanted;
@@ -190,8 +190,8 @@ static size_t weight_products(const hd_pass *pass, size_t l, hd_product *product
     return count;
 }
 
-/* delta_l = (delta_{l+1} W_l^T) . [a_l > 0];  R{delta_l} = (R{delta_{l+1}} W_l^T + delta_{l+1} R_l^T) . [a_l
- * > 0]. */
+/* delta_l = (delta_{l+1} W_l^T) * [a_l > 0], elementwise; along r_j
+ *   R{delta_l} = (R{delta_{l+1}} W_l^T + delta_{l+1} R_l^T) * [a_l > 0]. */
 static size_t delta_products(const hd_pass *pass, size_t l, hd_product *products) {
     const hd_model *model = pass->model;
     hd_activations *act = pass->act;

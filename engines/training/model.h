@@ -3,8 +3,7 @@
  *
  * z_l = a_{l-1} W_{l-1} + b_{l-1} for l = 1 .. layers, a_0 = x, a_l = relu(z_l), the last z the logits.
  * delta_l = dE/dz_l. R{.} is the derivative along a direction r in weight space (Pearlmutter 1994, forward
- * over reverse): the Hessian-vector product H r is R{dE/dw}.
- */
+ * over reverse): the Hessian-vector product H r is R{dE/dw}. */
 #ifndef HD_TRAINING_MODEL_H
 #define HD_TRAINING_MODEL_H
 
@@ -21,8 +20,7 @@ typedef struct hd_model {
 /* Fills *model for dims[layers + 1]. */
 void hd_model_describe(hd_model *model, hd_device *device, size_t layers, const size_t *dims);
 
-/* Everything between the input and the error, for up to `rows` examples and `tangents` directions. Index l as
- * above. */
+/* Everything between input and error, for up to `rows` examples and `tangents` directions; l as above. */
 typedef struct hd_activations {
     size_t rows, tangents;
     hd_real *a[HD_MAX_LAYERS + 1], *delta[HD_MAX_LAYERS + 1];         /* [rows][dims[l]], l >= 1 */
@@ -52,8 +50,8 @@ typedef struct hd_derivatives {
     hd_real *hvp;      /* H r_j, [tangents][weights] */
 } hd_derivatives;
 
-/* Error, gradient and Hessian-vector products at weights w on the batch's `rows` examples: primal and
- * tangents go through each layer together, first forward, then back. Regularizers are not part of E here (see
+/* Error, gradient and Hessian-vector products at weights w on the batch's `rows` examples. Primal and
+ * tangents pass through each layer together, first forward, then backward. E is without regularizers (see
  * dynamics). */
 void hd_model_differentiate(const hd_model *model, const hd_real *w, const hd_batch *batch, size_t rows,
                             hd_activations *act, const hd_derivatives *wanted);

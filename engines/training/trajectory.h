@@ -1,5 +1,4 @@
-/* The states of a training run: all of them for reverse mode, the last two where only the next one is needed.
- */
+/* The states of a training run: all of them for reverse mode, else the last two. */
 #ifndef HD_TRAINING_TRAJECTORY_H
 #define HD_TRAINING_TRAJECTORY_H
 

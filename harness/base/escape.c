@@ -13,7 +13,7 @@ const char *hd_escape_markup(char character) {
     return found ? entities[found - reserved] : NULL;
 }
 
-/* How many bytes the character beyond ASCII at `at` takes; 0 where there is none. */
+/* How many bytes the non-ASCII character at `at` takes; 0 if there is none. */
 static size_t character_length(const unsigned char *at) {
     static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf8 ? 4 : 0;
@@ -27,7 +27,7 @@ static size_t character_length(const unsigned char *at) {
     return there ? length : 0;
 }
 
-/* At most so many bytes of the text, and no part of a character. */
+/* Puts at most so many bytes of the text, and no part of a character. */
 static void put_text(FILE *to, hd_escape escape, const char *text, size_t most) {
     const unsigned char *at = (const unsigned char *)text, *end = at + strnlen(text, most);
     while (at < end) {
@@ -54,7 +54,7 @@ void hd_escape_text(FILE *to, hd_escape escape, const char *text) {
     put_text(to, escape, text, SIZE_MAX);
 }
 
-/* Prints an integer of the directive's length: the letters before the conversion, which ends it. */
+/* Prints an integer whose type is given by the letters before the conversion, which ends the directive. */
 static void put_integer(FILE *to, const char *directive, const char *conversion, va_list *arguments) {
     switch (conversion[-1]) {
     case 'l':
@@ -72,12 +72,12 @@ static void put_integer(FILE *to, const char *directive, const char *conversion,
     case 't':
         fprintf(to, directive, va_arg(*arguments, ptrdiff_t));
         return;
-    default: /* h, hh: they come as int */
+    default: /* h, hh: passed as int */
         fprintf(to, directive, va_arg(*arguments, int));
     }
 }
 
-/* Puts the argument of the directive at `at`, its %, and returns its last character. */
+/* Puts the argument of the directive at `at` (its %), and returns the directive's last character. */
 static const char *put_argument(FILE *to, hd_escape escape, const char *at, va_list *arguments) {
     char directive[32];
     const char *end = at + 1 + strspn(at + 1, "-+ #0123456789.hlzjtL");
@@ -94,7 +94,7 @@ static const char *put_argument(FILE *to, hd_escape escape, const char *at, va_l
     else if (*end && strchr("aAeEfFgG", *end))
         fprintf(to, directive, va_arg(*arguments, double));
     else
-        abort(); /* a mistake in the program: what the arguments are is not known */
+        abort(); /* a mistake in the program: we do not know the argument's type */
     return end;
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* read(2) and write(2) that are not cut short by signals. */
+/* read(2) and write(2), repeated if a signal interrupts them. */
 static ssize_t read_some(int descriptor, void *data, size_t size) {
     ssize_t got;
     do got = read(descriptor, data, size);
@@ -25,7 +25,7 @@ static ssize_t write_some(int descriptor, const void *data, size_t size) {
     return put;
 }
 
-/* The length of path's directory part, its last slash included. */
+/* Length of path's directory part, with its last slash. */
 static size_t directory_length(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? (size_t)(slash - path) + 1 : 0;
@@ -52,7 +52,7 @@ hd_status hd_output_open(hd_output *output, const char *path, hd_error *error) {
         release(output);
         return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to write it", path);
     }
-    /* Not mkstemp: its files are private, and these are to have the permissions the user's umask gives. */
+    /* Not mkstemp: its files are private, and ours have the permissions that the user's umask gives. */
     for (unsigned try = 0; output->descriptor < 0; try++) {
         snprintf(output->temporary, room, "%.*s.%s.%ld-%u.tmp", (int)directory, path, path + directory,
                  (long)getpid(), try);
@@ -81,7 +81,7 @@ void hd_output_write(hd_output *output, const void *data, size_t size) {
 
 static ssize_t write_stream(void *output, const char *data, size_t size) {
     hd_output_write(output, data, size);
-    return (ssize_t)size; /* a failure is kept for the commit */
+    return (ssize_t)size; /* commit reports a failure */
 }
 
 FILE *hd_output_stream(hd_output *output) {
@@ -90,7 +90,7 @@ FILE *hd_output_stream(hd_output *output) {
 
 hd_status hd_directory_sync(const char *path, hd_error *error) {
     const int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* A folder one may write to but not list cannot be opened, and some file systems cannot sync one. */
+    /* We cannot open a folder that may be written but not listed, and some file systems cannot sync one. */
     int failure = 0;
     if (descriptor >= 0) {
         if (fsync(descriptor) != 0 && errno != EINVAL) failure = errno;
@@ -100,7 +100,7 @@ hd_status hd_directory_sync(const char *path, hd_error *error) {
     return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: %s", path, strerror(failure));
 }
 
-/* The directory that path is in, likewise. */
+/* Syncs the directory that path is in. */
 static hd_status sync_around(const char *path, hd_error *error) {
     const size_t length = directory_length(path);
     char *directory = length ? strndup(path, length) : strdup(".");
@@ -151,8 +151,8 @@ hd_status hd_file_append(const char *path, const void *data, size_t size, hd_err
                    partial ? "; a part of it may be there" : "");
 }
 
-/* Reads until the end, or until there is more than limit, into a buffer that grows: the size a file states
- * may change, or be zero for what is made as it is read. */
+/* Reads to the end, or until there is more than limit, into a buffer that grows: a file's stated size may
+ * change, and is zero for files such as /proc's. */
 static hd_status read_to_end(int descriptor, const char *path, size_t limit, char **text, size_t *size,
                              hd_error *error) {
     char *buffer = NULL;
@@ -189,7 +189,7 @@ static hd_status read_to_end(int descriptor, const char *path, size_t limit, cha
 hd_status hd_file_read_text(const char *path, size_t limit, char **text, size_t *size, hd_error *error) {
     *text = NULL;
     *size = 0;
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for a FIFO */
     struct stat kind;
     if (descriptor < 0) return hd_fail(error, HD_INVALID, "%s: cannot be read: %s", path, strerror(errno));
     hd_status status = HD_OK;
@@ -206,7 +206,7 @@ hd_status hd_file_read_text(const char *path, size_t limit, char **text, size_t 
     return status;
 }
 
-/* mkdir(2), content if the directory is there already. Gives 0 or errno. */
+/* mkdir(2), where a directory that exists is fine. Returns 0 or errno. */
 static int make_one(const char *path) {
     if (mkdir(path, 0777) == 0) return 0;
     const int cause = errno;
@@ -237,10 +237,10 @@ hd_status hd_directory_make(const char *path, hd_error *error) {
 struct hd_input {
     char *path;
     int descriptor;
-    uint64_t size;           /* of the file, as it was opened */
-    bool gzipped, inflating; /* inflating: within a gzip member, whose end is still to come */
+    uint64_t size;           /* the file's, when opened */
+    bool gzipped, inflating; /* inflating: within a gzip member */
     uint64_t delivered;      /* bytes of content */
-    z_stream stream;         /* gzipped: next_in is what was read and is not yet inflated */
+    z_stream stream;         /* gzipped: next_in is read and not yet inflated */
     unsigned char buffer[1 << 16];
 };
 
@@ -255,7 +255,7 @@ hd_status hd_input_open(const char *path, hd_input **input, hd_error *error) {
     const bool gzipped = length > 3 && strcmp(path + length - 3, ".gz") == 0;
     struct stat is;
     hd_status status = HD_OK;
-    /* Non-blocking, so that a named pipe is refused and not waited for. */
+    /* Non-blocking, so that we refuse a named pipe and do not wait for it. */
     in->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (in->descriptor < 0 || fstat(in->descriptor, &is) != 0)
         status = hd_fail(error, HD_INVALID, "%s: cannot be read: %s", path, strerror(errno));
@@ -273,7 +273,7 @@ hd_status hd_input_open(const char *path, hd_input **input, hd_error *error) {
     return HD_OK;
 }
 
-/* Reads more of the file once the buffer is used up; *end tells that there is no more. */
+/* Reads more of the file if the buffer is used up; *end: there is no more. */
 static hd_status refill(hd_input *input, bool *end, hd_error *error) {
     *end = false;
     if (input->stream.avail_in > 0) return HD_OK;
@@ -285,8 +285,8 @@ static hd_status refill(hd_input *input, bool *end, hd_error *error) {
     return HD_OK;
 }
 
-/* Inflates up to size bytes; *got falls short only where the content ends. A file may hold several gzip
- * members one after the other; bytes after the last that are no member fail as a wrong header. */
+/* Inflates up to size bytes; *got is less only at the content's end. A file may hold several gzip members;
+ * other bytes after the last member fail as a wrong header. */
 static hd_status inflate_some(hd_input *input, unsigned char *data, size_t size, size_t *got,
                               hd_error *error) {
     z_stream *stream = &input->stream;
@@ -315,7 +315,7 @@ static hd_status inflate_some(hd_input *input, unsigned char *data, size_t size,
     return HD_OK;
 }
 
-/* Reads up to size bytes of content; *got falls short only where it ends. */
+/* Reads up to size bytes of content; *got is less only at its end. */
 static hd_status read_content(hd_input *input, unsigned char *data, size_t size, size_t *got,
                               hd_error *error) {
     if (input->gzipped) return inflate_some(input, data, size, got, error);

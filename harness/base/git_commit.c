@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether a folder above the root, or it itself, is a git tree, and which. */
+/* Writes to *there whether the root or a folder above it is a git tree, and to top which. */
 static hd_status look_for_tree(const char *root, char top[PATH_MAX], bool *there, hd_error *error) {
     char mark[PATH_MAX + 8];
     *there = false;
@@ -23,7 +23,7 @@ static hd_status look_for_tree(const char *root, char top[PATH_MAX], bool *there
     return HD_OK;
 }
 
-/* Within a hook of git these would name another tree. */
+/* Inside a git hook these variables would name another tree. */
 static void forget_other_trees(const void *context) {
     static const char *const names[] = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"};
     (void)context;
@@ -42,7 +42,7 @@ static hd_status ask_git(const char *const *arguments, char *output, size_t size
 }
 
 static hd_status expect_clean(const char *root, hd_error *error) {
-    char found[PATH_MAX + 8]; /* "XY PATH", PATH from the tree's top, ended by a zero */
+    char found[PATH_MAX + 8]; /* "XY PATH", PATH from the tree's top, zero-terminated */
     hd_status status =
         ask_git((const char *const[]){"git", "-C", root, "--no-optional-locks", "status", "--porcelain", "-z",
                                       "--untracked-files=all", "--", ":/", ":(exclude)golden", NULL},

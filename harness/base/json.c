@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMIT = 64 << 20 }; /* bytes; the largest document the program writes is a drift, of some millions */
+enum { LIMIT = 64 << 20 }; /* bytes; the largest document that we write is a drift, of some millions */
 
-/* "weights.count", "hyperparameters[2].name": where key of the node is, for messages and children. */
+/* Names key of the node, for messages and children: "weights.count", "hyperparameters[2].name". */
 static void describe(const hd_node *node, const char *key, char *name, size_t size) {
     const char *point = key && node->name[0] ? "." : "";
     snprintf(name, size, "%.80s%s%.70s", node->name, point, key ? key : "");
@@ -32,7 +32,7 @@ void hd_node_refuse(const hd_node *node, const char *key, const char *format, ..
     va_end(arguments);
 }
 
-/* jansson reports a lack of memory as whatever it was about to read or write; this tells it apart. */
+/* jansson reports a lack of memory as some other error; this tells it apart. */
 static bool memory_is_left(void) {
     json_t *probe = json_string("as long as most texts are");
     bool left = probe;
@@ -80,7 +80,7 @@ hd_status hd_document_close(hd_document *document) {
     return document->status;
 }
 
-/* The value under key, or the node's own for key NULL; NULL after a failure. */
+/* The value under key, or the node's own if key is NULL; NULL after a failure. */
 static json_t *member(const hd_node *node, const char *key) {
     if (node->document->status != HD_OK || !node->json) return NULL;
     if (!key) return node->json;
@@ -258,7 +258,7 @@ hd_status hd_document_write(const json_t *json, int digits, const char *path, hd
     char *text = json_dumps(json, (size_t)(JSON_INDENT(2) | JSON_REAL_PRECISION(digits)));
     if (!text) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory for its text", path);
     size_t length = strlen(text);
-    text[length] = '\n'; /* in place of the terminating zero: the length is passed on */
+    text[length] = '\n'; /* replaces the terminating zero: we pass the length on */
     hd_status status = hd_file_write(path, text, length + 1, error);
     free(text);
     return status;

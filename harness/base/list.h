@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-/* The array with room for element count, moved where it must: it doubles at powers of two. The caller's, with
- * its pointer for later calls, to free(). NULL: no memory; the array is then as it was. */
+/* Makes room for element number count of an array, which may move; room doubles at powers of two. The caller
+ * frees the array with free(). NULL: no memory; the array is then unchanged. */
 static inline void *hd_list_room(void *array, size_t count, size_t size) {
     if (count & (count - 1)) return array;
     return realloc(array, (count ? 2 * count : 1) * size);

@@ -14,7 +14,7 @@ static const unsigned char magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 enum {
     PREAMBLE = 10,      /* magic, version, length of the header */
-    SAVED_HEADER = 128, /* what NumPy makes of any one-dimensional array, preamble included */
+    SAVED_HEADER = 128, /* of any one-dimensional array, preamble included */
     PIECE = 4096,       /* elements converted at a time */
 };
 
@@ -22,7 +22,7 @@ static size_t element_size(bool is_float32) {
     return is_float32 ? 4 : 8;
 }
 
-/* Elements as they are stored, and back; count is at most PIECE. */
+/* Converts elements to the bytes that are stored, or back; count is at most PIECE. */
 static void encode(const double *values, size_t count, bool is_float32, unsigned char *bytes) {
     for (size_t i = 0; i < count; i++) {
         if (is_float32) {
@@ -111,14 +111,14 @@ hd_status hd_npy_save(const char *path, const double *values, size_t count, bool
     return hd_output_commit(&output, error);
 }
 
-/* What a header says: a Python dictionary of three entries. */
+/* A header: a Python dictionary of three entries. */
 typedef struct hd_npy_header {
     char type[8];
     bool fortran_order;
     size_t dimensions, count;
 } hd_npy_header;
 
-/* Each of these reads one thing at *at, after blanks, and moves *at behind it; false: it is not there. */
+/* Each of these reads one thing at *at, after blanks, and moves *at behind it; false if it is not there. */
 static bool read_token(const char **at, const char *token) {
     const char *start = *at + strspn(*at, " ");
     const size_t length = strlen(token);
@@ -150,7 +150,7 @@ static bool read_shape(const char **at, size_t *dimensions, size_t *count) {
         *count = (size_t)number;
         *at = end;
         ++*dimensions;
-        /* One dimension is written with a comma, (5,): (5) is no tuple. */
+        /* (5,) is a tuple of one dimension, (5) is none. */
         if (!read_token(at, ",")) return *dimensions > 1 && read_token(at, ")");
     }
     return true;

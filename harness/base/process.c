@@ -18,7 +18,7 @@ static void note_interrupt(int number) {
 
 static void handle_interrupts(void (*handler)(int)) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = handler}; /* no SA_RESTART: reading a child's report is to end */
+    struct sigaction action = {.sa_handler = handler}; /* no SA_RESTART: an interrupt ends a read */
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
 }
 
@@ -33,10 +33,11 @@ bool hd_process_interrupted(void) {
 static void report_and_exit(hd_status (*body)(void *context, hd_error *error), void *context, int to) {
     hd_error error = {HD_OK, ""};
     handle_interrupts(SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody would hear of it */
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* without a parent, nobody waits for us */
     error.status = body(context, &error);
     fflush(stdout);
-    ssize_t written = write(to, &error, sizeof error); /* smaller than a pipe's buffer: whole or not at all */
+    ssize_t written = write(to, &error, sizeof error); /* smaller than a pipe's buffer, so written whole or
+                                                          not at all */
     _exit(written == (ssize_t)sizeof error ? 0 : 1);
 }
 
@@ -65,7 +66,7 @@ hd_status hd_process_start(hd_process *process, const char *what,
     if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
     if (pipe(ends))
         return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
-    fflush(NULL); /* or the child would write what is buffered once more */
+    fflush(NULL); /* else the child would write buffered text again */
     pid_t child = fork();
     if (child == 0) {
         close(ends[0]);
@@ -114,7 +115,7 @@ hd_status hd_process_run(const char *what, hd_status (*body)(void *context, hd_e
 
 /* --- another program --- */
 
-enum { NOT_STARTED = 127 }; /* its exit status then, as a shell has it */
+enum { NOT_STARTED = 127 }; /* exit status, as a shell's */
 
 static void become(const hd_program *program, int to) {
     handle_interrupts(SIG_DFL);
@@ -125,7 +126,7 @@ static void become(const hd_program *program, int to) {
     _exit(NOT_STARTED);
 }
 
-/* Reads to the end; what there is no room for is dropped. */
+/* Reads to the end and drops what does not fit. */
 static void read_output(int from, char *output, size_t size) {
     char dropped[4096];
     size_t got = 0;
@@ -153,7 +154,7 @@ hd_status hd_process_program(const hd_program *program, int *status, hd_error *e
     if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
     if (program->output && pipe2(ends, O_CLOEXEC))
         return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
-    fflush(NULL); /* or what we printed before might come after what it prints */
+    fflush(NULL); /* else what we printed before might come after what it prints */
     pid_t child = fork();
     int no_process = errno;
     if (child == 0) become(program, ends[1]);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads a seed at *text and moves on behind it. */
+/* Reads a seed at *text and moves *text behind it. */
 static bool read_seed(const char **text, uint32_t *seed) {
     char *end;
     if (**text < '0' || **text > '9') return false;

@@ -10,13 +10,12 @@
 enum { HD_MAX_SEEDS = 10000 };
 
 typedef struct hd_seeds {
-    uint32_t *of; /* [count], owned, in the order of the text; none: each experiment's own */
+    uint32_t *of; /* [count], owned, in the text's order; none: each experiment's own seed */
     size_t count;
 } hd_seeds;
 
-/* Reads numbers and ranges, both ends included, parted by commas. HD_INVALID, with what is allowed, for
- * anything else, a seed that is there twice, and more than HD_MAX_SEEDS; HD_UNAVAILABLE: no memory. *seeds is
- * then empty; else its `of` is the caller's to free. */
+/* Reads numbers and ranges (ends included) between commas; the caller frees seeds->of. HD_INVALID, with what
+ * is allowed: other text, a seed twice, over HD_MAX_SEEDS; HD_UNAVAILABLE: no memory. *seeds is empty. */
 hd_status hd_seeds_read(const char *text, hd_seeds *seeds, hd_error *error);
 
 #endif

@@ -15,8 +15,8 @@ static bool same(char a, char b) {
     return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
-/* Letters put in, left out, changed, or swapped with their neighbours on the way from a to b, neither longer than
- * LONGEST. cost[i][j] is that of a's first i letters and b's first j. */
+/* The least number of letters to insert, leave out, change, or swap with a neighbour on the way from a to b,
+ * neither longer than LONGEST. cost[i][j] is that of a's first i letters and b's first j. */
 static size_t edits(const char *a, size_t a_length, const char *b, size_t b_length) {
     size_t cost[LONGEST + 1][LONGEST + 1];
     for (size_t i = 0; i <= a_length; i++)

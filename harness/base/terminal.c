@@ -23,7 +23,7 @@ const char *hd_terminal_plain(FILE *to) {
 }
 
 hd_status hd_terminal_complain(hd_status so_far, const hd_error *error) {
-    fflush(stdout); /* where both go to one log the error stands after what led to it */
+    fflush(stdout); /* so that in a log of both the error follows what led to it */
     fprintf(stderr, "hyperdrift: %s\n", error->message);
     return error->status > so_far ? error->status : so_far;
 }

@@ -1,4 +1,4 @@
-/* What people see on a terminal: colours, and what went wrong. */
+/* What people see on a terminal: colours and errors. */
 #ifndef HD_BASE_TERMINAL_H
 #define HD_BASE_TERMINAL_H
 
@@ -7,13 +7,12 @@
 
 #include <stdio.h>
 
-/* What switches a stream to a colour ("green", "red", "yellow", "bold"), and back to plain text. Both are ""
- * where the stream is no terminal, or NO_COLOR is set. */
+/* The text that switches a stream to a colour ("green", "red", "yellow", "bold"), and back to plain text.
+ * Both are "" if the stream is no terminal or NO_COLOR is set. */
 const char *hd_terminal_colour(FILE *to, const char *colour);
 const char *hd_terminal_plain(FILE *to);
 
-/* Prints an error on stderr, "hyperdrift: MESSAGE", and returns the worse of two statuses: 3 before 2 before 1
- * before 0. */
+/* Prints "hyperdrift: MESSAGE" on stderr and returns the worse of both statuses (3, 2, 1, 0). */
 hd_status hd_terminal_complain(hd_status so_far, const hd_error *error);
 
 #endif

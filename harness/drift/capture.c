@@ -19,13 +19,13 @@ size_t hd_block_length(size_t count) {
     return (length + LANES - 1) / LANES * LANES;
 }
 
-/* Steps of the golden ratio: they spread over the rows and columns of a matrix alike. */
+/* Multiples of the golden ratio, which spread evenly over a matrix's rows and columns. */
 size_t hd_sample_place(size_t count, size_t i) {
     double turn = 0.6180339887498949 * (double)(i + 1);
     return (size_t)((turn - floor(turn)) * (double)count);
 }
 
-/* Sum of squares and greatest magnitude, in lanes that a compiler can keep in vectors. */
+/* Sum of squares and greatest magnitude, in lanes that a compiler can vectorize. */
 #define NORMS(type)                                                                                          \
     static void norms_of_##type(const type *x, size_t count, double *squares, double *largest) {             \
         double sum[LANES] = {0}, most[LANES] = {0};                                                          \
@@ -184,7 +184,7 @@ static hd_status done(void *context, hd_error *error) {
                    writer->variant->experiment.name);
 }
 
-/* The tensor as the leading run had it. */
+/* Replaces a tensor by the leading run's. */
 static bool follow(void *context, const hd_view *view, void *values) {
     hd_capture_writer *writer = context;
     hd_stream *lead = &writer->lead;
@@ -222,7 +222,7 @@ static hd_status get(hd_capture_reader *reader, void *bytes, size_t count, hd_er
     return status;
 }
 
-/* On to the place of the entry that must come next, one of the kinds that were captured. */
+/* Goes to the place of the next frame of a kind that was captured. */
 static void expect_next(hd_capture_reader *reader) {
     hd_place *next = &reader->next, last;
     do {
@@ -261,7 +261,7 @@ hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, h
     return status;
 }
 
-/* Memory grows with what has come: a count that is wrong must not ask for all there is. */
+/* Memory grows with the bytes that come: a wrong count must not ask for all there is. */
 static hd_status get_values(hd_capture_reader *reader, hd_error *error) {
     size_t bytes = bytes_of(&reader->head);
     hd_status status = HD_OK;
@@ -280,7 +280,7 @@ static hd_status get_values(hd_capture_reader *reader, hd_error *error) {
     return status;
 }
 
-/* Which of a step's tensors that the sweep back makes again; SIZE_MAX: none of them. */
+/* Which of the tensors that the backward sweep makes again in each step; SIZE_MAX: none. */
 static size_t made_again(const hd_capture_info *info, const hd_place *place) {
     if (place->step == info->steps) return SIZE_MAX;
     switch (place->tensor) {
@@ -321,7 +321,7 @@ static hd_status attest(hd_capture_reader *reader, hd_error *error) {
     return HD_OK;
 }
 
-/* Whether the head is that of the entry expected. The first tensor of a chunk of the validation set tells how
+/* Whether the head is that of the expected frame. The first tensor of a chunk of the validation set tells how
  * many rows the chunk has. */
 static bool is_expected(hd_capture_reader *reader) {
     const hd_capture_info *info = &reader->info;
@@ -351,7 +351,7 @@ static hd_status read_end(hd_capture_reader *reader, uint64_t hash, hd_error *er
                    reader->complete ? "" : ": the run's last tensors are missing");
 }
 
-/* Of results no other numbers can have been computed. */
+/* Whether a frame of results is finite, as a run's results are. */
 static bool is_finite(const hd_capture_reader *reader) {
     const double *values = reader->values;
     for (size_t i = 0; reader->head.place.tensor >= HD_EVALUATION && i < reader->head.count; i++)

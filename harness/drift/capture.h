@@ -1,12 +1,12 @@
-/* A capture: a run's tensors in the order in which they came to be, as a file or through a pipe. A digest
- * capture keeps of each tensor hashes, norms and a few elements; a full one every element.
+/* A capture: a run's tensors in the order in which it computes them, as a file or through a pipe. A digest
+ * capture keeps hashes, norms and a few elements of each tensor; a full one every element.
  *
- * The bytes: the line "hyperdrift-capture/1", the number 0x01020304 (so that another byte order shows), the
- * length of a JSON object and the object (hd_capture_info), then entries. An entry is an hd_frame_head, then
- * an hd_tensor_digest or, if it is full, the elements. Results (HD_EVALUATION and on) always are. The last
- * entry is HD_CAPTURE_END: a capture that was cut short has none. Its count is the number of entries before
- * it, its index and step are the low and high half of a hash over all that stands before it (each piece named
- * above by XXH3, seeded with the hash so far): a changed bit shows. */
+ * The bytes: the line "hyperdrift-capture/1", the number 0x01020304 (which shows another byte order), the
+ * length of a JSON object and the object (hd_capture_info), then frames. A frame is an hd_frame_head, then an
+ * hd_tensor_digest or, if it is full, the elements. Results (HD_EVALUATION and later) are always full. The
+ * last frame is HD_CAPTURE_END, which an incomplete capture lacks. Its count is the number of frames before
+ * it; its index and step are the low and high half of a hash over all that precedes it (each piece named
+ * above by XXH3, seeded with the hash so far), so that a changed bit shows. */
 #ifndef HD_DRIFT_CAPTURE_H
 #define HD_DRIFT_CAPTURE_H
 
@@ -21,34 +21,35 @@ typedef struct hd_frame_head {
 
 enum { HD_BLOCKS = 32, HD_SAMPLES = 16 };
 
-/* What a digest capture keeps of a tensor. Its elements are cut into at most HD_BLOCKS blocks of
- * hd_block_length elements, the last one shorter. */
+/* A digest of a tensor. Its elements are cut into at most HD_BLOCKS blocks of hd_block_length elements, the
+ * last one shorter. */
 typedef struct hd_tensor_digest {
     uint64_t hash[HD_BLOCKS];  /* XXH3 of each block's bytes; 0 beyond */
     double l2, largest;        /* Euclidean norm, greatest magnitude */
     double sample[HD_SAMPLES]; /* elements at hd_sample_place; 0 beyond count */
 } hd_tensor_digest;
 
+/* The length of a block, where sample i is taken, and the digest of count floats or doubles. */
 size_t hd_block_length(size_t count);
 size_t hd_sample_place(size_t count, size_t i);
 void hd_tensor_digest_make(const void *values, size_t count, bool float32, hd_tensor_digest *digest);
 
 /* --- writing --- */
 
-/* Takes a capture's bytes in order; false: they could not be kept. */
+/* Takes a capture's bytes in order; false: it cannot keep them. */
 typedef struct hd_sink {
     bool (*write)(void *context, const void *bytes, size_t count);
     void *context;
 } hd_sink;
 
-/* Gives a capture's next count bytes. HD_INVALID where they end before. */
+/* Gives a capture's next count bytes. HD_INVALID: there are fewer. */
 typedef struct hd_stream {
     hd_status (*read)(void *context, void *bytes, size_t count, hd_error *error);
     void *context;
     const char *name; /* for messages */
 } hd_stream;
 
-/* Captures a run: give &writer->watch to its job. Zero it, then set variant, job's dataset hash, sink, full. */
+/* Captures a run: give &writer->watch to its job. Zero it, then set variant, data_sha256, sink and full. */
 typedef struct hd_capture_writer {
     hd_watch watch; /* made by hd_capture_writer_start */
     const hd_variant *variant;
@@ -56,61 +57,61 @@ typedef struct hd_capture_writer {
     hd_sink sink;
     bool full;
     unsigned tensors; /* bits of the kinds to capture; 0: all */
-    hd_stream lead;   /* if it reads: states to lead the run along, as full entries; see hd_observer */
-    unsigned leads;   /* bits of the kinds that come */
+    hd_stream lead;   /* if it reads: full frames of states that guide the run, see hd_observer */
+    unsigned leads;   /* bits of their kinds */
     /* its own: */
     bool begun, failed;
     uint16_t iteration;
     uint64_t entries, hash;
 } hd_capture_writer;
 
+/* Sets writer->watch; the heading is written when the run begins. */
 void hd_capture_writer_start(hd_capture_writer *writer);
 
 /* --- reading --- */
 
-/* Reverse mode's sweep back makes batch, activations, errors and deltas again: they must be what they were on
- * the way out, to the bit. */
+/* Reverse mode's backward sweep makes batch, activations, errors and deltas again, with the same bits. */
 typedef struct hd_attest {
     size_t compared, differing;
-    hd_place first; /* of those that differ */
+    hd_place first; /* first that differs */
 } hd_attest;
 
 typedef struct hd_capture_reader {
     hd_stream stream;
     hd_capture_info info;
-    hd_frame_head head;      /* of the entry last read */
-    hd_tensor_digest digest; /* its digest, unless it is full */
-    void *values;            /* its elements, if it is */
+    hd_frame_head head;      /* the last frame's */
+    hd_tensor_digest digest; /* its digest, if not full */
+    void *values;            /* its elements, if full */
     size_t capacity;
     uint64_t entries;
     bool ended;
     hd_attest attest;
     /* its own: */
-    uint64_t hash;     /* of all that was read */
-    hd_place next;     /* of the entry that must come next, */
+    uint64_t hash;     /* of all bytes so far */
+    hd_place next;     /* of the frame that must come next, */
     bool complete;     /* unless none may */
-    size_t rows;       /* of the validation set's chunk that is being read; 0: not known yet */
-    uint64_t *way_out; /* [way_out_room]: hashes of what the way out showed, [steps][2 layers + 2] */
+    size_t rows;       /* in the current chunk of the validation set; 0: not known yet */
+    uint64_t *way_out; /* [way_out_room]: the forward sweep's hashes, [steps][2 layers + 2] */
     size_t way_out_room;
 } hd_capture_reader;
 
-/* Reads the beginning. HD_INVALID: not a capture, of another version or byte order, cut short, or not
- * consistent. End with hd_capture_reader_free, also after a failure. */
+/* Reads the beginning. HD_INVALID: not a capture, another version or byte order, incomplete, or inconsistent.
+ * End with hd_capture_reader_free, also after a failure. */
 hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, hd_error *error);
 
-/* Reads the next entry, skipping those whose kind is not in `tensors` and, without `back`, those of the sweep
- * back; ended is set after the last. HD_INVALID as above, and for a tensor that is missing, there twice, out
- * of its order or not of its shape. */
+/* Reads the next frame, skipping kinds that are not in `tensors` and, without `back`, the backward sweep's;
+ * sets ended after the last. HD_INVALID as above, and for a tensor that is missing, twice there, out of order
+ * or of another shape. */
 hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error);
 void hd_capture_reader_free(hd_capture_reader *reader);
 
-/* Element i of the entry last read, which must be full. */
+/* Element i of the last frame, which must be full. */
 static inline double hd_capture_element(const hd_capture_reader *reader, size_t i) {
     return reader->head.float32 ? (double)((const float *)reader->values)[i]
                                 : ((const double *)reader->values)[i];
 }
 
-/* The digest of the entry last read, made from its elements if it is full. */
+/* The last frame's digest, made from its elements if it is full. */
 void hd_capture_digest(const hd_capture_reader *reader, hd_tensor_digest *digest);
 
 #endif

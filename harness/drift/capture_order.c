@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* No size of an experiment is beyond this. */
+/* No size of an experiment is greater. */
 enum { MOST = 1 << 24 };
 
 void hd_capture_info_free(hd_capture_info *info) {
@@ -128,14 +128,14 @@ size_t hd_place_count(const hd_capture_info *info, const hd_place *place, size_t
     }
 }
 
-/* There is a next place: this one. */
+/* Goes to this tensor, which is next; true. */
 static bool go(hd_place *place, uint8_t tensor, size_t index) {
     place->tensor = tensor;
     place->index = (uint32_t)index;
     return true;
 }
 
-/* After the last delta of a batch or chunk. */
+/* Goes on after the last delta of a batch or chunk. */
 static bool leave_examples(const hd_capture_info *info, size_t rows, hd_place *place) {
     if (place->back) return go(place, HD_ADJOINT, 0);
     if (place->step < info->steps) return go(place, HD_GRADIENT, 0);

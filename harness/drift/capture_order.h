@@ -1,5 +1,4 @@
-/* A capture's heading, what it says of itself, and the order in which a run's tensors come: from a heading it
- * is known what every entry must be. */
+/* A capture's heading, and the order of a run's tensors: a heading determines what every frame must be. */
 #ifndef HD_DRIFT_CAPTURE_ORDER_H
 #define HD_DRIFT_CAPTURE_ORDER_H
 
@@ -12,20 +11,20 @@ enum {
     HD_EVALUATION = HD_TENSORS, /* validation error, then correct test, validation and training examples */
     HD_HYPERGRADIENTS,          /* [hypers] */
     HD_HYPERPARAMETERS,         /* [hypers], after the update */
-    HD_CAPTURED,                /* how many kinds there are */
+    HD_CAPTURED,                /* number of kinds */
     HD_CAPTURE_END = 255
 };
-enum { HD_EVALUATED_CORRECT = 2 }; /* of HD_EVALUATION the element of validation examples */
+enum { HD_EVALUATED_CORRECT = 2 }; /* the element of HD_EVALUATION with correct validation examples */
 
-/* Where in a run a tensor belongs. Two runs' tensors are compared place by place. */
+/* Where in a run a tensor belongs. We compare two runs' tensors place by place. */
 typedef struct hd_place {
     uint16_t iteration; /* hyper-iteration */
     uint8_t tensor;     /* hd_tensor, or one of the above */
-    uint8_t back;       /* as in hd_view, as the next three */
+    uint8_t back;       /* back, index, step and first as in hd_view */
     uint32_t index, step, first;
 } hd_place;
 
-/* What a capture says of itself. */
+/* A capture's heading. */
 typedef struct hd_capture_info {
     char experiment[HD_LABEL], variant[512]; /* variant: hd_variant_text */
     char experiment_sha256[HD_SHA256], data_sha256[HD_SHA256];
@@ -37,16 +36,15 @@ typedef struct hd_capture_info {
     char device[16], arithmetic[16];
     bool float32; /* elements of the engines' tensors; batches and results are always double */
     bool full;
-    unsigned tensors;   /* bits of the kinds it holds, those of reverse mode's sweep back among them */
+    unsigned tensors;   /* bits of the kinds it holds, with those of reverse mode's backward sweep */
     json_t *provenance; /* owned */
 } hd_capture_info;
 
-/* As JSON; the caller's to json_decref. A failure is the builder's. */
+/* As JSON; the caller calls json_decref. A failure is the builder's. */
 json_t *hd_capture_info_json(const hd_capture_info *info, hd_builder *builder);
 
 /* Reads it from json, which it takes over. HD_INVALID with name, key and cause: a key is missing or of
- * another type, a size is none that an experiment can have. End with hd_capture_info_free, also after a
- * failure. */
+ * another type, or no experiment can have that size. End with hd_capture_info_free, also after a failure. */
 hd_status hd_capture_info_read(hd_capture_info *info, const char *name, json_t *json, hd_error *error);
 void hd_capture_info_free(hd_capture_info *info);
 
@@ -55,12 +53,11 @@ unsigned hd_capture_kinds(hd_mode mode);
 
 /* --- places --- */
 
-/* Elements of the tensor at a place; rows: of the validation set that are in it, where it is of a chunk of
- * it. */
+/* Number of elements of the tensor at a place. rows: how many rows of the validation set are in its chunk. */
 size_t hd_place_count(const hd_capture_info *info, const hd_place *place, size_t rows);
 
-/* From a place to the next of a whole run, a zeroed one being its first; false: that was the last. rows as
- * above; 0: all that are left. */
+/* Goes to the next place of a whole run, whose first is a zeroed one; false: that was the last. rows as
+ * above; 0: all the rest. */
 bool hd_place_next(const hd_capture_info *info, size_t rows, hd_place *place);
 bool hd_place_same(const hd_place *a, const hd_place *b);
 

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A component that carries more than this of the difference in some hypergradient, and more than any other,
- * is what the verdict names. */
+/* The verdict names the component that carries more than this of the difference in some hypergradient, and
+ * more than any other. */
 #define MOST 0.5
 
-/* Without followers to tell: what a single float32 operation over a few hundred terms may do, relatively. */
+/* If there are no followers: what one float32 operation on a few hundred terms may do, relatively. */
 #define PLAIN_ROUNDING 0x1p-18
 
 double hd_cause_share(const hd_cause *cause, size_t hyper) {
@@ -22,16 +22,16 @@ double hd_cause_share(const hd_cause *cause, size_t hyper) {
 
 /* --- causes --- */
 
-/* Whether `other`'s word of that key can be put into the variant, and changes it. */
+/* Writes whether the variant can take `other`'s word of that key, and changes by it. */
 static hd_status swap_changes(const hd_variant *variant, const hd_variant *other, const char *key,
                               bool *changes, hd_error *error) {
     hd_variant swapped;
     hd_status status = hd_variant_swap(variant, other, key, &swapped, error);
     *changes = status == HD_OK && !hd_variant_same(variant, &swapped);
-    return status == HD_INVALID ? HD_OK : status; /* it does not go alone: a race without its fill */
+    return status == HD_INVALID ? HD_OK : status; /* it needs another word: a race its fill */
 }
 
-/* The keys of either variant whose swapping changes a or b. */
+/* Lists the keys of either variant that, if swapped, change a or b. */
 static hd_status list_components(const hd_variant *a, const hd_variant *b, hd_diagnosis *d, hd_error *error) {
     const hd_variant *sides[2] = {a, b};
     for (size_t s = 0; s < 2; s++)
@@ -49,7 +49,7 @@ static hd_status list_components(const hd_variant *a, const hd_variant *b, hd_di
     return HD_OK;
 }
 
-/* (with - without) / (b - a) for each hypergradient. */
+/* share[j] = (to[j] - from[j]) / (b's - a's hypergradient j); NAN if those are equal. */
 static void shares(const double *from, const double *to, const hd_ending *ending, size_t count,
                    double *share) {
     for (size_t j = 0; j < count; j++) {
@@ -58,8 +58,8 @@ static void shares(const double *from, const double *to, const hd_ending *ending
     }
 }
 
-/* The hypergradients of `variant` with `other`'s word, which has those of `known`; false in *possible where
- * that combination cannot be run to its end. */
+/* The hypergradients of `variant` with `other`'s word (`known`, if that makes it `other`); false in *possible
+ * if that combination cannot run to its end. */
 static hd_status swap_in(const hd_variant *variant, const hd_variant *other, const double *known,
                          const char *component, size_t iteration, double *hypergradients, bool *possible,
                          hd_error *error) {
@@ -85,7 +85,7 @@ static hd_status measure_cause(const hd_drift *drift, const hd_variant *a, const
     if (status == HD_OK && possible) shares(of_a, changed, ending, count, cause->into_a);
     if (status == HD_OK) status = swap_in(b, a, of_a, cause->component, iteration, changed, &possible, error);
     if (status == HD_OK && possible) shares(changed, of_b, ending, count, cause->out_of_b);
-    for (size_t j = 0; j < count; j++) { /* one way is better than none */
+    for (size_t j = 0; j < count; j++) { /* if only one is known, use it for both */
         if (isnan(cause->into_a[j])) cause->into_a[j] = cause->out_of_b[j];
         if (isnan(cause->out_of_b[j])) cause->out_of_b[j] = cause->into_a[j];
     }
@@ -103,7 +103,7 @@ static hd_status measure_causes(const hd_drift *drift, const hd_variant *a, cons
 /* --- the reference --- */
 
 static hd_status on_reference(const hd_variant *variant, hd_variant *out, hd_error *error) {
-    /* tf32 does not stand without its arithmetic: it goes first */
+    /* tf32 needs its arithmetic, so it goes first */
     static const char *const own[] = {"threads", "blis-kernels", "loops",   "math",
                                       "tf32",    "arithmetic",   "rounding"};
     hd_variant none = {.count = 0}, now = *variant;
@@ -180,7 +180,7 @@ static hd_status measure_alone(const hd_drift *drift, const hd_variant *a, const
     return status;
 }
 
-/* Has either side decide at kinks as the other did. */
+/* Forces either side to decide at kinks as the other did. */
 static hd_status measure_kinks(const hd_drift *drift, const hd_variant *const sides[2], hd_diagnosis *d,
                                hd_error *error) {
     size_t kept = drift->events.kept;
@@ -206,7 +206,7 @@ static hd_status measure_kinks(const hd_drift *drift, const hd_variant *const si
 
 /* --- the verdict --- */
 
-/* The component with the largest share in any hypergradient; NULL where none has most of one. */
+/* The component with the largest share in any hypergradient; NULL: none has more than MOST of one. */
 static const hd_cause *main_cause(const hd_drift *drift, const hd_diagnosis *d) {
     const hd_cause *best = NULL;
     double most = MOST;
@@ -218,7 +218,7 @@ static const hd_cause *main_cause(const hd_drift *drift, const hd_diagnosis *d) 
     return best ? best : d->cause_count == 1 ? &d->causes[0] : NULL;
 }
 
-/* Whether the first difference is in how many validation examples are correct: their logits were the same. */
+/* Whether the site is a count of correct validation examples, whose logits were then the same. */
 static bool is_of_counting(const hd_site *site) {
     const hd_tensor_difference *d = &site->difference;
     bool counts = false;
@@ -227,7 +227,7 @@ static bool is_of_counting(const hd_site *site) {
     return site->place.tensor == HD_EVALUATION && counts;
 }
 
-/* Data and initial weights are made without rounding that could differ. */
+/* Whether the site involves no rounding that could differ, as data and initial weights. */
 static bool of_no_rounding(const hd_site *site) {
     return !strcmp(site->part.phase, "initial weights") || !strcmp(site->part.phase, "batch") ||
            is_of_counting(site);
@@ -243,10 +243,10 @@ static bool more_than_rounding(const hd_drift *drift) {
     return !same_settings(drift) || !(drift->first.difference.relative <= PLAIN_ROUNDING);
 }
 
-/* Past this, relatively, a hypergradient's difference is a jump and not what sums tremble by. */
+/* A hypergradient's relative difference above this is a jump, more than what sums do. */
 #define JUMP 0x1p-20
 
-/* The hypergradient most of whose difference the kinks carry; SIZE_MAX: none that differs noticeably. */
+/* The hypergradient most of whose difference the kinks carry; SIZE_MAX: none that jumps. */
 static size_t carried_by_kinks(const hd_drift *drift, const hd_diagnosis *d) {
     const hd_ending *e = &drift->ending[d->iteration];
     size_t found = SIZE_MAX;
@@ -258,7 +258,7 @@ static size_t carried_by_kinks(const hd_drift *drift, const hd_diagnosis *d) {
     return found;
 }
 
-/* Adds to the evidence what the kinks carry: of that hypergradient, or else of the one they carry most of. */
+/* Adds to the evidence what the kinks carry of that hypergradient, or of the one they carry most of. */
 static void describe_kinks(const hd_drift *drift, hd_diagnosis *d, size_t hyper) {
     size_t length = strlen(d->evidence);
     char name[HD_NAME];
@@ -313,7 +313,7 @@ static void conclude_rounding(const hd_drift *drift, const char *where, hd_diagn
     describe_kinks(drift, d, kinked);
 }
 
-/* Which component carries it, or that none does. */
+/* Names the component that carries the difference, or says that none does. */
 static void name_component(const hd_drift *drift, const hd_cause *cause, bool swapped, hd_diagnosis *d) {
     if (cause) snprintf(d->component, sizeof d->component, "%s", cause->component);
     if (cause && d->cause_count > 1)
@@ -329,7 +329,7 @@ static void name_component(const hd_drift *drift, const hd_cause *cause, bool sw
                 : "The settings are not the same; drift EXPERIMENT with --a and --b tells which of them carries the difference.");
 }
 
-/* swapped: components were, to see what explains the difference. */
+/* swapped: components were swapped to explain the difference. */
 static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
     char where[256] = "", beyond[256] = "", name[HD_NAME];
     const hd_cause *cause = main_cause(drift, d);

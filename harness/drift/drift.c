@@ -42,8 +42,8 @@ bool hd_same_site(const hd_site *a, const hd_site *b) {
 
 /* --- followers --- */
 
-/* Reads the follower's tensor of the same place, hands it a's where that is a state, and tells what the step
- * added; NaN where it shows none. */
+/* Reads the follower's tensor of the same place, sends it a's if that guides it, and writes what the step
+ * added; NaN without a follower. */
 static hd_status follow(hd_comparison *c, const hd_follower *follower, unsigned tensors, bool back,
                         double *added) {
     hd_capture_reader *a = c->a;
@@ -68,7 +68,7 @@ static hd_status follow(hd_comparison *c, const hd_follower *follower, unsigned 
 
 /* --- one place --- */
 
-/* The first part of the tensor that differs. */
+/* Finds the first part of the tensor that differs. */
 static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd_site *site) {
     hd_tensor_part parts[HD_PARTS];
     bool full = a->head.full && b->head.full;
@@ -82,7 +82,7 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
     }
     hd_tensor_difference_measure(a, b, 0, a->head.count, &site->difference);
     if (full) return;
-    /* of a digest whole blocks are known: the part that the first lies in, if it lies in one */
+    /* a digest knows whole blocks: take the part that holds the first one, if one does */
     hd_tensor_difference *d = &site->difference;
     site->part = hd_place_whole(&a->info, &a->head.place, a->head.count);
     for (size_t p = 0; p < count; p++)
@@ -106,15 +106,15 @@ static hd_status add_growth(hd_drift *drift, const hd_growth *growth, hd_error *
     return HD_OK;
 }
 
-/* Batches, and what a training starts from, are given; everything else is computed. */
+/* Batches and initial states are given; everything else is computed. */
 static bool is_given(const hd_place *place) {
     bool state = place->tensor == HD_WEIGHTS || place->tensor == HD_MOMENTUM_BUFFER ||
                  place->tensor == HD_TANGENT || place->tensor == HD_TANGENT_MOMENTUM;
     return place->tensor == HD_BATCH || (state && place->step == 0);
 }
 
-/* Whether the step adds more than rounding does. Of a small tensor random rounding may by chance move
- * nothing: one rounding of one element of what is computed it can always do. */
+/* Whether the step adds more than rounding does. Random rounding may by chance move nothing in a small
+ * tensor, but it could always round one computed element once. */
 static bool beyond_rounding(const hd_growth *growth) {
     double by_b = growth->added[HD_FOLLOW_B], by_rounding = growth->added[HD_FOLLOW_ROUNDING];
     double least = is_given(&growth->place) ? 0 : 0x1p-24 / sqrt((double)growth->elements);
@@ -138,7 +138,7 @@ static hd_status keep_heat(hd_comparison *c, size_t which) {
     return HD_OK;
 }
 
-/* W_0 at both ends of the first hyper-iteration in which anything differs. */
+/* Keeps W_0's difference at both ends of the first hyper-iteration in which anything differs. */
 static hd_status look_at_weights(hd_comparison *c) {
     const hd_place *place = &c->a->head.place;
     hd_drift *drift = c->drift;
@@ -175,7 +175,7 @@ static hd_status compare_place(hd_comparison *c, unsigned tensors, bool back) {
     keep_results(c);
     drift->compared++;
     bool differs = hd_tensor_differs(c->a, c->b), beyond = beyond_rounding(&growth);
-    if (beyond && !drift->beyond.found && c->a->head.place.tensor != HD_EVALUATION) /* it has counts in it */
+    if (beyond && !drift->beyond.found && c->a->head.place.tensor != HD_EVALUATION) /* counts do not round */
         find_site(c->a, c->followers[HD_FOLLOW_B].reader, &drift->beyond);
     if (!differs) return HD_OK;
     hd_tensor_difference d;

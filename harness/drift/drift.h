@@ -1,30 +1,29 @@
-/* Drift: two runs' tensors compared place by place, in the order in which they came to be. Where they first
- * part, how the difference grows, what each step adds to it and what it inherits, and which kinks it crossed.
+/* Drift: compares two runs' tensors place by place, in the order in which the runs compute them: where they
+ * first differ, how the difference grows, what each step adds and inherits, and which kinks it crossed.
  *
- * What a step adds is told by followers: runs that are led along a's states, so that each of their steps
- * begins where a's did. One follower is b's variant; what it differs from a in a step is what that step adds.
- * Another is a's own variant under random rounding (`calibrate` has it too): what it differs in is what
- * rounding alone can do there. */
+ * Followers tell what a step adds: runs that are guided along a's states, so that each of their steps begins
+ * where a's did. One is b's variant: where it differs from a, the step added that. Another is a's own variant
+ * under random rounding (as in `calibrate`): where it differs, rounding alone did that. */
 #ifndef HD_DRIFT_DRIFT_H
 #define HD_DRIFT_DRIFT_H
 
 #include "drift/kink_crossing.h"
 #include "drift/tensor_difference.h"
 
-/* A run led along a's states. */
+/* A run guided along a's states. */
 typedef struct hd_follower {
-    hd_capture_reader *reader; /* what it shows */
-    hd_sink lead;              /* takes a's states, as full entries */
+    hd_capture_reader *reader; /* its tensors */
+    hd_sink lead;              /* takes a's states, as full frames */
     unsigned leads;            /* kinds it waits for */
 } hd_follower;
 
 enum { HD_FOLLOW_B, HD_FOLLOW_ROUNDING, HD_FOLLOWERS };
 
-/* One tensor that differs somewhere. What is not known is NaN. */
+/* One tensor that differs. What is not known is NaN. */
 typedef struct hd_growth {
     hd_place place;
     double relative;            /* |b - a| / |a| */
-    double added[HD_FOLLOWERS]; /* of that, by this step: in b, and by rounding alone */
+    double added[HD_FOLLOWERS]; /* what this step adds to that: b's, and rounding's alone */
     double worst_ulps;
     size_t elements, differing; /* SIZE_MAX: not known */
 } hd_growth;
@@ -36,10 +35,10 @@ typedef struct hd_site {
     hd_tensor_difference difference;
 } hd_site;
 
-/* Whether both are found, and the same part of the same tensor. */
+/* Whether both were found, in the same part of the same tensor. */
 bool hd_same_site(const hd_site *a, const hd_site *b);
 
-/* An iteration's results on both sides. */
+/* A hyper-iteration's results on both sides. */
 typedef struct hd_ending {
     double hypergradient[2][HD_MAX_HYPERS], hyperparameter[2][HD_MAX_HYPERS];
     double evaluation[2][4];
@@ -47,7 +46,7 @@ typedef struct hd_ending {
 } hd_ending;
 
 typedef struct hd_drift {
-    hd_capture_info info[2]; /* of both sides, owned */
+    hd_capture_info info[2]; /* both sides', owned */
     hd_attest attest[2];
     size_t compared, differing; /* tensors */
     hd_site first;              /* the first part of a tensor that differs */
@@ -55,26 +54,25 @@ typedef struct hd_drift {
     hd_growth *growth;          /* [grown], owned: every tensor that differs */
     size_t grown;
     hd_crossings events;
-    bool full; /* both sides were: else events and counts are not known */
+    bool full; /* both sides were full: else events and counts are not known */
     bool followed[HD_FOLLOWERS];
     hd_ending *ending; /* [iterations], owned */
     size_t iterations;
-    /* Of W_0 at the start and the end of the first hyper-iteration that differs: for each input the root of
-     * the sum over its units of (b - a)^2. Owned, [dims[0]]; NULL where it is not known. */
+    /* W_0's difference at the start and the end of the first hyper-iteration that differs: for each input the
+     * root of the sum over its units of (b - a)^2. Owned, [dims[0]]; NULL: not known. */
     double *heat[2];
     size_t heat_iteration;
 } hd_drift;
 
-/* More than this times what rounding did in the same place is more than rounding can do. Measured on
+/* Rounding alone cannot do more than this times what random rounding did in the same place. Measured on
  * fixtures/blobs-*, float32 (cpu) against float64 (reference) in both modes, three seeds of rounding: in
- * 29,580 tensors what a step adds was 0.9 to 1.7 times rounding's on average and 6.4 times at most
- * (activations summed over 300 inputs: a sum rounds once a term, random rounding once a sum). */
+ * 29,580 tensors a step added 0.9 to 1.7 times rounding's on average and 6.4 times at most (activations
+ * summed over 300 inputs: a sum rounds at each term, random rounding once for each sum). */
 #define HD_BEYOND_ROUNDING 16.0
 
-/* Reads both captures to their end and fills *drift. followers may be NULL, and each one's reader.
- * HD_INVALID: a capture is broken, or the two are of different experiments' shapes, lengths or data
- * ("different" is said in which way). HD_UNAVAILABLE: no memory. End with hd_drift_free, also after a
- * failure. */
+/* Reads both captures to their end and fills *drift. followers, and each one's reader, may be NULL.
+ * HD_INVALID: a capture is broken, or the two differ in shapes, lengths or data (the message says "different"
+ * and in what). HD_UNAVAILABLE: no memory. End with hd_drift_free, also after a failure. */
 hd_status hd_drift_compare(hd_capture_reader *a, hd_capture_reader *b, const hd_follower *followers,
                            hd_drift *drift, hd_error *error);
 void hd_drift_free(hd_drift *drift);

@@ -7,19 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A word is taken if it brings the worst figure at least twice as near. */
+/* We take a word if it brings the worst figure at least twice as near. */
 #define NEARER 0.5
 
 struct hd_attempt {
     char text[512];   /* hd_variant_text */
-    hd_status status; /* HD_INVALID: these words do not go together */
+    hd_status status; /* HD_INVALID: these words exclude each other */
     hd_variant_results results;
 };
 
 /* --- runs --- */
 
-/* The attempt with these words, run if it was not yet; its status is HD_INVALID for words that do not go
- * together. */
+/* Finds the attempt with these words, or runs it. Its status is HD_INVALID if they exclude each other. */
 static hd_status attempt(hd_explainer *x, const char *const *words, size_t count, struct hd_attempt **found,
                          hd_error *error) {
     static hd_variant variant; /* large */
@@ -52,7 +51,7 @@ static bool is_count(const char *quantity) {
     return strstr(quantity, "accuracy") != NULL;
 }
 
-/* The worst figure's share of its tolerance, without the allowances that the printed record is granted. */
+/* The worst figure's share of its tolerance, without the printed record's allowances. */
 static double distance(const hd_trace_record *printed, const hd_record *record, hd_judgement *worst) {
     hd_trace_record bare = *printed;
     hd_verdict verdict = {0};
@@ -69,7 +68,7 @@ static double distance(const hd_trace_record *printed, const hd_record *record, 
     return most;
 }
 
-/* The words with the mode's. */
+/* The words with the mode's before them. */
 static size_t with_mode(const hd_trace_record *printed, const char *const *words, size_t count,
                         const char *out[HD_EXPLAIN_WORDS + 2]) {
     out[0] = printed->mode == HD_FORWARD ? "mode=forward" : "mode=reverse";

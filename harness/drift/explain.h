@@ -1,6 +1,6 @@
-/* What made a printed record: variants are run with one component swapped at a time, and the word that brings
- * the figures nearest is kept, until they agree or nothing brings them nearer. Printed figures are all there
- * is of the other side, so this is drift's "why" without its "where". */
+/* Explains a printed record: runs variants with one component swapped at a time and keeps the word that
+ * brings the figures nearest, until they agree or no word brings them nearer. We only have the other side's
+ * printed figures, so this is drift's "why" without its "where". */
 #ifndef HD_DRIFT_EXPLAIN_H
 #define HD_DRIFT_EXPLAIN_H
 
@@ -9,20 +9,20 @@
 
 enum { HD_EXPLAIN_WORDS = 4 };
 
-/* One record explained. A distance is the worst figure's share of its tolerance (hd_trace_judge's; counts
- * left out), so up to 1 is agreement. */
+/* One explained record. A distance is the worst figure's share of its tolerance (hd_trace_judge's, without
+ * counts), so up to 1 the two agree. */
 typedef struct hd_explanation {
     const hd_trace_record *printed;
-    double before; /* as the experiment stands */
+    double before; /* without words */
     size_t count;
     char word[HD_EXPLAIN_WORDS]
              [HD_VARIANT_KEY + HD_VARIANT_VALUE]; /* "fill=tf-gpu-2017", in the order found */
-    double distance[HD_EXPLAIN_WORDS];            /* with that word and those before it */
-    char quantity[HD_QUANTITY];                   /* the worst figure of what is left */
-    double gap;                                   /* printed less computed, in it */
+    double distance[HD_EXPLAIN_WORDS];            /* with that word and the earlier ones */
+    char quantity[HD_QUANTITY];                   /* the worst figure that is left */
+    double gap;                                   /* printed minus computed, in it */
 } hd_explanation;
 
-/* Runs variants of one experiment and keeps their records: a run is made once. Zero it, set experiment. */
+/* Runs variants of one experiment, each once, and keeps their records. Zero it, then set experiment. */
 typedef struct hd_explainer {
     const char *experiment; /* as a user calls it */
     struct hd_attempt *attempts;
@@ -33,7 +33,7 @@ typedef struct hd_explainer {
 hd_status hd_explain(hd_explainer *explainer, const hd_trace_record *printed, const char *const *offered,
                      size_t count, hd_explanation *explanation, hd_error *error);
 
-/* The record of a printed record's step and mode with these words; the explainer's. */
+/* The explainer's record of a printed record's step and mode, with these words. Errors as hd_run's. */
 hd_status hd_explainer_record(hd_explainer *explainer, const hd_trace_record *printed,
                               const char *const *words, size_t count, const hd_record **record,
                               hd_error *error);

@@ -18,7 +18,7 @@ typedef struct hd_pair {
     bool no_memory;
 } hd_pair;
 
-/* The tally of that kind and layer at the place: one of the last few, if there is one; NULL: no memory. */
+/* The tally of that kind and layer at the place, a new one if there is none; NULL: no memory. */
 static hd_tally *tally_of(hd_crossings *crossings, const hd_place *place, hd_crossing_kind kind,
                           size_t layer) {
     for (size_t i = crossings->tallied; i-- > 0;) {
@@ -84,7 +84,7 @@ static void compare_classes(hd_pair *pair, size_t layer, size_t classes) {
     }
 }
 
-/* -log of a clipped probability is at one of these bounds. */
+/* Whether the error is -log of a clipped probability: 1 the low bound's, -1 the high bound's, 0 neither. */
 static int clipped(double error) {
     double low = -log((double)HD_CLIP_LOW), high = -log((double)HD_CLIP_HIGH);
     return error >= low * (1 - 1e-7) ? 1 : error <= high * (1 + 1e-7) ? -1 : 0;

@@ -11,14 +11,14 @@
 
 enum { LANE_A, LANE_B, LANE_FOLLOWS_B, LANE_FOLLOWS_ROUNDING, LANES, PIPE_BYTES = 1 << 20 };
 
-/* One run, with the pipes its tensors come from and a's states go to. */
+/* One run, with the pipes for its tensors and for a's states. */
 typedef struct hd_lane {
     hd_variant variant;
-    const hd_dataset *dataset; /* one of the lanes' */
+    const hd_dataset *dataset; /* one of hd_lanes.datasets */
     const char *what;
-    unsigned shows, leads; /* kinds it is to show, 0: all; kinds it is led by */
-    bool used, alone;      /* alone: no other lane is used */
-    bool digests;          /* it sends digests, not whole tensors */
+    unsigned shows, leads; /* kinds that it shows (0: all), and that guide it */
+    bool used, alone;      /* alone: the only lane */
+    bool digests;          /* it sends digests instead of whole tensors */
     int out[2], lead[2];   /* -1: not open */
     hd_process process;
     hd_capture_reader reader;
@@ -71,7 +71,7 @@ static void clear(hd_lanes *lanes) {
 static hd_status open_pipes(hd_lane *lane, hd_error *error) {
     if (pipe(lane->out) || pipe(lane->lead))
         return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe: %s", lane->what, strerror(errno));
-    fcntl(lane->out[0], F_SETPIPE_SZ, PIPE_BYTES); /* a wish */
+    fcntl(lane->out[0], F_SETPIPE_SZ, PIPE_BYTES); /* we do not mind a refusal */
     fcntl(lane->lead[0], F_SETPIPE_SZ, PIPE_BYTES);
     return HD_OK;
 }
@@ -86,7 +86,7 @@ typedef struct hd_start {
 static hd_status run_lane(void *context, hd_error *error) {
     hd_start *start = context;
     hd_lane *lane = &start->lanes->of[start->which];
-    for (size_t i = 0; i < LANES; i++) { /* or no lane would see the end of another */
+    for (size_t i = 0; i < LANES; i++) { /* else no lane would notice the end of another */
         hd_lane *other = &start->lanes->of[i];
         shut(&other->out[0]);
         shut(&other->lead[1]);
@@ -105,9 +105,9 @@ static hd_status run_lane(void *context, hd_error *error) {
     hd_job job = hd_variant_job(&lane->variant, lane->dataset);
     job.watch = &writer.watch;
     if (!job.options.threads && !lane->alone)
-        job.options.threads = 1; /* the lanes share the processors; no bit depends on it */
+        job.options.threads = 1; /* the lanes share the processors; threads change no bit */
     hd_status status = hd_run_here(&job, NULL, error);
-    return writer.failed ? HD_OK : status; /* nobody reads on: who stopped knows why */
+    return writer.failed ? HD_OK : status; /* nobody reads on; the reader knows why */
 }
 
 static hd_status start_lanes(hd_lanes *lanes, hd_error *error) {
@@ -136,7 +136,7 @@ static unsigned shown_by_both(const hd_variant *a, const hd_variant *b) {
                                           : 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM);
 }
 
-/* Whether a's device has random rounding. */
+/* Whether a's device supports random rounding, and another seed is left. */
 static bool rounds(const hd_variant *a) {
     return !strcmp(a->device, "cpu") && a->rounding < UINT32_MAX;
 }
@@ -179,12 +179,11 @@ static hd_status compare(hd_lanes *lanes, hd_drift *drift, hd_error *error) {
                            : status;
 }
 
-/* Waits for the lanes and puts them away. What a lane's process says of its end is nearer the cause than that
- * its tensors ended. */
+/* Waits for the lanes and frees them. A lane's own status is nearer the cause than the end of its tensors. */
 static hd_status finish(hd_lanes *lanes, hd_status status, hd_error *error) {
     hd_status cause = HD_OK;
     for (size_t i = 0; i < LANES; i++) {
-        shut(&lanes->of[i].out[0]); /* one that still writes stops */
+        shut(&lanes->of[i].out[0]); /* stops one that still writes */
         shut(&lanes->of[i].lead[1]);
     }
     for (size_t i = 0; i < LANES; i++) {
@@ -211,7 +210,7 @@ hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, unsigned tensors
 
 /* --- one run --- */
 
-/* The lane of a run that is alone, its data loaded. */
+/* Prepares the only lane of a single run, and loads its data. */
 static hd_status use_alone(hd_lanes *lanes, const hd_variant *variant, unsigned tensors, hd_error *error) {
     hd_lane *lane = &lanes->of[LANE_A];
     clear(lanes);

@@ -1,27 +1,27 @@
-/* Variants run in lock step: a process each, their tensors compared as they come to be. */
+/* Runs variants in lock step, each in its own process, and compares their tensors as they come. */
 #ifndef HD_DRIFT_LOCKSTEP_H
 #define HD_DRIFT_LOCKSTEP_H
 
 #include "drift/drift.h"
 #include "run/variant.h"
 
-/* Runs a and b, and with `follow` two more led along a's states (see drift.h), and compares their tensors of
- * the kinds in `tensors` (0: all). Errors as hd_run's and hd_drift_compare's; HD_DIFFERENT where a side has a
+/* Runs a and b, and with `follow` two more that a's states guide (see drift.h), and compares their tensors of
+ * the kinds in `tensors` (0: all). Errors as hd_run's and hd_drift_compare's; HD_DIFFERENT: a side has a
  * value that is not finite. End with hd_drift_free, also after a failure. */
 hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, unsigned tensors, bool follow,
                       hd_drift *drift, hd_error *error);
 
-/* Runs one variant and shows each of its tensors of the kinds in `tensors` to look, until that says no
+/* Runs one variant and shows each of its tensors of the kinds in `tensors` to look, until that returns false
  * (HD_INVALID). Errors as hd_run's. */
 hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
                            bool (*look)(void *context, const hd_capture_reader *reader), void *context,
                            hd_error *error);
 
-/* Runs b and compares it with the capture a, which was started to be read; digests with digests. Errors as
- * hd_lockstep's, and HD_INVALID where a is of other data. End with hd_drift_free, also after a failure. */
+/* Runs b and compares it with the started capture a; digests with digests. Errors as hd_lockstep's, and
+ * HD_INVALID if a has other data. End with hd_drift_free, also after a failure. */
 hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drift *drift, hd_error *error);
 
-/* Captures one run of a variant into the file `path`, whole or not at all. Errors as hd_run's. */
+/* Captures a variant's run into the file `path`, whole or not at all. Errors as hd_run's. */
 hd_status hd_lockstep_capture(const hd_variant *variant, bool full, const char *path, hd_error *error);
 
 #endif

@@ -17,14 +17,14 @@ typedef struct hd_pairer {
     hd_pairing *pairing;
     const hd_experiment *experiment;
     size_t weights;
-    void *kept[TRAJECTORIES]; /* [steps + 1][weights], of the elements of the reverse run: */
+    void *kept[TRAJECTORIES]; /* [steps + 1][weights], elements as the reverse run's */
     bool float32, no_memory;
-    double *direct; /* [steps][hypers]: p_{s+1} . B_s, from a process that computes them */
+    double *direct; /* [steps][hypers]: p_{s+1} . B_s, shared with the process that computes them */
     double values[HD_MAX_HYPERS];
     hd_error *error;
 } hd_pairer;
 
-/* Element i of what was kept of state t. */
+/* Element i of what we kept of state t. */
 static double kept(const hd_pairer *r, size_t which, size_t t, size_t i) {
     size_t at = t * r->weights + i;
     return r->float32 ? (double)((const float *)r->kept[which])[at] : ((const double *)r->kept[which])[at];
@@ -66,7 +66,7 @@ static bool pair(void *context, const hd_capture_reader *reader) {
 
 /* --- what the hyperparameters add --- */
 
-/* What was kept of state t, into an array of the device. */
+/* Copies what we kept of state t into a device's array. */
 static hd_real *load(const hd_pairer *r, hd_device *device, size_t which, size_t t, hd_real *to) {
     size_t at = t * r->weights;
     if (r->float32)
@@ -76,7 +76,7 @@ static hd_real *load(const hd_pairer *r, hd_device *device, size_t which, size_t
     return to;
 }
 
-/* Every p_{s+1} . B_s, by the engine's own dynamics in float64. */
+/* Computes every p_{s+1} . B_s by the engine's own dynamics in float64. */
 static hd_status pair_directly(void *context, hd_error *error) {
     const hd_pairer *r = context;
     const hd_experiment *e = r->experiment;
@@ -116,7 +116,7 @@ out:
 
 /* --- the whole --- */
 
-/* Adds what is still to come to every p_t . Z_t, and looks for the largest jump. */
+/* Adds the sum over s >= t to every p_t . Z_t, and finds the largest jump. */
 static hd_status conclude(hd_pairer *r) {
     hd_pairing *p = r->pairing;
     double largest[HD_MAX_HYPERS] = {0}, after[HD_MAX_HYPERS] = {0};
@@ -128,7 +128,7 @@ static hd_status conclude(hd_pairer *r) {
             largest[j] = fmax(largest[j], fabs(*value));
         }
     size_t count = p->steps * p->hypers;
-    double *jumps = malloc((count + 1) * sizeof *jumps); /* never of no bytes */
+    double *jumps = malloc((count + 1) * sizeof *jumps); /* malloc(0) may be NULL */
     if (!jumps) return hd_fail(r->error, HD_UNAVAILABLE, "no memory for a pairing");
     for (size_t t = 0; t < p->steps; t++)
         for (size_t j = 0; j < p->hypers; j++) {

@@ -88,7 +88,7 @@ static void print_growth(FILE *to, const hd_drift *drift, bool all) {
     if (left_out) fprintf(to, "  (%zu more that differ: --verbose, or --json)\n", left_out);
 }
 
-/* The largest share of an event in any hypergradient, if it was measured. */
+/* Prints the largest share of an event in any hypergradient, if it was measured. */
 static void print_share(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, size_t event) {
     for (size_t i = 0; i < diagnosis->event_share_count; i++) {
         const double *share = diagnosis->event_shares[i].share;
@@ -126,7 +126,7 @@ static void print_events(FILE *to, const hd_drift *drift, const hd_diagnosis *di
     if (hd_crossings_total(events) > shown) fprintf(to, "  (%zu more)\n", hd_crossings_total(events) - shown);
 }
 
-/* A column of shares in the table of hypergradients: its heading, or its figure for hyperparameter j. */
+/* Prints a column of shares in the table of hypergradients: hyperparameter j's, or (SIZE_MAX) its heading. */
 static void print_cause(FILE *to, const hd_cause *cause, size_t j) {
     int width = (int)strlen(cause->component) < 14 ? (int)strlen(cause->component) : 14;
     width = width < 5 ? 5 : width;
@@ -188,7 +188,7 @@ static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairin
             p->tremble);
 }
 
-/* In lines of at most 100 characters. */
+/* Prints lines of at most 100 characters. */
 static void print_paragraph(FILE *to, const char *text) {
     size_t column = 0;
     while (*text) {

@@ -1,4 +1,4 @@
-/* What `drift` says, on a screen and as JSON. */
+/* What `drift` reports, as text and as JSON. */
 #ifndef HD_DRIFT_REPORT_H
 #define HD_DRIFT_REPORT_H
 
@@ -6,24 +6,24 @@
 
 #include <stdio.h>
 
-/* For people: verdict and evidence, where, growth, events, causes, hypergradients of both sides. all: every
+/* Prints verdict and evidence, where, growth, events, causes, hypergradients of both sides. all: every
  * tensor's growth and every event, not a selection. */
 void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all);
 
-/* Steps a reader wants to see of a curve: the first few, then ever fewer. */
+/* Whether a curve's selection has this step: the first few, then ever fewer. */
 bool hd_drift_selects(size_t step);
 
-/* Of a W_0, the inputs whose weights are among the elements that differ; false for other tensors. */
+/* Writes the inputs whose weights are among the differing elements of a W_0; false for other tensors. */
 bool hd_site_pixels(const hd_site *site, hd_elements *pixels);
 
 /* {"format": "hyperdrift-drift/1", "verdict", "evidence", "a": {"variant", "mode", "device", "arithmetic"},
  * "b", "experiment", "compared", "differing", "dims", "steps", "first": {"iteration", "step", "phase",
- * "tensor", "elements":
- * [[from, to], ...], ...} or null, "beyond": likewise, "growth": [...], "events": [...] or null,
- * "event_counts", "event_tallies": [{"kind", "iteration", "step", "layer", "count"}] or null, "causes":
- * [{"component", "share": {hyperparameter: 0..1}, ...}], "causes_iteration", "pairing", "nearer_reference":
- * "a" | "b" | "equal" | null, "reference_error": {"a", "b"}, "outcomes": [...], "attest", "heat"}. What is
- * not known is null; an infinite number is the text "inf". The caller's to json_decref; NULL: no memory. */
+ * "tensor", "elements": [[from, to], ...], ...} or null, "beyond": likewise, "growth": [...], "events": [...]
+ * or null, "event_counts", "event_tallies": [{"kind", "iteration", "step", "layer", "count"}] or null,
+ * "causes": [{"component", "share": {hyperparameter: 0..1}, ...}], "causes_iteration", "pairing",
+ * "nearer_reference": "a" | "b" | "equal" | null, "reference_error": {"a", "b"}, "outcomes": [...], "attest",
+ * "heat"}. What is not known is null; an infinite number is the text "inf". The caller calls json_decref;
+ * NULL: no memory. */
 json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis);
 
 #endif

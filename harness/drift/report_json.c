@@ -57,7 +57,7 @@ static json_t *site_json(const hd_site *site) {
     return json;
 }
 
-/* Not fmax: what is not known stays so. */
+/* Not fmax: NaN stays NaN. */
 static double beyond_zero(double x) {
     return x < 0 ? 0 : x;
 }
@@ -199,7 +199,7 @@ static json_t *pairing_json(const hd_capture_info *info, const hd_pairing *pairi
     return json;
 }
 
-/* A picture's sides: 28 x 28 for 784 inputs, else a row. */
+/* The heat as a picture: a square if it can be (28 x 28 for 784 inputs), else one row. */
 static json_t *heat_json(const hd_drift *drift) {
     size_t inputs = drift->info[0].dims[0], side = (size_t)(sqrt((double)inputs) + 0.5);
     bool square = side * side == inputs;

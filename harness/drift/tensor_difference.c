@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bits, so that -0 is not +0; whatever is not a number is one. */
+/* Compares bits, so that -0 is not +0, but all NaN are the same. */
 static bool same(double x, double y) {
     return (x == y && !signbit(x) == !signbit(y)) || (isnan(x) && isnan(y));
 }
@@ -29,7 +29,7 @@ bool hd_tensor_differs(const hd_capture_reader *a, const hd_capture_reader *b) {
 
 /* --- ranges --- */
 
-/* Joins neighbours that are not further apart than twice the gap so far, until there is room for one more. */
+/* Joins neighbours at most twice the last gap apart, until there is room for one more range. */
 static void make_room(hd_tensor_difference *d) {
     while (d->range_count == HD_RANGES) {
         size_t kept = 0;
@@ -98,7 +98,7 @@ static void compare_digests(const hd_capture_reader *a, const hd_capture_reader 
     }
     d->differs = d->range_count > 0;
     d->differing = d->differs ? SIZE_MAX : 0;
-    double norms = fabs(y.l2 - x.l2) / x.l2; /* the difference is no smaller */
+    double norms = fabs(y.l2 - x.l2) / x.l2; /* the difference is at least that */
     d->relative = !d->differs ? 0 : squares > 0 ? sqrt(squares) / sqrt(norm) : norms > 0 ? norms : NAN;
     d->sampled = d->differs;
     d->worst_ulps = d->worst_a = d->worst_b = d->differs ? NAN : 0;
@@ -115,7 +115,7 @@ void hd_tensor_difference_measure(const hd_capture_reader *a, const hd_capture_r
 
 /* --- parts --- */
 
-/* What a tensor is part of, and is called; before the name of a weight matrix or bias. */
+/* A tensor's phase, and its name, before that of a weight matrix or bias. */
 static const struct {
     const char *phase, *name;
 } words[HD_CAPTURED] = {[HD_WEIGHTS] = {"step", ""},
@@ -141,7 +141,7 @@ static const char *phase_of(const hd_capture_info *info, const hd_place *place) 
     return examples && place->step == info->steps ? "validation" : words[place->tensor].phase;
 }
 
-/* What stands before W_l or b_l in a part's name. */
+/* The part of a part's name before W_l or b_l. */
 static void prefix_of(const hd_capture_info *info, const hd_place *place, char prefix[HD_LABEL]) {
     bool tangent = place->tensor == HD_TANGENT || place->tensor == HD_TANGENT_MOMENTUM;
     char hyper[HD_NAME] = "";

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How much is read, hashed and put in place at a time: small enough to stay in the cache. */
+/* How many bytes we read, hash and place at a time: few enough to stay in the cache. */
 enum { PIECE = 1 << 18 };
 
 static uint32_t big_endian(const unsigned char bytes[4]) {
@@ -128,7 +128,7 @@ enum {
 static const struct {
     const char *name;
     hd_idx idx;
-    size_t example; /* where its first item goes among the 70,000 */
+    size_t example; /* where its first item goes in the data set */
 } files[FILES] = {
     {"train-images-idx3-ubyte", {.dims = {TRAINING, SIDE, SIDE}, .first = HELD_BACK}, 0},
     {"train-labels-idx1-ubyte", {.dims = {TRAINING}, .first = HELD_BACK, .below = CLASSES}, 0},
@@ -152,7 +152,7 @@ static const struct {
                            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}},
 };
 
-/* Writes into *path, the caller's to free, where the file is: DIRECTORY/NAME.gz, or DIRECTORY/NAME. */
+/* Writes into *path, the caller's to free, the file's path: DIRECTORY/NAME.gz, or DIRECTORY/NAME. */
 static hd_status find_file(const char *directory, const char *name, char **path, hd_error *error) {
     if (asprintf(path, "%s/%s.gz", directory, name) < 0) {
         *path = NULL;
@@ -197,13 +197,13 @@ static hd_status check_blobs(const hd_blobs *blobs, hd_error *error) {
     return HD_OK;
 }
 
-/* Black columns at either end of a row of pixels: an eighth of it, at least one where there is room. */
+/* How many pixels at each end of a row stay black: an eighth of it, at least one if there is room. */
 static size_t margin(size_t inputs) {
     return inputs < 3 ? 0 : inputs < 8 ? 1 : inputs / 8;
 }
 
-/* Lights centres[classes][inputs], black at first: about a third of the pixels are lit, each in its own grey
- * of 96 or more. */
+/* Lights about a third of the pixels of centres[classes][inputs], which are black at first, each with a grey
+ * of 96 to 255. */
 static void make_centres(hd_mt19937 *generator, const hd_blobs *blobs, uint8_t *centres) {
     const size_t begin = margin(blobs->inputs), end = blobs->inputs - begin;
     for (size_t c = 0; c < blobs->classes; c++)
@@ -212,9 +212,8 @@ static void make_centres(hd_mt19937 *generator, const hd_blobs *blobs, uint8_t *
                 centres[c * blobs->inputs + i] = (uint8_t)(96 + hd_mt19937_interval(generator, 159));
 }
 
-/* One example is its class's centre seen through another's: a share of 97 to 256 parts in 256 is its own, so
- * about one in six leans to the other side, whatever the number of pixels. Each pixel gets noise, and one in
- * four is lost. */
+/* Mixes an example from its class's centre (97 to 256 parts in 256) and another's: about one in six is more
+ * like the other, whatever the number of pixels. Each pixel gets noise, and one in four is lost. */
 static void make_example(hd_mt19937 *generator, const hd_blobs *blobs, const uint8_t *own,
                          const uint8_t *other, uint8_t *pixels) {
     const size_t begin = margin(blobs->inputs), end = blobs->inputs - begin;

@@ -11,7 +11,7 @@
 static const size_t max_steps = 1000000, max_batch = 1000000, max_epochs = 10000, max_units = 65536;
 static const size_t max_weights = 100000000, max_scheme = 1000000000, max_pixels = 4000000000;
 
-/* How the parts below look: each reads one section's settings into the experiment and checks them. */
+/* Reads one section's settings into the experiment and checks them. */
 typedef hd_status part(const hd_settings *settings, hd_experiment *out, hd_error *error);
 
 static hd_status read_whole(const hd_settings *settings, hd_key key, size_t min, size_t max, size_t *out,
@@ -70,9 +70,8 @@ static hd_status use_known_sizes(const hd_settings *settings, hd_experiment *out
     return HD_OK;
 }
 
-/* Cuts the list of examples at floor(n p) and floor(n p) + floor(n q). A decimal such as 0.3 lies a little
- * beside itself in binary, and its product with n at most a few 1e-9 beside the whole number meant: what is
- * missing by less than 1e-6 is not missing. */
+/* Cuts the list of examples at floor(n p) and floor(n p) + floor(n q). In binary a decimal such as 0.3 is
+ * slightly off, and n times it may be a few 1e-9 below the whole number that was meant: we add 1e-6. */
 static hd_status read_partitions(const hd_settings *settings, hd_experiment *out, hd_error *error) {
     hd_status status = hd_settings_require(settings, HD_KEY_PARTITIONS, error);
     if (status != HD_OK) return status;
@@ -176,7 +175,7 @@ static hd_status read_training(const hd_settings *settings, hd_experiment *out, 
     return HD_OK;
 }
 
-/* One hyperparameter's starting value as float32. Adding 0 turns -0 into 0. */
+/* Adds a hyperparameter with its initial value as float32. Adding 0 turns -0 into 0. */
 static hd_status add_hyper(const hd_settings *settings, hd_key key, hd_hyperparameter h, double value,
                            hd_experiment *out, hd_error *error) {
     const float start = (float)value + 0.0f;
@@ -266,7 +265,7 @@ static uint32_t bits_of(float value) {
     return bits;
 }
 
-/* Writes what is computed in one canonical text, floats as their bits, and hashes it. */
+/* Writes what determines the results as one canonical text, floats as their bits, and hashes it. */
 static hd_status identify(hd_experiment *e, hd_error *error) {
     char *text = NULL;
     size_t size = 0;

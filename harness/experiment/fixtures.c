@@ -19,13 +19,13 @@ static bool has_suffix(const char *name) {
 const char *hd_data_root(void) {
     const char *root = getenv("HYPERDRIFT_ROOT");
     if (root && *root) return root;
-    struct stat fixtures, golden; /* both: many a folder has fixtures of its own */
+    struct stat fixtures, golden; /* both: other folders have fixtures too */
     bool here = stat("fixtures", &fixtures) == 0 && S_ISDIR(fixtures.st_mode) &&
                 stat("golden", &golden) == 0 && S_ISDIR(golden.st_mode);
     return here ? "." : HD_DATA_ROOT;
 }
 
-/* What the user may have meant: the names of all experiments, as many as fit. */
+/* Fails, and lists the names of all experiments, as many as fit. */
 static hd_status fail_unknown(const char *word, hd_error *error) {
     hd_suggestion known = {.word = word};
     char **names;
@@ -59,7 +59,7 @@ static int by_bytes(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Packs the entries' names into one block: the pointers, then the text. */
+/* Packs the names into one block: the pointers, then the text. */
 static char **pack(struct dirent *const *entries, size_t count) {
     size_t size = 0;
     for (size_t i = 0; i < count; i++) size += strlen(entries[i]->d_name) - strlen(suffix) + 1;

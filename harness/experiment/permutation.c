@@ -38,7 +38,7 @@ void hd_permutation_scheme(const hd_permutation *permutation, size_t steps, size
     for (size_t t = 0; t < steps; t++) hd_mt19937_shuffle(&generator, scheme + t * batch, batch);
 }
 
-/* Where element i of a weight vector is put. */
+/* Where the permutation puts element i of a weight vector. */
 static size_t place_of(const hd_permutation *permutation, const size_t *dims, size_t i) {
     size_t base = 0;
     for (size_t l = 0; l < permutation->layers; l++) {

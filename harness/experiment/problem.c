@@ -83,8 +83,8 @@ void hd_setup_free(hd_setup *setup) {
     *setup = (hd_setup){0};
 }
 
-/* The multiprocessors of a GeForce GTX TITAN X times the threads each holds: TensorFlow 1.1's fill ran so
- * many. */
+/* How many threads TensorFlow 1.1's fill ran on a GeForce GTX TITAN X: its multiprocessors times the threads
+ * that each holds. */
 enum { TITAN_X_THREADS = 24 * 2048 };
 
 void hd_setup_start(hd_setup *setup, size_t iteration, hd_point *point) {

@@ -50,7 +50,7 @@ static const struct {
     [HD_KEY_TF32] = {DEVICE, "tf32"},
 };
 
-/* Where the reader is in the file, and the first thing that was wrong. */
+/* Where we are in the file, and the first error. */
 typedef struct reading {
     hd_settings *settings;
     const char *rest;
@@ -99,8 +99,7 @@ static bool has_control(const char *text, size_t length) {
     return false;
 }
 
-/* inih calls its handler for keys only, so a header is seen here: an unknown section is an error if empty,
- * too. */
+/* inih calls its handler only for keys, so we read headers here: an unknown section is an error. */
 static hd_status see_header(reading *at, const char *line) {
     if (at->line == 1 && strncmp(line, "\xEF\xBB\xBF", 3) == 0) line += 3;
     line += strspn(line, " \t");
@@ -179,7 +178,7 @@ hd_status hd_settings_read(const char *path, hd_settings *out, hd_error *error) 
     reading at = {.settings = out, .rest = text, .error = error};
     const int bad_line = ini_parse_stream(next_line, &at, handle, &at);
     status = at.status;
-    /* inih goes on after a line it cannot read: of two errors, report the first. */
+    /* inih continues after a line that it cannot read: of two errors, report the first. */
     if (bad_line > 0 && (status == HD_OK || (size_t)bad_line < at.line))
         status =
             hd_fail(error, HD_INVALID,
@@ -252,7 +251,7 @@ hd_status hd_settings_require(const hd_settings *settings, hd_key key, hd_error 
                    line, section, name);
 }
 
-/* Takes the next item, without the blanks around it, from a list; *rest is NULL behind the last one. */
+/* Takes the next item, without blanks around it, from a list; *rest is NULL after the last one. */
 static hd_status next_item(const hd_settings *settings, hd_key key, const char **rest, char item[MAX_ITEM],
                            hd_error *error) {
     const char *start = *rest + strspn(*rest, " \t");

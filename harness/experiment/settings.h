@@ -1,9 +1,9 @@
-/* The settings of an experiment as text: each known key with its value and where it was said, in the file or
- * by --set.
+/* The settings of an experiment as text: each known key with its value and its place, in the file or in
+ * --set.
  *
- * Reading finds what is wrong with the text (syntax, unknown or repeated names); the functions that give a
- * value as a number, a list or a choice find what is wrong with the value. All errors are HD_INVALID with
- * file, line, key, cause, and what is allowed. */
+ * Reading finds errors in the text (syntax, unknown or repeated names); the functions that return a value as
+ * a number, a list or a choice find errors in the value. All errors are HD_INVALID with file, line, key,
+ * cause, and what is allowed. */
 #ifndef HD_EXPERIMENT_SETTINGS_H
 #define HD_EXPERIMENT_SETTINGS_H
 
@@ -46,7 +46,7 @@ enum { HD_SETTING_SECTIONS = 7, HD_SETTING_TEXT = 1024 };
 typedef struct hd_setting {
     bool given;
     bool overridden; /* by --set */
-    size_t line;     /* where the file gives it */
+    size_t line;     /* in the file */
     char text[HD_SETTING_TEXT];
 } hd_setting;
 
@@ -69,21 +69,21 @@ hd_status hd_settings_fail(const hd_settings *settings, hd_key key, hd_error *er
 /* HD_INVALID unless the key was given. */
 hd_status hd_settings_require(const hd_settings *settings, hd_key key, hd_error *error);
 
-/* The functions below take a setting that must have been given; *out is undefined if they fail. */
+/* The setting must have been given to the functions below; if they fail, *out is undefined. */
 
-/* A list of least to most whole numbers, each from min to max, separated by commas, into out[most]. */
+/* Reads a list of least to most whole numbers, each from min to max, separated by commas, into out[most]. */
 hd_status hd_settings_wholes(const hd_settings *settings, hd_key key, size_t min, size_t max, size_t least,
                              size_t most, size_t *out, size_t *count, hd_error *error);
 
-/* One whole number from min to max. */
+/* Reads one whole number from min to max. */
 hd_status hd_settings_whole(const hd_settings *settings, hd_key key, size_t min, size_t max, size_t *out,
                             hd_error *error);
 
-/* A list of least to most finite decimal numbers, separated by commas, into out[most]. */
+/* Reads a list of least to most finite decimal numbers, separated by commas, into out[most]. */
 hd_status hd_settings_numbers(const hd_settings *settings, hd_key key, size_t least, size_t most, double *out,
                               size_t *count, hd_error *error);
 
-/* The number of the value in words, NULL-terminated; fallback for a setting that was not given. */
+/* Writes which of words[] (NULL-terminated) the value is, from 0; fallback if the setting is not given. */
 hd_status hd_settings_choice(const hd_settings *settings, hd_key key, const char *const *words,
                              size_t fallback, size_t *out, hd_error *error);
 

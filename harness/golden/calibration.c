@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Multiplications of a training's passes through the weights: from here on an experiment is large. */
+/* From so many multiplications (weights times examples of a training) on an experiment is large. */
 #define LARGE 1e9
 
 /* --- runs --- */
@@ -18,7 +18,7 @@ static hd_status folder_of(const hd_calibration *c, const char *device, hd_mode 
     return length < PATH_MAX ? HD_OK : hd_fail(error, HD_INVALID, "%s: too long a path", c->scratch);
 }
 
-/* Seed 0: as the experiment stands. */
+/* Seed 0: the experiment itself; else a replica. */
 static hd_status run(const hd_calibration *c, const hd_experiment *experiment, const char *device,
                      hd_mode mode, size_t seed, hd_error *error) {
     char folder[PATH_MAX];
@@ -47,7 +47,7 @@ static bool is_large(const hd_experiment *e) {
     return (double)hd_weight_count(e->layers, e->dims) * (double)(e->steps * e->batch) >= LARGE;
 }
 
-/* What of the experiment `extended` runs. */
+/* The part of the experiment that `extended` runs. */
 static hd_experiment for_extended(const hd_experiment *e) {
     hd_experiment shorter = *e;
     if (is_large(e)) shorter.hyper_iterations = 1;
@@ -85,7 +85,7 @@ static hd_status set_reference(const hd_calibration *c, size_t step, hd_golden *
     return status;
 }
 
-/* The errors of all float32 runs of the hyper-iteration, and the exact arithmetic's bits. */
+/* Adds the errors of all float32 runs of the hyper-iteration, and the exact arithmetic's bits. */
 static hd_status set_tolerances(const hd_calibration *c, size_t step, hd_golden *golden, hd_error *error) {
     hd_measurement measurement = {0};
     hd_status status = HD_OK;
@@ -103,7 +103,7 @@ static hd_status set_tolerances(const hd_calibration *c, size_t step, hd_golden 
     return status;
 }
 
-/* Keeps the greater of what the two modes tell of a hypergradient. */
+/* Keeps the greater of both modes' errors of a hypergradient. */
 static void keep_error(hd_golden *golden, const char *name, double relative) {
     size_t j = 0;
     while (j < golden->reference_error_count && strcmp(golden->reference_errors[j].name, name) != 0) j++;

@@ -33,7 +33,7 @@ hd_status hd_fault_gate_possible(hd_error *error) {
 
 /* --- a data root --- */
 
-/* STAGE/NAME points to TARGET, wherever that is called from. */
+/* Makes STAGE/NAME a link to TARGET, by its full path. */
 static hd_status point(const char *stage, const char *name, const char *target, hd_error *error) {
     char real[PATH_MAX], path[PATH_MAX];
     if (!realpath(target, real)) return hd_fail(error, HD_UNAVAILABLE, "%.300s: %s", target, strerror(errno));
@@ -43,7 +43,7 @@ static hd_status point(const char *stage, const char *name, const char *target, 
     return hd_fail(error, HD_UNAVAILABLE, "%.300s: cannot be made: %s", path, strerror(errno));
 }
 
-/* Points to all goldens of the root but the experiment's. */
+/* Links all goldens of the root except the experiment's. */
 static hd_status point_to_others(const char *root, const char *experiment, const char *stage,
                                  hd_error *error) {
     char from[PATH_MAX], target[PATH_MAX + NAME_MAX + 2];

@@ -52,7 +52,7 @@ static hd_status set_rounded(hd_record *reference, const hd_record *record, hd_e
     double *rounded = malloc((count ? count : 1) * sizeof *rounded);
     if (!rounded) return hd_fail(error, HD_UNAVAILABLE, "no memory for %zu weights", count);
     for (size_t i = 0; i < count; i++) rounded[i] = (double)(float)record->weights.values[i];
-    reference->float32 = true; /* for the digest: of float32 elements */
+    reference->float32 = true; /* for the digest of float32 elements */
     hd_status status = hd_record_set_weights(reference, rounded, error);
     reference->float32 = false;
     free(rounded);
@@ -204,7 +204,7 @@ static void put_golden(hd_builder *builder, json_t *root, const hd_golden *golde
     hd_build_text(builder, blessed, "machine", golden->blessed.machine);
 }
 
-/* The SHA-256 of the golden's canonical text, its key "sha256" not being there. */
+/* The SHA-256 of the golden's canonical text, which must not have its key "sha256". */
 static hd_status hash(const json_t *root, char hex[HD_SHA256], hd_error *error) {
     char *text = json_dumps(root, (size_t)(JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(DIGITS)));
     if (!text) return hd_fail(error, HD_UNAVAILABLE, "no memory for a golden's text");
@@ -322,7 +322,7 @@ static void get_golden(hd_golden *golden, const hd_node *root) {
     get_blessing(golden, root);
 }
 
-/* Reads the hash and holds it against the rest. */
+/* Reads the hash and compares it with the rest's. */
 static void get_hash(const hd_node *root, char found[HD_SHA256]) {
     char expected[HD_SHA256];
     hd_node_sha256(root, "sha256", found);
@@ -347,7 +347,7 @@ hd_status hd_golden_load(const char *path, hd_golden *golden, hd_error *error) {
     return status;
 }
 
-/* Reads back what is about to be written, so that no golden is saved that would then be refused. */
+/* Reads the JSON back before we write it, so that we save no golden that would be refused. */
 static hd_status check_readable(json_t *json, const char *directory, hd_error *error) {
     hd_golden copy = {0};
     hd_document document = {.path = directory, .root = json_incref(json), .error = error};

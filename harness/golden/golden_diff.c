@@ -5,13 +5,13 @@
 
 enum { NAME = HD_QUANTITY + 32, TEXT = 96 };
 
-/* Who is shown a golden's figures, one by one. */
+/* Receives a golden's figures, one by one. */
 typedef struct hd_reader {
     void (*take)(struct hd_reader *reader, const char *figure, const char *text);
     const char *figure; /* the one looked for, */
     char text[TEXT];    /* and its text; "": there is none */
     FILE *to;
-    const hd_golden *other; /* what the figures are held against */
+    const hd_golden *other; /* the golden to compare with */
     size_t step, changes;
 } hd_reader;
 
@@ -23,8 +23,8 @@ static void text(hd_reader *reader, const char *group, const char *kind, const c
     reader->take(reader, figure, is);
 }
 
-/* With as many digits as it takes to read it back: up to 17, or nine, which are enough for a float32, and for
- * a tolerance, which has three (the double beside it is no other). */
+/* Writes as many digits as reading back needs: up to 17, or nine, which are enough for a float32, and for a
+ * tolerance of three digits (the double beside it counts as the same). */
 static void number(hd_reader *reader, const char *group, const char *kind, const char *name, double value,
                    bool nine) {
     char is[32];
@@ -73,7 +73,7 @@ static void look(hd_reader *reader, const char *figure, const char *is) {
     if (!strcmp(figure, reader->figure)) snprintf(reader->text, sizeof reader->text, "%s", is);
 }
 
-/* The figure's text in the golden, into text; "" where there is none. */
+/* Writes the figure's text in the golden; "" if it has none. */
 static void find(const hd_golden *golden, const char *figure, char found[TEXT]) {
     hd_reader reader = {.take = look, .figure = figure};
     if (golden) read_golden(&reader, golden);

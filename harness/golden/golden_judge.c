@@ -1,18 +1,17 @@
-/* Judging a record by a golden: by the reference within tolerances, and by the exact arithmetic's bits. */
+/* Judges a record by a golden: by the reference within tolerances, and by the exact arithmetic's bits. */
 #include "golden/golden.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* How near another order of summation in float64 comes to the reference; forward and reverse agree so far
- * too. */
+/* How near another order of summation in float64 is to the reference, and forward mode to reverse mode. */
 #define FLOAT64_RELATIVE 1e-10
-/* The hyperparameters are updated in float32 on every device, so the last difference of two hypergradients
- * may turn into one unit in the last place of a number below 2. */
+/* Every device updates the hyperparameters in float32, so the last digit's difference of two hypergradients
+ * may become one unit in the last place of a number below 2. */
 #define FLOAT64_HYPER 1.2e-7
-/* The golden's weights were rounded to float32, a record's were not: half a unit in the last place of a
- * number below 2; of a larger one, in proportion. */
+/* The golden's weights were rounded to float32 and a record's were not: half a unit in the last place of a
+ * number below 2, more for a larger one. */
 #define FLOAT64_WEIGHT 6e-8
 
 double hd_golden_tolerance(const hd_golden *golden, const char *quantity) {
@@ -62,7 +61,7 @@ void hd_golden_judge_bits(const hd_golden *golden, const hd_record *record, hd_v
         }
 }
 
-/* HD_INVALID where the golden is not this record's. */
+/* HD_INVALID if the golden is for another record. */
 static hd_status check_made_for(const hd_record *reference, const hd_record *record, hd_error *error) {
     const char *cause = NULL;
     if (strcmp(reference->experiment_sha256, record->experiment_sha256) != 0 ||

@@ -75,7 +75,7 @@ void hd_last_blessings_find(hd_last_blessings *blessings, const char *root,
     if (status != HD_OK) failed(context, &error);
     for (size_t i = 0; status == HD_OK && i < blessings->count; i++) {
         if (find(&ledger, root, &blessings->list[i], &error) == HD_OK) continue;
-        hd_ledger_close(&ledger); /* goldens may have come into place since: both are read again */
+        hd_ledger_close(&ledger); /* goldens may have been replaced meanwhile: read both again */
         status = hd_ledger_read(root, &ledger, &error);
         if (status != HD_OK || find(&ledger, root, &blessings->list[i], &error) != HD_OK)
             failed(context, &error);

@@ -19,7 +19,7 @@ static const char indent[] = "    ";
 
 /* ---- reading ---- */
 
-/* The text, line by line: each is ended by a zero in the place of its newline. */
+/* The text, line by line. A zero replaces each newline. */
 typedef struct hd_lines {
     char *next, *end;
     size_t number; /* of the line last taken */
@@ -43,7 +43,7 @@ static bool copy(char *to, size_t size, const char *text) {
     return text[0] && snprintf(to, size, "%s", text) < (int)size;
 }
 
-/* As an experiment's file allows it. */
+/* Whether an experiment may have this name. */
 static bool is_name(const char *text) {
     return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == strlen(text);
 }
@@ -57,7 +57,7 @@ static bool get_heading(char *line, hd_blessing *blessing) {
            copy(blessing->experiment, sizeof blessing->experiment, blank + 1);
 }
 
-/* "    KEY: TEXT" */
+/* Reads "    KEY: TEXT". */
 static bool get_text(const char *line, const char *key, char *to, size_t size) {
     size_t length = strlen(key);
     return !strncmp(line, indent, 4) && !strncmp(line + 4, key, length) &&
@@ -71,7 +71,7 @@ static bool get_hash(const char *text, const char *none, char hash[HD_SHA256]) {
     return is_none || is_hash;
 }
 
-/* "    golden STEP: WAS -> IS", of the step that comes next. */
+/* Reads "    golden STEP: WAS -> IS"; STEP must be the next. */
 static bool get_golden(const char *line, hd_blessing *blessing) {
     char was[HD_SHA256], is[HD_SHA256], expected[2 * HD_SHA256 + 64];
     hd_golden_hashes *hashes;
@@ -84,14 +84,14 @@ static bool get_golden(const char *line, hd_blessing *blessing) {
     return get_hash(was, "new", hashes->was) && get_hash(is, "gone", hashes->is);
 }
 
-/* "    STEP FIGURE: WAS -> IS" */
+/* Whether the line is "    STEP FIGURE: WAS -> IS". */
 static bool is_change(const char *line) {
     const char *colon = strstr(line, ": "), *arrow = colon ? strstr(colon, " -> ") : NULL;
     return !strncmp(line, indent, 4) && line[4] >= '0' && line[4] <= '9' && arrow && arrow > colon + 2 &&
            arrow[4];
 }
 
-/* Takes one entry, to its empty line. NULL, or what was expected in the line last taken. */
+/* Reads one entry, to its empty line. NULL, or what it expected in the last line. */
 static const char *get_entry(hd_lines *lines, hd_blessing *b) {
     if (!get_heading(next_line(lines), b)) return "a date and an experiment";
     if (!get_text(next_line(lines), "reason", b->reason, sizeof b->reason)) return "reason: ...";
@@ -106,7 +106,7 @@ static const char *get_entry(hd_lines *lines, hd_blessing *b) {
     return NULL;
 }
 
-/* Takes all entries of the lines, the last of which is an empty one. */
+/* Reads all entries of the lines, the last of which is empty. */
 static hd_status get_entries(hd_ledger *ledger, hd_lines *lines, hd_error *error) {
     while (lines->next < lines->end) {
         hd_blessing *more = realloc(ledger->blessings, (ledger->count + 1) * sizeof *more);
@@ -126,10 +126,9 @@ static void drop_last(hd_ledger *ledger) {
     free(ledger->blessings[--ledger->count].hashes);
 }
 
-/* Takes the beginning of an entry that follows the whole ones; it is a blessing where nothing but its end is
- * missing. */
+/* Reads the incomplete entry after the whole ones. It counts as a blessing if only its end is missing. */
 static hd_status get_beginning(hd_ledger *ledger, const char *rest, size_t lines_before, hd_error *error) {
-    const bool broken = rest[strlen(rest) - 1] != '\n'; /* its last line is cut off */
+    const bool broken = rest[strlen(rest) - 1] != '\n'; /* its last line is incomplete */
     const char *lacking = broken ? "\n\n" : "\n";
     char *text;
     const int size = asprintf(&text, "%s%s", rest, lacking);
@@ -138,7 +137,7 @@ static hd_status get_beginning(hd_ledger *ledger, const char *rest, size_t lines
     hd_status status = get_entries(ledger, &lines, error);
     if (status == HD_OK) {
         ledger->blessings[ledger->count - 1].lacking = lacking;
-    } else if (status == HD_INVALID && lines.end - lines.next <= broken) { /* it is right as far as it goes */
+    } else if (status == HD_INVALID && lines.end - lines.next <= broken) { /* so far it is right */
         drop_last(ledger);
         status = HD_OK;
     }
@@ -146,13 +145,13 @@ static hd_status get_beginning(hd_ledger *ledger, const char *rest, size_t lines
     return status;
 }
 
-/* How much of the text is whole entries: to the end of its last empty line. */
+/* How many bytes of the text are whole entries: those up to its last empty line. */
 static size_t whole(const char *text, size_t size) {
     while (size >= 2 && !(text[size - 1] == '\n' && text[size - 2] == '\n')) size--;
     return size < 2 ? 0 : size;
 }
 
-/* Reads all; *size is that of the whole entries. */
+/* Reads everything; *size is the whole entries' size. */
 static hd_status read_all(hd_ledger *ledger, size_t *size, hd_error *error) {
     char *text;
     size_t all;
@@ -201,7 +200,7 @@ static hd_status lock(const hd_ledger *ledger, hd_error *error) {
     return HD_OK;
 }
 
-/* The folder that it lies in. */
+/* Makes the ledger's folder. */
 static hd_status make_folder(const hd_ledger *ledger, hd_error *error) {
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(ledger->path, '/') - ledger->path), ledger->path);
@@ -229,8 +228,8 @@ static hd_status find_placed(const char *root, const hd_blessing *blessing, bool
     return status;
 }
 
-/* Takes away what a writer that was ended left behind. But an entry whose goldens are in place was whole
- * once: it gets back the end that somebody, or an editor, took from it since. */
+/* Removes what a writer that was killed left. But if an entry's goldens are in place, the entry was whole
+ * once, and somebody, or an editor, removed its end: then we restore that. */
 static hd_status mend(const char *root, hd_ledger *ledger, size_t size, hd_error *error) {
     hd_blessing *last = ledger->count && ledger->blessings[ledger->count - 1].lacking
                             ? &ledger->blessings[ledger->count - 1]
@@ -288,7 +287,7 @@ hd_status hd_ledger_append(hd_ledger *ledger, const hd_golden_set *was, const hd
     char *copied = written ? strdup(text) : NULL;
     hd_status status =
         copied ? HD_OK : hd_fail(error, HD_UNAVAILABLE, "%s: no memory for an entry", ledger->path);
-    if (status == HD_OK) /* none is written that is not read */
+    if (status == HD_OK) /* write none that we could not read */
         status = get_entries(ledger, &(hd_lines){copied, copied + size, 0}, error);
     if (status == HD_OK) status = hd_file_append(ledger->path, text, size, error);
     free(copied);

@@ -1,5 +1,5 @@
-/* The ledger of blessings: golden/CHANGES, to which each one appends an entry before its goldens come into
- * place, so that a golden in place always has one. Nothing in it is ever changed.
+/* The ledger of blessings: golden/CHANGES. Each blessing appends an entry before its goldens are put in
+ * place, so that goldens in place always have one. Nothing in it ever changes.
  *
  *     2026-11-24T06:30:02Z blobs-deep
  *         reason: The batches' order is drawn by another generator
@@ -11,15 +11,14 @@
  *         0 reference hypergradient eta: -2.8469385741460851 -> -2.8471912035129446
  *         0 tolerance hypergradient eta: ...
  *
- * An entry: date and experiment; four lines of who, why and with what; one line a hyper-iteration with the
- * hashes of its golden (its key "sha256"); then each figure that changes (golden/golden_diff.h); and an empty line, by
- * which a whole entry is known from one whose writing was cut off. (For blessings made before the log was
- * kept the day alone is known, and no figures.) Behind the last whole entry only the beginning of one may
- * stand. It is what an ended writer left, unless its goldens are in place: then it was whole, and lost its
- * empty line to an editor.
+ * An entry: date and experiment; four lines of who, why and with what; for each hyper-iteration a line with
+ * its golden's hash (key "sha256"); each figure that changes (golden/golden_diff.h); and an empty line, which
+ * shows that the entry is whole. (Of blessings older than the log only the day is known, and no figures.)
+ * After the last whole entry only the beginning of one may follow. A writer that was killed left it, unless
+ * its goldens are in place: then an editor removed its empty line.
  *
- * A blessing that was ended between its entry and its goldens' coming into place leaves an entry whose "now"
- * is nowhere; it is told by the goldens, which are still those that it calls "before". */
+ * A blessing that was killed after its entry and before its goldens were in place leaves an entry whose "now"
+ * is nowhere; the goldens are then still those that it calls "before". */
 #ifndef HD_GOLDEN_LEDGER_H
 #define HD_GOLDEN_LEDGER_H
 
@@ -30,48 +29,47 @@ typedef struct hd_golden_hashes {
 } hd_golden_hashes;
 
 typedef struct hd_blessing {
-    char date[24]; /* "2026-11-24T06:30:02Z", or the day alone */
+    char date[24]; /* "2026-11-24T06:30:02Z", or only the day */
     char experiment[HD_LABEL];
     char reason[HD_REASON], commit[HD_LABEL], machine[2 * HD_LABEL], program[2 * HD_LABEL];
-    hd_golden_hashes *hashes; /* [steps], owned: of hyper-iteration 0, 1, ... */
+    hd_golden_hashes *hashes; /* [steps], owned: hyper-iteration 0, 1, ... */
     size_t steps;
     const char *lacking; /* the newlines missing at its end; NULL: none */
 } hd_blessing;
 
 typedef struct hd_ledger {
     char path[PATH_MAX];
-    hd_blessing *blessings; /* [count], owned, in the order they were made; none: no log is kept */
+    hd_blessing *blessings; /* [count], owned, oldest first; none: no log is kept */
     size_t count;
-    bool cut;       /* after the last whole entry stands the beginning of one */
-    int descriptor; /* of the file, locked; -1: it is only read */
+    bool cut;       /* the beginning of an entry follows the last whole one */
+    int descriptor; /* the locked file; -1: it is only read */
 } hd_ledger;
 
-/* Reads ROOT/golden/CHANGES; where it is not there, there are no blessings. HD_INVALID: not as above, with
- * the line. End with hd_ledger_close, also after a failure. */
+/* Reads ROOT/golden/CHANGES; without the file there are no blessings. HD_INVALID: not as above, with the
+ * line. End with hd_ledger_close, also after a failure. */
 hd_status hd_ledger_read(const char *root, hd_ledger *ledger, hd_error *error);
 
-/* Opens it to append, and makes it and its folder where they are not there: waits for whoever else does
- * (saying so on stderr), holds them off until hd_ledger_close, reads it, and mends its end: what a writer
- * that was ended left behind the last whole entry is cut off, and an entry whose goldens are in place gets
- * back the end that it lost. HD_UNAVAILABLE: it cannot be written or locked. HD_INVALID: as hd_ledger_read,
- * or those goldens cannot be read. */
+/* Opens the ledger to append, and makes it and its folder if missing. It waits while another process has it
+ * open (and says so on stderr), locks it until hd_ledger_close, reads it, and mends its end: removes what a
+ * killed writer left after the last whole entry, but completes an entry whose goldens are in place.
+ * HD_UNAVAILABLE: it cannot be written or locked. HD_INVALID: it, or those goldens, cannot be read. */
 hd_status hd_ledger_open(const char *root, hd_ledger *ledger, hd_error *error);
 void hd_ledger_close(hd_ledger *ledger);
 
-/* Appends the entry of a blessing by which an experiment's goldens `is`, as loaded, take the place of `was`,
- * and flushes it to the disk; date, reason, commit and machine are is->steps[0].blessed's. It is then among
- * the blessings. HD_UNAVAILABLE: it cannot be written; the file is as it was. */
+/* Appends and flushes to the disk the entry of a blessing that replaces an experiment's goldens `was` by
+ * `is`, as loaded; date, reason, commit and machine are is->steps[0].blessed's. The ledger then lists it.
+ * HD_UNAVAILABLE: it cannot be written; the file is unchanged. */
 hd_status hd_ledger_append(hd_ledger *ledger, const hd_golden_set *was, const hd_golden_set *is,
                            hd_error *error);
 
-/* What the ledger says of an experiment's goldens. */
+/* What the ledger tells of an experiment's goldens. */
 typedef struct hd_lineage {
-    const hd_blessing *blessed;  /* the blessing they are from; NULL: no log is kept */
-    const hd_blessing *unplaced; /* the last one after it, whose goldens never came into place; or NULL */
+    const hd_blessing *blessed;  /* their blessing; NULL: no log is kept */
+    const hd_blessing *unplaced; /* the last later one, whose goldens were never put in place; or NULL */
 } hd_lineage;
 
-/* Finds it; of an experiment without goldens too. HD_INVALID where a log is kept, and they are not those of
- * the experiment's last blessing that came into place. */
+/* Finds it, also for an experiment without goldens. HD_INVALID if there is a log, and the goldens are not
+ * those of the experiment's last blessing that was put in place. */
 hd_status hd_ledger_lineage(const hd_ledger *ledger, const char *experiment, const hd_golden_set *goldens,
                             hd_lineage *lineage, hd_error *error);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* The size that a hypergradient's error is taken relatively to. */
+/* What we divide a hypergradient's error by. */
 static double scale(const hd_record *reverse, size_t j) {
     double largest = 0;
     for (size_t i = 0; i < reverse->hypers; i++)
@@ -35,10 +35,10 @@ hd_status hd_oracles_modes(const hd_record *forward, const hd_record *reverse, h
 static const double steps[] = {1e-6, 3e-8, 1e-9};
 enum { STEPS = sizeof steps / sizeof *steps };
 
-/* The last difference quotient taken of one hypergradient, in memory that its process and ours share. */
+/* The last difference quotient of a hypergradient, in memory shared with the process that computes it. */
 typedef struct hd_quotient {
     double value, allowed;
-    bool smooth; /* no kink was in its way */
+    bool smooth; /* it crossed no kink */
 } hd_quotient;
 
 typedef struct hd_differing {
@@ -52,14 +52,14 @@ static bool agrees(const hd_quotient *d, double reverse) {
     return d->smooth && fabs(d->value - reverse) <= d->allowed;
 }
 
-/* Where hyper-iteration k starts. */
+/* The hyperparameters at which hyper-iteration k starts. */
 static void start_values(const hd_differing *d, size_t k, double *value) {
     const hd_experiment *e = &d->loaded->experiment;
     for (size_t j = 0; j < e->hypers; j++)
         value[j] = k ? d->goldens->steps[k - 1].reference.hyper[j].value : (double)e->value[j];
 }
 
-/* Takes the differences with step s of those of hyper-iteration k that do not agree yet. */
+/* Computes, with step s, the differences of hyper-iteration k's hypergradients that do not agree yet. */
 static hd_status take(const hd_differing *d, hd_device *device, const hd_problem *problem,
                       const hd_point *point, size_t k, double s, hd_error *error) {
     const hd_record *reverse = &d->goldens->steps[k].reference;

@@ -6,30 +6,31 @@
 #include "golden/golden_set.h"
 #include "run/loaded_experiment.h"
 
-/* Forward against reverse, in every hypergradient: |f - r| <= HD_MODES_AGREE max(|r|, HD_GRADIENT_FLOOR
- * max |r_j|). HD_DIFFERENT names the first that is not so. */
+/* Compares forward f with reverse r in every hypergradient:
+ *     |f - r| <= HD_MODES_AGREE max(|r|, HD_GRADIENT_FLOOR max |r_j|).
+ * HD_DIFFERENT names the first that is further off. */
 #define HD_MODES_AGREE 1e-10
 hd_status hd_oracles_modes(const hd_record *forward, const hd_record *reverse, hd_error *error);
 
-/* What finite differences told. Where a kink lies between the trainings on either side (another ReLU mask,
- * clipped probability or sign of a weight), a difference is not the derivative, and decides nothing. */
+/* What finite differences told. If a kink lies between the trainings on either side (another ReLU mask,
+ * clipped probability or sign of a weight), the difference is not the derivative, and decides nothing. */
 typedef struct hd_differences {
-    size_t agree;  /* hypergradients that are their differences */
+    size_t agree;  /* hypergradients that agree with their differences */
     size_t kinked; /* hypergradients with a kink within the smallest step */
-    double worst;  /* of those that agree, the largest share of what is allowed */
+    double worst;  /* the largest share of the allowed error, of those that agree */
 } hd_differences;
 
-/* Reverse r against central differences d, in every hypergradient of every hyper-iteration:
+/* Compares reverse r with central differences d in every hypergradient of every hyper-iteration:
  *
  *     |d - r| <= HD_DIFFERENCES_AGREE max(|r|, HD_GRADIENT_FLOOR max |r_j|) + 8 epsilon E / s
  *
- * (E, the validation error, is known to some epsilons.) r and E are the goldens' references, and each
- * hyper-iteration starts where the one before ended. Steps s of 1e-6, 3e-8 and 1e-9 are tried in this order,
- * until the two agree: a smaller one has fewer kinks in its way and a smaller curvature, but rounds more.
- * kink is called for each hypergradient that has one in its way at the last, with the difference there.
+ * (we know E, the validation error, to some epsilons). r and E are the goldens' references, and each
+ * hyper-iteration starts where the one before ended. We try s = 1e-6, 3e-8 and 1e-9 until the two agree: a
+ * smaller s crosses fewer kinks and less curvature, but rounds more. It calls kink for each hypergradient
+ * whose last difference crosses a kink, with that difference.
  *
- * That takes 1 + 2 hypergradients trainings a hyper-iteration and step, in a process of their own.
- * HD_DIFFERENT names the first that disagrees; else errors as hd_run's. */
+ * Each s takes 1 + 2 hypergradients trainings of a hyper-iteration, in a process of their own. HD_DIFFERENT
+ * names the first that disagrees; otherwise errors as hd_run's. */
 #define HD_DIFFERENCES_AGREE 1e-6
 hd_status hd_oracles_differences(const hd_loaded_experiment *loaded, const hd_request *request,
                                  const hd_golden_set *goldens, hd_differences *differences,

@@ -37,7 +37,7 @@ static bool is_hidden(const char *name) {
     return name[0] == '.' && length > end && !strcmp(name + length - end, mark);
 }
 
-/* "step-K.json" or "step-K.weights.npy.gz". */
+/* Whether it is "step-K.json" or "step-K.weights.npy.gz". */
 static bool is_goldens(const char *name) {
     int end = 0;
     size_t step;
@@ -45,7 +45,7 @@ static bool is_goldens(const char *name) {
            (!strcmp(name + end, ".json") || !strcmp(name + end, ".weights.npy.gz"));
 }
 
-/* Removes what was left behind. */
+/* Removes what earlier runs left behind. */
 static hd_status clean(const hd_places *places, hd_error *error) {
     char path[PATH_MAX + NAME_MAX + 2];
     DIR *folder = opendir(places->all);
@@ -62,7 +62,7 @@ static hd_status clean(const hd_places *places, hd_error *error) {
 static hd_status expect_goldens_alone(const hd_places *places, hd_error *error) {
     hd_status status = HD_OK;
     DIR *folder = opendir(places->kept);
-    if (!folder) return HD_OK; /* there is none yet */
+    if (!folder) return HD_OK; /* no goldens yet */
     for (struct dirent *entry; status == HD_OK && (entry = readdir(folder));)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !is_goldens(entry->d_name))
             status = hd_fail(error, HD_INVALID, "%s: %s is no golden's: the folder is not replaced",
@@ -84,7 +84,7 @@ static hd_status exchange(const char *one, const char *other, hd_error *error) {
     return hd_fail(error, HD_UNAVAILABLE, "%s: cannot take the place of another: %s", one, cause);
 }
 
-/* Whether an exchange is possible is found out before the ledger says that one is to come. */
+/* Tries an exchange, before the ledger says that there will be one. */
 static hd_status try_exchange(const hd_places *places, hd_error *error) {
     hd_status status = make(places->trial, error);
     if (status == HD_OK) status = exchange(places->trial, places->hidden, error);
@@ -94,7 +94,7 @@ static hd_status try_exchange(const hd_places *places, hd_error *error) {
 
 /* --- the goldens --- */
 
-/* What was written is read back: that is what the ledger speaks of. */
+/* Reads back what it wrote: the ledger describes that. */
 static hd_status write_hidden(const hd_places *places, const hd_golden_set *goldens, hd_golden_set *written,
                               hd_error *error) {
     hd_status status = hd_golden_set_save(goldens, places->hidden, error);
@@ -110,7 +110,7 @@ static hd_status put_in_place(const hd_places *places, hd_error *error) {
     return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be made: %s", places->kept, strerror(errno));
 }
 
-/* The old goldens go when the new ones are on the disk in their place, and not before. */
+/* Removes the old goldens only when the new ones are on the disk in their place. */
 static hd_status settle(const hd_places *places, hd_error *error) {
     hd_error cause;
     if (hd_directory_sync(places->all, &cause) != HD_OK)

@@ -29,7 +29,7 @@ static hd_sample *sample_of(hd_measurement *measurement, const char *quantity) {
     return of;
 }
 
-/* The error with its sign where it has one. */
+/* The error, with its sign if it has one. */
 static double signed_error(const hd_judgement *judgement, hd_family family) {
     double size = hd_judgement_error(judgement);
     return family != HD_LOGNORMAL && judgement->value < judgement->expected ? -size : size;
@@ -65,7 +65,7 @@ hd_status hd_measurement_add(hd_measurement *measurement, const hd_record *recor
 
 /* --- bounds --- */
 
-/* Where the next of a normal sample is, but for `tail`, at most so many deviations from the mean. */
+/* How many deviations above the mean the next of a normal sample lies with probability `tail`, at most. */
 static double reach(double tail, size_t n, size_t freedom) {
     return hd_t_quantile(tail, (double)freedom) * sqrt(1 + 1 / (double)n);
 }
@@ -79,15 +79,15 @@ static double bound_normal(const hd_summary *errors, double tail, double resolut
     return fabs(errors->mean) + reach(tail / 2, errors->n, errors->n - 1) * errors->deviation + resolution;
 }
 
-/* Of x[n], which it overwrites. */
+/* Overwrites x[n]. */
 static double bound_lognormal(double *x, size_t n, double tail, double resolution) {
     for (size_t i = 0; i < n; i++) x[i] = log(x[i] + resolution);
     hd_summary logarithms = hd_summarize(x, n);
     return exp(logarithms.mean + reach(tail, n, n - 1) * logarithms.deviation);
 }
 
-/* The least step between errors that differ, x[n] being sorted; 0 where none do. Of errors that come in few
- * sizes, as where a hyperparameter's update cancels, it is more than float32's spacing at the result. */
+/* The least step between different errors in the sorted x[n]; 0 if all are equal. If errors come in few
+ * sizes, as when a hyperparameter's update cancels, it exceeds float32's spacing at the result. */
 static double least_step(const double *x, size_t n) {
     double least = x[n - 1] - x[0];
     for (size_t i = 1; i < n; i++)
@@ -95,7 +95,7 @@ static double least_step(const double *x, size_t n) {
     return least;
 }
 
-/* One mode's bound, and its evidence. */
+/* One mode's bound and evidence. */
 static double bound_mode(const hd_sample *sample, hd_mode mode, double tail, double critical, double *room,
                          hd_evidence *evidence) {
     size_t n = sample->count[mode];
@@ -109,7 +109,7 @@ static double bound_mode(const hd_sample *sample, hd_mode mode, double tail, dou
                                           : bound_normal(&evidence->errors, tail, resolution);
 }
 
-/* A count's, of both modes. */
+/* A count's bound, from both modes. */
 static double bound_count(const hd_sample *sample, double tail) {
     double total = 0;
     for (size_t m = 0; m < 2; m++)
@@ -117,7 +117,7 @@ static double bound_count(const hd_sample *sample, double tail) {
     return (double)hd_count_bound(total, sample->count[0] + sample->count[1], tail);
 }
 
-/* Up to three digits: no machine's libm is to move a tolerance by its last bit. */
+/* Rounds up to three digits, so that no machine's libm changes a tolerance by its last bit. */
 static double round_up(double x) {
     double unit = pow(10, floor(log10(x)) - 2);
     return ceil(x / unit - 1e-6) * unit;

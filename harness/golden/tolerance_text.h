@@ -1,4 +1,4 @@
-/* Tolerances for people. */
+/* Tolerances as text for people. */
 #ifndef HD_GOLDEN_TOLERANCE_TEXT_H
 #define HD_GOLDEN_TOLERANCE_TEXT_H
 
@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* A golden's tolerances, a line each with its evidence, and the reference's own errors. */
+/* Prints a golden's tolerances, one line each with its evidence, and the reference's own errors. */
 void hd_tolerances_print(FILE *to, const hd_golden *golden);
 
 #endif

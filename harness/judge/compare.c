@@ -9,7 +9,7 @@ double hd_judgement_error(const hd_judgement *judgement) {
     return judgement->measure == HD_RELATIVE ? judgement->relative : judgement->error;
 }
 
-/* What is not a number is over any budget. */
+/* The share of the tolerance that an error uses; Inf if either is NaN. */
 static double budget(double error, double tolerance) {
     if (error == 0 && tolerance >= 0) return 0;
     double used = error / tolerance;
@@ -26,7 +26,7 @@ static void note(hd_judgement *judgement, const char *text) {
     snprintf(judgement->note, sizeof judgement->note, "%s", text);
 }
 
-/* Decides by error or relative, which are set, and appends. */
+/* Judges by error or relative, which are set, and appends. */
 static void settle(hd_verdict *verdict, hd_judgement *judgement) {
     double error = hd_judgement_error(judgement);
     bool finite = isfinite(judgement->value) && isfinite(judgement->expected);
@@ -40,7 +40,7 @@ static void settle(hd_verdict *verdict, hd_judgement *judgement) {
     hd_verdict_append(verdict, judgement);
 }
 
-/* Decides what has no tolerance, and appends. */
+/* Judges what has no tolerance, and appends. */
 static void settle_same(hd_verdict *verdict, hd_judgement *judgement, bool same) {
     judgement->outcome = same ? HD_PASS : HD_FAIL;
     judgement->budget_used = same ? 0 : INFINITY;
@@ -53,7 +53,7 @@ void hd_compare_failed(hd_verdict *verdict, const char *name, const char *cause)
     settle_same(verdict, &judgement, false);
 }
 
-/* The bits of |x| as a number: how many representable numbers it is away from zero. */
+/* The bits of |x| as a number: the distance from zero, in representable numbers. */
 static uint64_t magnitude(double x, bool float32) {
     if (float32) {
         float narrow = fabsf((float)x);
@@ -74,8 +74,7 @@ double hd_ulps(double a, double b, bool float32) {
     return (double)(x > y ? x - y : y - x);
 }
 
-/* From |x| to the next larger float32; of what float32 would have to keep as subnormal, its least normal
- * number. */
+/* The distance from |x| to the next larger float32; FLT_MIN for numbers below it. */
 static double spacing(double x) {
     float narrow = fabsf((float)x);
     return narrow < FLT_MIN ? (double)FLT_MIN : (double)nextafterf(narrow, HUGE_VALF) - (double)narrow;
@@ -171,7 +170,7 @@ static double tolerance_of(hd_tolerances tolerances, const char *quantity) {
     return tolerances.of(tolerances.context, quantity);
 }
 
-/* The index of the worst element; NaN and Inf are the worst there are. */
+/* The index of the worst element; NaN and Inf are the worst. */
 static size_t worst_element(const double *values, const double *expected, size_t count) {
     size_t worst = 0;
     double largest = -1;
@@ -192,7 +191,7 @@ static double largest(const double *values, size_t count) {
     return most;
 }
 
-/* The norm of the difference, as a share of that of expected. */
+/* The norm of the difference, relative to that of expected. */
 static double relative_l2(const double *values, const double *expected, size_t count) {
     double difference = 0, norm = 0;
     for (size_t i = 0; i < count; i++) {
@@ -202,7 +201,7 @@ static double relative_l2(const double *values, const double *expected, size_t c
     return sqrt(difference) / fmax(sqrt(norm), HD_L2_FLOOR * sqrt((double)count));
 }
 
-/* A tensor of a record's weights, or an array by itself: then record is NULL. */
+/* A tensor of a record's weights, or an array by itself (record NULL). */
 struct tensor {
     const char *name;
     const hd_record *record;
@@ -235,7 +234,7 @@ static void compare_tensor(hd_verdict *verdict, const struct tensor *tensor, con
     hd_judgement l2 = named(quantity);
     l2.value = l2.error = l2.relative = relative_l2(values, expected, tensor->count);
     l2.expected = 0;
-    l2.resolution = (double)FLT_EPSILON; /* the largest element's spacing over the norm is no more */
+    l2.resolution = (double)FLT_EPSILON; /* no less than the largest element's spacing over the norm */
     l2.tolerance = tolerance_of(tolerances, quantity);
     settle(verdict, &l2);
 }
@@ -252,7 +251,7 @@ void hd_compare_array(hd_verdict *verdict, const char *name, const double *value
                    tolerances);
 }
 
-/* Why two records' weights cannot be compared, or NULL. */
+/* Why two records' weights cannot be compared; NULL: they can. */
 static const char *mismatch(const hd_record *record, const hd_record *expected) {
     if (record->layers != expected->layers) return "another number of layers";
     for (size_t l = 0; l <= record->layers; l++)
@@ -264,8 +263,8 @@ static const char *mismatch(const hd_record *record, const hd_record *expected) 
     return NULL;
 }
 
-/* Weight vectors, tensor by tensor as hd_compare_array: "weights W_0 worst element", "weights W_0 l2", ...;
- * the element is named. Other dims, or weights that are not loaded, fail. */
+/* Compares weights, tensor by tensor, as hd_compare_array: "weights W_0 worst element", "weights W_0 l2",
+ * ...; names the element. Other dims, or weights that are not loaded, fail. */
 static void compare_weights(hd_verdict *verdict, const hd_record *record, const hd_record *expected,
                             hd_tolerances tolerances) {
     const char *cause = mismatch(record, expected);
@@ -287,7 +286,7 @@ static void compare_weights(hd_verdict *verdict, const hd_record *record, const 
     }
 }
 
-/* The index of the first of that name; count if there is none. */
+/* The index of the first hyperparameter of that name; count: there is none. */
 static size_t find(const hd_hyper *hyper, size_t count, const char *name) {
     size_t i = 0;
     while (i < count && strcmp(hyper[i].name, name) != 0) i++;
@@ -337,7 +336,7 @@ void hd_compare_names(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers,
 
 void hd_compare_hypers(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers, const hd_hyper *expected,
                        size_t expected_hypers, bool float32, hd_tolerances tolerances) {
-    double floor = FLT_MIN; /* where all should be zero */
+    double floor = FLT_MIN; /* if all should be zero */
     for (size_t j = 0; j < expected_hypers; j++)
         floor = fmax(floor, HD_GRADIENT_FLOOR * fabs(expected[j].hypergradient));
     hd_compare_names(verdict, hyper, hypers, expected, expected_hypers);

@@ -29,7 +29,7 @@ void hd_findings_free(hd_findings *findings) {
     *findings = (hd_findings){0};
 }
 
-/* The list with room for one more element; NULL, and the findings fail, where there is no memory. */
+/* Makes room for one more element. NULL: no memory, and the findings fail. */
 static void *longer(hd_findings *findings, void *list, size_t count, size_t size) {
     void *grown = realloc(list, (count + 1) * size);
     if (!grown) findings->no_memory = true;

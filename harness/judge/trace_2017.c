@@ -13,7 +13,7 @@
 
 #define FORMAT "hyperdrift-trace/1"
 
-/* How near a float32 arithmetic of today comes to the one of 2017 (figures: six to eight printed digits). */
+/* How near a float32 arithmetic of today comes to that of 2017 (figures with six to eight printed digits). */
 #define WITHIN_ERROR         5e-6
 #define WITHIN_WEIGHT        1e-7
 #define WITHIN_HYPER         1e-7
@@ -35,7 +35,7 @@ static double read_c_number(const char *text, char **end) {
     return value;
 }
 
-/* What one unit of the last digit is worth: 1e-4 in 0.6362, 1e-8 in 1.234e-05. */
+/* The value of one unit of the last digit: 1e-4 in 0.6362, 1e-8 in 1.234e-05. */
 static double last_unit(const char *text) {
     const char *point = strchr(text, '.'), *exponent = strpbrk(text, "eE");
     long decimals = point ? (long)strspn(point + 1, "0123456789") : 0;
@@ -46,7 +46,7 @@ static hd_printed_number get_figure(const hd_node *node, const char *key) {
     hd_printed_number figure = {.text = ""};
     hd_node_copy(node, key, figure.text, sizeof figure.text);
     char *end = figure.text;
-    /* strtod would take "nan", "0x1p3" and leading spaces too. */
+    /* strtod would also take "nan", "0x1p3" and leading blanks. */
     if (figure.text[strspn(figure.text, "+-.0123456789eE")] == '\0')
         figure.value = read_c_number(figure.text, &end);
     if (end == figure.text || *end || !isfinite(figure.value))
@@ -173,7 +173,7 @@ bool hd_trace_matches(const hd_trace_record *printed, const hd_record *record) {
            printed->mode == record->mode;
 }
 
-/* The count of which the printed share is the nearest; the text must be what that count would print as. */
+/* Judges by the count nearest to the printed share, which must print as that text. */
 static void judge_accuracy(hd_verdict *verdict, const char *name, hd_accuracy value,
                            const hd_printed_number *printed) {
     double total = (double)value.total, correct = round(printed->value * total);
@@ -226,7 +226,7 @@ void hd_trace_judge(const hd_trace_record *printed, const hd_record *record, hd_
     judge_weights(verdict, record, printed);
     hd_compare_hypers(verdict, record->hyper, record->hypers, printed->hyper, printed->hypers,
                       record->float32, (hd_tolerances){hyper_tolerance, NULL});
-    if (record->float32) /* the trace's states were; a float64 device's are twice as large */
+    if (record->float32) /* as the trace's states; those of a float64 device are twice as large */
         hd_compare_number(verdict, "state_mb", (double)record->state_bytes * HD_TRACE_MB,
                           printed->memory_mb.value, HD_ABSOLUTE, WITHIN_MEMORY, false);
     for (size_t i = 0; i < printed->allowances; i++)

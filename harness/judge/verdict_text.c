@@ -95,7 +95,7 @@ static void figure_cells(FILE *to, const hd_judgement *j) {
             hd_terminal_plain(to));
 }
 
-/* Comparisons to the last bit repeat the figures above them: those that hold are left to the summary. */
+/* Whether a judgement repeats a figure above it: the summary counts comparisons to the last bit that pass. */
 static bool repeats(const hd_judgement *j) {
     return !strncmp(j->name, "bits ", 5) && j->outcome == HD_PASS;
 }

@@ -1,5 +1,4 @@
-/* What run, check, bless and bench have in common: an experiment with its data, run in the modes and on the
- * devices asked for. */
+/* What run, check, bless and bench share: an experiment with its data, run as the request asks. */
 #ifndef HD_RUN_LOADED_EXPERIMENT_H
 #define HD_RUN_LOADED_EXPERIMENT_H
 
@@ -9,30 +8,30 @@
 
 typedef struct hd_loaded_experiment {
     hd_experiment experiment;
-    hd_experiment own; /* the same with its own seed, whose golden there is */
+    hd_experiment own; /* the same with its own seed, which has goldens */
     hd_dataset dataset;
 } hd_loaded_experiment;
 
-/* Finds and loads the experiment that the user calls `word`, with the --set overrides. Errors as
+/* Finds and loads the experiment that the user calls `word`, with the request's settings. Errors as
  * hd_experiment_find's and hd_experiment_load's. */
 hd_status hd_request_experiment(const char *word, const hd_request *request, hd_experiment *experiment,
                                 hd_error *error);
 
-/* As that, with its data, and under a seed (NULL: its own); under another than its own the experiment is
- * hd_experiment_reseed's. Errors also as there and as hd_problem_data's. End with hd_loaded_experiment_close. */
+/* The same with its data, and with another seed unless seed is NULL (hd_experiment_reseed). Errors also as
+ * hd_experiment_reseed's and hd_problem_data's. End with hd_loaded_experiment_close. */
 hd_status hd_loaded_experiment_open(const char *word, const hd_request *request, const uint32_t *seed,
                                     hd_loaded_experiment *loaded, hd_error *error);
-bool hd_loaded_experiment_reseeded(const hd_loaded_experiment *loaded); /* under another than its own */
+bool hd_loaded_experiment_reseeded(const hd_loaded_experiment *loaded); /* whether its seed is not its own */
 void hd_loaded_experiment_close(hd_loaded_experiment *loaded);
 
-/* Runs it in one mode on a device, its records going to a folder under `out`, whose path is written; under
- * --resume not again where hd_run_kept finds them there. Errors as hd_run's. */
+/* Runs it in one mode on a device. The records go to a folder under `out`, whose path it writes. If
+ * request->resume and hd_run_kept finds them there, it does not run again. Errors as hd_run's. */
 hd_status hd_loaded_experiment_run(const hd_loaded_experiment *loaded, const hd_request *request,
                                    const char *device, hd_mode mode, const char *out, char folder[PATH_MAX],
                                    hd_error *error);
 
-/* HD_OK if the device can be used here in the experiment's arithmetic, else hd_device_open's error. It is
- * tried in a process of its own. */
+/* HD_OK if the device can be used here in the experiment's arithmetic, else hd_device_open's error. It tries
+ * in a process of its own. */
 hd_status hd_loaded_experiment_device(const hd_loaded_experiment *loaded, const hd_request *request,
                                       const char *device, hd_error *error);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* The value of "NAME : value" in a file of /proc, without blanks at its ends; empty if it is not there. */
+/* Writes the value of "NAME : value" in a file of /proc, without blanks around it; "" if it is not there. */
 static void proc_value(const char *path, const char *name, char *text, size_t size) {
     char line[512];
     text[0] = '\0';

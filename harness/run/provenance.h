@@ -1,4 +1,4 @@
-/* What a record says of where it came from. */
+/* A record's provenance: what made its results. */
 #ifndef HD_RUN_PROVENANCE_H
 #define HD_RUN_PROVENANCE_H
 
@@ -6,12 +6,12 @@
 
 #include <jansson.h>
 
-/* Adds what program, machine and device made a result to the object: version, commit, compiler, flags,
- * kernels, loops, threads, CPU, system, libc, the device's facts (BLIS's version, or GPU, CUDA and cuBLAS),
- * NVIDIA's driver where there is one. HD_UNAVAILABLE: no memory. */
+/* Adds to the object what made a result: version, commit, compiler, flags, kernels, loops, threads, CPU,
+ * system, libc, the device's facts (BLIS's version, or GPU, CUDA and cuBLAS), NVIDIA's driver if there is
+ * one. HD_UNAVAILABLE: no memory. */
 hd_status hd_provenance_describe(const hd_device *device, json_t *provenance, hd_error *error);
 
-/* "model name" of the processor, into text. */
+/* Writes the processor's "model name" into text. */
 void hd_provenance_cpu(char *text, size_t size);
 
 /* The most memory this process has held so far, in bytes (VmHWM); 0 if the system does not say. */

@@ -106,8 +106,7 @@ hd_status hd_record_json(const hd_record *record, json_t **json, hd_error *error
     return builder.status;
 }
 
-/* Significant digits with which every result reads back to the same bits: 9 where all are float32 numbers,
- * else 17. */
+/* Significant digits from which a result reads back to its bits: 9 if all are float32 numbers, else 17. */
 static int digits_of(const hd_record *record) {
     return record->float32 ? 9 : 17;
 }

@@ -21,7 +21,7 @@ void hd_dims_put(hd_builder *builder, json_t *object, size_t layers, const size_
 
 /* ---- writing ---- */
 
-/* A result: finite, and in a float32 record a float32 number, so that its nine digits read back to its bits. */
+/* Puts a finite result; in a float32 record a float32 number, which nine digits give back to the bit. */
 static void put_result(hd_builder *builder, const hd_record *record, json_t *object, const char *key,
                        double value, const char *what) {
     if (builder->status == HD_OK && record->float32 && isfinite(value) && (double)(float)value != value)
@@ -137,7 +137,7 @@ static void get_weights(hd_record *record, const hd_node *root) {
     hd_weights *weights = &record->weights;
     hd_node node = hd_node_object(root, "weights");
     weights->count = hd_node_size(&node, "count");
-    if (node.document->status != HD_OK) return; /* no dims to hold the count against */
+    if (node.document->status != HD_OK) return; /* no dims to compare the count with */
     size_t expected = hd_weight_count(record->layers, record->dims);
     if (weights->count != expected)
         hd_node_refuse(&node, "count", "is %zu, but dims make it %zu", weights->count, expected);
@@ -183,7 +183,7 @@ hd_status hd_weights_save(const hd_record *record, const char *directory, bool a
     return status;
 }
 
-/* Holds the array that was read against what the record says of it. */
+/* Compares the array that was read with what the record says of it. */
 static hd_status check_array(const hd_weights *weights, const hd_array *array, bool as_float32,
                              const char *path, hd_error *error) {
     char digest[HD_SHA256];

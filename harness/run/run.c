@@ -84,7 +84,7 @@ static void tell(const hd_job *job, size_t step) {
             hd_mode_name(job->mode), step + 1, job->experiment->hyper_iterations);
 }
 
-/* Names experiment, mode and hyper-iteration in an engine's error. */
+/* Adds experiment, mode and hyper-iteration to an engine's error. */
 static hd_status in_context(const hd_job *job, size_t step, hd_status status, hd_error *error) {
     char cause[sizeof error->message];
     memcpy(cause, error->message, sizeof cause);
@@ -103,7 +103,7 @@ static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, 
         tell(job, k);
         if (folder) status = hd_device_product_rate(device, &rate, error);
         if (status != HD_OK) return status;
-        if (rate > best) best = rate; /* the machine may have been busy for a while */
+        if (rate > best) best = rate; /* the machine may be busy for a while */
         hd_point point = {.hyper = value, .training_batch = k % e->steps};
         hd_setup_start(setup, k, &point);
         hd_result result;
@@ -149,7 +149,7 @@ typedef struct hd_running {
     const char *folder;
 } hd_running;
 
-/* HD_OK: the record of hyper-iteration `step` is there, with this provenance. */
+/* HD_OK if the record of hyper-iteration `step` exists with this provenance. */
 static hd_status find_record(const hd_running *running, size_t step, const json_t *provenance,
                              hd_error *error) {
     char path[PATH_MAX];

@@ -26,7 +26,7 @@ static const char *known_keys(hd_suggestion *known) {
     return hd_suggestion_text(known);
 }
 
-/* A setting goes by its short name, if it has one, however it was called. */
+/* A setting's short name, if it has one. */
 static const char *short_name(const char *key) {
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         if (!strcmp(key, aliases[i].setting)) return aliases[i].key;
@@ -75,7 +75,7 @@ static hd_status read_word(const char *text, hd_word *word, hd_error *error) {
 
 /* --- what the words mean --- */
 
-/* Finds the value among what name(0), name(1) ... give, up to NULL. */
+/* Finds the value among name(0), name(1) ..., which end with NULL. */
 static hd_status choose(const hd_word *word, const char *(*name)(size_t i), size_t *choice, hd_error *error) {
     hd_suggestion known = {.word = word->value};
     for (*choice = 0; name(*choice); ++*choice) {
@@ -106,7 +106,7 @@ static const char *mode_name(size_t i) {
     return i < 2 ? hd_mode_name((hd_mode)i) : NULL;
 }
 
-/* A word about how the experiment is run. */
+/* Applies a word that says how to run the experiment. */
 static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error) {
     size_t choice;
     if (!strcmp(word->key, "mode")) {
@@ -134,7 +134,7 @@ static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error
                    known_keys(&(hd_suggestion){.word = word->key}));
 }
 
-/* Makes everything but path and words from them. */
+/* Fills the variant from its path and words. */
 static hd_status resolve(hd_variant *variant, hd_error *error) {
     char overrides[HD_VARIANT_WORDS][2 * HD_VARIANT_VALUE];
     const char *texts[HD_VARIANT_WORDS];
@@ -181,7 +181,7 @@ hd_status hd_variant_swap(const hd_variant *variant, const hd_variant *other, co
     return status == HD_OK ? resolve(out, error) : status;
 }
 
-/* NULL: the device's usual one. */
+/* NULL is the device's usual one. */
 static bool same_arithmetic(const char *a, const char *b) {
     return a && b ? !strcmp(a, b) : a == b;
 }

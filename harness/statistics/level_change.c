@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* For SOON nights a reference is long enough with LEARNED, or is lent noise after YOUNG; a change is placed
- * within the newest SPAN, APART from their ends. */
+/* SOON nights can be tested against a reference of LEARNED nights, or of YOUNG nights and older levels'
+ * noise. We place a change within the newest SPAN nights, APART from their ends. */
 enum {
     WINDOWS = 3,
     SOON = 5,
@@ -19,7 +19,7 @@ enum {
     SPAN = HD_MANN_WHITNEY_K + HD_MANN_WHITNEY_M
 };
 
-/* So many of the last nights are compared, at this level; below is hd_mann_whitney_critical's. */
+/* Compares so many of the last nights at this level; below is hd_mann_whitney_critical's. */
 typedef struct window {
     size_t nights;
     double level;
@@ -29,8 +29,8 @@ typedef struct window {
 /* The nights with a value, in order. */
 typedef struct series {
     double *value;    /* [count], owned */
-    double *residual; /* [count], owned: value over its level's median, of the nights before start */
-    size_t *night;    /* [count], owned: which one it was */
+    double *residual; /* [count], owned: value over its level's median, for nights before start */
+    size_t *night;    /* [count], owned: its index among all nights */
     size_t count;
     size_t start; /* of the newest level */
     window windows[WINDOWS];
@@ -44,15 +44,15 @@ static bool is_cost(double value) {
     return value > 0 && isfinite(value);
 }
 
-/* The median of x[n], which stays as it is; n <= SPAN. */
+/* The median of x[n], n <= SPAN, which it leaves as it is. */
 static double median(const double *x, size_t n) {
     double sorted[SPAN];
     memcpy(sorted, x, n * sizeof *x);
     return hd_median(sorted, n);
 }
 
-/* U: the pairs of x[k] and r[m] in which x is not larger (sign 1) or not smaller (-1); counting ends soon
- * after `enough`. */
+/* U: the pairs of x[k] and r[m] in which x is not larger (sign 1) or not smaller (-1). From `enough` on it
+ * may stop counting. */
 static size_t against(const double *x, size_t k, const double *r, size_t m, double sign, size_t enough) {
     size_t u = 0;
     for (size_t i = k; i-- > 0 && u < enough;)
@@ -60,8 +60,8 @@ static size_t against(const double *x, size_t k, const double *r, size_t m, doub
     return u;
 }
 
-/* What the window's nights, the last of n, are compared with, r[return value]: the level's first nights, or
- * noise lent to it while these are too few for a test. */
+/* Writes into r, and counts, what we compare the window's nights (the last of n) with: the level's first
+ * nights, or older levels' noise while these are too few for a test. */
 static size_t reference(const series *s, size_t n, const window *w, double sign,
                         double r[HD_MANN_WHITNEY_M]) {
     const double *level = s->value + s->start;
@@ -77,8 +77,8 @@ static size_t reference(const series *s, size_t n, const window *w, double sign,
     return lent;
 }
 
-/* The p value of an increase (sign 1) or a decrease (-1) in the window's nights, the last of the first n; 1
- * where it is not significant or does not matter. */
+/* The p value of an increase (sign 1) or a decrease (-1) in the window's nights, the last of n; 1 if it is
+ * not significant or does not matter. */
 static double significance(const series *s, size_t n, const window *w, double sign) {
     double r[HD_MANN_WHITNEY_M];
     size_t k = w->nights, age = n - s->start;
@@ -93,7 +93,7 @@ static double significance(const series *s, size_t n, const window *w, double si
     return matters ? 2 * hd_mann_whitney_tail(k, m, u) : 1;
 }
 
-/* The median of x[n], and the sum of |x_i - median|. */
+/* Writes the median of x[n] and returns the sum of |x_i - median|. */
 static double spread(const double *x, size_t n, double *middle) {
     double sum = 0;
     *middle = median(x, n);
@@ -101,8 +101,7 @@ static double spread(const double *x, size_t n, double *middle) {
     return sum;
 }
 
-/* The first night of the new level: where two medians, the second the larger (sign 1) or the smaller one
- * (-1), leave the least sum. */
+/* The new level's first night: there two medians, the second larger (sign 1) or smaller (-1), fit best. */
 static size_t parting(const series *s, size_t n, double sign) {
     size_t first = s->start + SPAN < n ? n - SPAN : s->start, place = n - APART;
     double least_sum = INFINITY, before, after;
@@ -113,7 +112,7 @@ static size_t parting(const series *s, size_t n, double sign) {
     return place;
 }
 
-/* The size of a change at place `at`, from what n nights tell. */
+/* Measures a change at place `at` from n nights. */
 static void measure(const series *s, size_t n, size_t at, hd_level_change *change) {
     double ratio[HD_MANN_WHITNEY_K * HD_MANN_WHITNEY_M];
     size_t below[HD_MANN_WHITNEY_M + 1], k = least(n - at, HD_MANN_WHITNEY_K),
@@ -129,7 +128,7 @@ static void measure(const series *s, size_t n, size_t at, hd_level_change *chang
     change->high = below[m] ? ratio[pairs - below[m]] : INFINITY;
 }
 
-/* The level ends before night `at`, and leaves its noise to those after it. */
+/* Ends the level before night `at`, and keeps its noise for the levels after it. */
 static void begin_level(series *s, size_t at) {
     size_t m = least(at - s->start, HD_MANN_WHITNEY_M);
     double middle = median(s->value + at - m, m);
@@ -164,7 +163,7 @@ hd_status hd_level_changes_find(const double *value, size_t count, hd_level_chan
     s.value = malloc(count * sizeof *s.value + 1);
     s.residual = malloc(count * sizeof *s.residual + 1);
     s.night = malloc(count * sizeof *s.night + 1);
-    /* a level that ended has APART nights */
+    /* every level that ended has at least APART nights */
     hd_level_change *found = malloc((count / APART + 1) * sizeof *found);
     if (!s.value || !s.residual || !s.night || !found) {
         status = hd_fail(error, HD_UNAVAILABLE, "no memory for a series of %zu nights", count);

@@ -2,8 +2,8 @@
 
 #include <stdint.h>
 
-/* From c for m - 1 to c for m, its first `count` elements: times 1 - q^(k+m), over 1 - q^m. What is between
- * may leave the range of 64 bits and comes back, for they are counted modulo 2^64. */
+/* Turns the first `count` elements of c for m - 1 into those for m: times 1 - q^(k+m), over 1 - q^m.
+ * Intermediate values may overflow 64 bits, but the arithmetic is modulo 2^64 and the results fit. */
 static void one_more(uint64_t *c, size_t count, size_t k, size_t m) {
     for (size_t u = count; u-- > k + m;) c[u] -= c[u - k - m];
     for (size_t u = m; u < count; u++) c[u] += c[u - m];
@@ -25,7 +25,7 @@ double hd_mann_whitney_tail(size_t k, size_t m, size_t u) {
 
 void hd_mann_whitney_critical(size_t k, double level, size_t below[HD_MANN_WHITNEY_M + 1]) {
     uint64_t c[HD_MANN_WHITNEY_K * HD_MANN_WHITNEY_M / 2 + 1] = {
-        1}; /* half of all U: their probability is 1/2 or more */
+        1}; /* half of all U: the others have P(U <= u) >= 1/2 */
     below[0] = 0;
     for (size_t m = 1; m <= HD_MANN_WHITNEY_M; m++) {
         double sum = 0, most = level * orders(k, m);

@@ -23,7 +23,7 @@ hd_summary hd_summarize(const double *x, size_t n) {
         s.greatest = fmax(s.greatest, x[i]);
     }
     for (size_t i = 0; i < n; i++) squares += (x[i] - s.mean) * (x[i] - s.mean);
-    /* of equal numbers the mean may be off by a rounding */
+    /* the mean of equal numbers may be off by a rounding */
     s.deviation = n > 1 && s.greatest > s.least ? sqrt(squares / (double)(n - 1)) : 0;
     return s;
 }
@@ -79,7 +79,7 @@ double hd_t_quantile(double tail, double freedom) {
 /* --- counts --- */
 
 size_t hd_count_bound(double total, size_t n, double tail) {
-    double r = total + 0.5, q = 1 / ((double)n + 1), log_p = r * log1p(-q); /* of a large total p is 0 */
+    double r = total + 0.5, q = 1 / ((double)n + 1), log_p = r * log1p(-q); /* p may underflow */
     double above = -expm1(log_p);
     size_t c = 0;
     while (above > tail) {

@@ -1,5 +1,5 @@
-/* exp, log and power against MPFR; selections at their edges; the hyperparameters' update against the trace
- * of 2017. */
+/* Compares exp, log and power with MPFR, tests selections at their edges, and compares the hyperparameters'
+ * update with the trace of 2017. */
 #include "arithmetic/arithmetic.h"
 #include "hyperopt.h"
 
@@ -8,7 +8,7 @@
 #include <mpfr.h>
 #include <stdlib.h>
 
-/* Half an ulp is the best that rounding allows. */
+/* The best that rounding allows is half an ulp. */
 static const double worst_allowed = 0.50000001;
 
 static float float_of_bits(uint32_t bits) {
@@ -50,7 +50,7 @@ static double error_at(const formula *f, float x) {
     return ulps(f->ours(x), exact);
 }
 
-/* Every stride-th float from one pattern of bits to another. */
+/* Tests every stride-th float between two. */
 static void expect_accurate(const formula *f, float from, float to, uint32_t stride) {
     uint32_t first, last;
     memcpy(&first, &from, sizeof first);
@@ -86,7 +86,7 @@ Test(arithmetic, log_is_within_half_an_ulp_of_mpfr_s) {
 }
 
 Test(arithmetic, log_is_accurate_near_one_and_at_the_clip_s_bounds) {
-    expect_accurate(&logarithm, 0.70f, 0.72f, 31); /* where the exponent steps */
+    expect_accurate(&logarithm, 0.70f, 0.72f, 31); /* where the exponent changes */
     expect_accurate(&logarithm, 0.9999f, 1.0001f, 97);
     expect_accurate(&logarithm, HD_CLIP_LOW, HD_CLIP_LOW, 1);
     expect_accurate(&logarithm, HD_CLIP_HIGH, HD_CLIP_HIGH, 1);
@@ -98,8 +98,8 @@ Test(arithmetic, log_outside_its_domain_says_so) {
     cr_expect(isnan(hd_log(-1.0f)) && isnan(hd_log(-0x1p-149f)) && isnan(hd_log((float)NAN)));
 }
 
-/* libm's double is within an ulp of its own, so that where the doubles beside it round to our float, ours is
- * correctly rounded; the few others are taken to MPFR. */
+/* Whether y is surely correctly rounded: libm's double is within an ulp, and its neighbours round to y too.
+ * We take the few others to MPFR. */
 static bool surely_correct(const formula *f, float x, float y) {
     double near = f->libm((double)x);
     return y == (float)(near * (1 - 0x1p-51)) && y == (float)(near * (1 + 0x1p-51));
@@ -188,8 +188,8 @@ static hd_hyperopt started(size_t count, bool nonnegative) {
     return hyperopt;
 }
 
-/* Records 4 to 6 of the trace: each value printed is the one after the update with the hypergradient printed
- * beside it. */
+/* Records 4 to 6 of the trace: each printed value is the one after the update with the hypergradient beside
+ * it. */
 Test(arithmetic, hyperparameters_follow_the_trace) {
     enum { HYPERS = 3, STEPS = 3 }; /* rho_l1_0, eta, mu */
     static const double hypergradients[STEPS][HYPERS] = {{11.980854, -39.794144, -0.76688409},

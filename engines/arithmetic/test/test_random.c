@@ -73,7 +73,7 @@ Test(random, shuffles_as_numpy_does) {
     cr_expect(!memcmp(values, expected, sizeof values));
 }
 
-/* Sum of position times value, positions from 1: sees every exchange. */
+/* Sum of position times value, positions from 1: it changes with every exchange. */
 static uint32_t checksum(const uint32_t *values, size_t count) {
     uint32_t sum = 0;
     for (size_t i = 0; i < count; i++) sum += (uint32_t)(i + 1) * values[i];
@@ -127,8 +127,8 @@ Test(random, philox_gives_its_authors_known_answers) {
 
 /* --- how a GPU's threads filled a tensor --- */
 
-/* counters[group]: what the kernel's threads leave there, every one of them writing in its turn. Where two
- * write the same group, they do in different rounds, so the order of rounds decides which numbers stay. */
+/* Writes to counters[group] what the kernel's threads leave there. Two threads write the same group in
+ * different rounds, so the order of the rounds decides whose numbers stay. */
 static void run_kernel(uint32_t threads, bool later_wins, size_t groups, uint64_t *counters) {
     size_t rounds = groups / (threads - 1) + 1;
     for (size_t i = 0; i < rounds; i++) {

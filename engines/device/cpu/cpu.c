@@ -1,5 +1,5 @@
-/* `cpu`: float32 in the one arithmetic. Products by BLIS in slices, or by its own loops where BLIS's kernels
- * fail the self-test; threads share independent outputs, so their number changes no bit. */
+/* `cpu`: float32 in the one arithmetic. BLIS multiplies, slice by slice, or our own loops where BLIS's
+ * kernels fail the self-test. Threads share out independent outputs, so their number changes no bit. */
 #include "device/cpu/cpu.h"
 
 #include "arithmetic/arithmetic.h"
@@ -22,7 +22,8 @@ static void download(hd_device *device, size_t count, const hd_real *from, doubl
     for (size_t i = 0; i < count; i++) to[i] = (double)in(from)[i];
 }
 
-/* Threads for work on so many numbers: below half a megabyte one is done before another is awake. */
+/* Threads for work on so many numbers. Below half a megabyte one thread is done before a second one wakes
+ * up. */
 enum { SMALL = 1 << 17 };
 
 static int team(const hd_cpu *cpu, size_t numbers) {
@@ -112,11 +113,11 @@ static void count_correct(hd_device *device, const hd_batch *batch, size_t class
 
 /* --- sums --- */
 
-/* Room for the sums of each slice of count terms. */
+/* Room for four sums of each slice. */
 static float *slice_sums(hd_cpu *cpu, size_t slices) {
     if (!cpu->slice_sums || cpu->slice_capacity < slices) {
         free(cpu->slice_sums);
-        cpu->slice_sums = malloc((slices + 1) * sizeof(float[4])); /* not of nothing: that may be NULL */
+        cpu->slice_sums = malloc((slices + 1) * sizeof(float[4])); /* malloc(0) may be NULL */
         cpu->slice_capacity = cpu->slice_sums ? slices : 0;
     }
     if (!cpu->slice_sums) hd_device_latch(&cpu->device, HD_NO_MEMORY, (hd_label){HD_ERROR, 0});
@@ -262,7 +263,7 @@ static const hd_device_ops ops = {
     .momentum_pull_back = momentum_pull_back,
 };
 
-/* The loops asked for, or the widest that this processor runs. */
+/* The loops that the options name, or the widest that this processor runs. */
 static hd_status choose_loops(const char *name, const hd_cpu_loops **loops, hd_error *error) {
     const struct {
         const hd_cpu_loops *loops;
@@ -284,7 +285,7 @@ static hd_status choose_loops(const char *name, const hd_cpu_loops **loops, hd_e
     return hd_fail(error, HD_INVALID, "loops '%s': not known; allowed: avx512, avx2, baseline", name);
 }
 
-/* Whether products keep to the arithmetic in every thread. */
+/* Whether products pass the self-test in every thread. */
 static bool all_pass(const hd_cpu *cpu, const hd_cpu_loops *own) {
     int failures = 0;
 #pragma omp parallel num_threads((int)cpu->device.threads) reduction(+ : failures)
@@ -295,7 +296,7 @@ static bool all_pass(const hd_cpu *cpu, const hd_cpu_loops *own) {
     return failures == 0;
 }
 
-/* BLIS, unless its kernels do not give the arithmetic's bits. */
+/* Chooses BLIS, unless its kernels do not give the arithmetic's bits. */
 static hd_status choose_products(hd_cpu *cpu, const char *kernels, hd_error *error) {
     hd_device *device = &cpu->device;
     if (!kernels || strcmp(kernels, "own") != 0) {

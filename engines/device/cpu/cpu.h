@@ -1,4 +1,4 @@
-/* The CPU device's inside, shared by device/cpu/cpu.c and device/cpu/multiply.c. */
+/* The CPU device's own structs, for device/cpu/cpu.c and device/cpu/multiply.c. */
 #ifndef HD_DEVICE_CPU_CPU_H
 #define HD_DEVICE_CPU_CPU_H
 
@@ -7,14 +7,14 @@
 
 #include <omp.h>
 
-/* Neighbouring inputs that are not zero in every example of a batch. */
+/* Neighbouring inputs, each of which is nonzero in some example of the batch. */
 typedef struct hd_run {
     size_t from, count; /* inputs */
     size_t at;          /* their columns in x */
 } hd_run;
 
-/* Only the inputs that are not zero throughout the batch are kept (on MNIST 70 %): a chain of fmaf is the
- * same without its zero terms. Slices still end where the whole matrix's would. */
+/* A batch keeps only the inputs that are not zero throughout (on MNIST 70 %): a chain of fmaf is the same
+ * without its zero terms. Its slices end where the whole matrix's would. */
 struct hd_batch {
     size_t rows, inputs;
     float *x; /* [rows][active] */
@@ -50,10 +50,10 @@ static inline float *out_of(hd_real *array) {
 #define SHARE(count, grain)                                                                                  \
     hd_host_share(count, grain, (size_t)omp_get_thread_num(), (size_t)omp_get_num_threads())
 
-/* As hd_device_open, of the device "cpu". */
+/* Opens the device "cpu" as hd_device_open does. */
 hd_status hd_device_open_cpu(const hd_device_options *options, hd_device **opened, hd_error *error);
 
-/* The operations on batches, and multiply: see device.h. */
+/* The operations on batches, and multiply: device.h says what they do. */
 hd_batch *hd_cpu_batch_create(hd_device *device, size_t rows, size_t inputs);
 void hd_cpu_batch_release(hd_device *device, hd_batch *batch);
 void hd_cpu_batch_load(hd_device *device, hd_batch *batch, const hd_examples *examples, const uint32_t *index,

@@ -7,7 +7,8 @@ enum { COLUMNS = 64 }; /* outputs of a row that product_slice carries at once */
 #define LANES         HD_SUM_LANES
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* All exponent bits set: Inf or NaN. Kept as an integer maximum so that loops stay vectors. */
+/* The bits without the sign; from 0x7f800000 on x is Inf or NaN. Their maximum is an integer, so that the
+ * compiler can vectorize the loops that look for one. */
 ALWAYS_INLINE uint32_t magnitude_bits(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -117,7 +118,7 @@ static void softmax_tangent(size_t rows, size_t classes, float divisor, const ui
     }
 }
 
-/* Lane j takes lane j + 8, then j + 4, j + 2, j + 1. */
+/* Adds to lane j lane j + 8, then j + 4, j + 2, j + 1. */
 ALWAYS_INLINE float fold(float lane[LANES]) {
     for (size_t half = LANES / 2; half > 0; half /= 2)
         for (size_t j = 0; j < half; j++) lane[j] += lane[j + half];
@@ -145,7 +146,7 @@ static bool momentum_step(size_t n, hd_coefficients h, const float *restrict w, 
     return not_finite(worst);
 }
 
-/* One source a copy, so that the choice is outside the loop. */
+/* Each source gets a copy of this function, so that the choice stays outside the loop. */
 ALWAYS_INLINE bool tangent_from(const hd_source source, size_t n, hd_coefficients h_, const float *restrict w,
                                 const float *restrict m, const float *restrict m_next,
                                 const float *restrict h, float *restrict z_w, float *restrict z_m) {
@@ -182,7 +183,7 @@ static bool momentum_tangent(size_t n, hd_coefficients k, hd_source source, cons
     return tangent_from(HD_SOURCE_NONE, n, k, w, m, m_next, h, z_w, z_m);
 }
 
-/* One step of the four chains on `width` <= LANES terms. */
+/* Extends the four chains by `width` <= LANES terms. */
 ALWAYS_INLINE void adjoint_lanes(size_t width, float eta, const float *restrict w, const float *restrict m,
                                  const float *restrict m_next, const float *restrict p_w,
                                  const float *restrict p_m, float *restrict q,
@@ -222,7 +223,8 @@ static bool momentum_pull_back(size_t n, hd_coefficients k, const float *restric
     return not_finite(worst);
 }
 
-/* x, or a neighbour of it: rounding.h says how often. No branches, so that it is done to vectors. */
+/* x or one of its neighbours: rounding.h says how often. It has no branches, so that the compiler can
+ * vectorize it. */
 ALWAYS_INLINE float round_once(float x, uint32_t rounds, uint32_t random) {
     uint32_t bits, one_to_two;
     float m;
@@ -230,7 +232,8 @@ ALWAYS_INLINE float round_once(float x, uint32_t rounds, uint32_t random) {
     one_to_two = (bits & 0x007fffffu) | 0x3f800000u;
     memcpy(&m, &one_to_two, sizeof m);
     uint32_t moves = (float)(int32_t)(random >> 8) < m * m * (0x1p24f / 12);
-    uint32_t can = (bits & 0x7fffffffu) - 1 < 0x7f7ffffeu; /* not zero, nor the greatest number, Inf or NaN */
+    uint32_t can = (bits & 0x7fffffffu) - 1 < 0x7f7ffffeu; /* neither zero nor the greatest number, Inf or
+                                                              NaN */
     bits += (moves & can & rounds) * (2 * (random & 1) - 1);
     memcpy(&x, &bits, sizeof x);
     return x;

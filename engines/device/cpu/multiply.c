@@ -87,7 +87,7 @@ static hd_strided strided(hd_matrix matrix, size_t row, size_t column) {
     return s;
 }
 
-/* This thread's room for count floats, NULL (latched by the caller) where it cannot be had. */
+/* This thread's room for count floats. NULL: no memory; the caller latches that. */
 static float *room(hd_cpu *cpu, size_t count) {
     hd_scratch *scratch = &cpu->scratch[omp_get_thread_num()];
     if (!scratch->at || scratch->count < count) {
@@ -98,7 +98,8 @@ static float *room(hd_cpu *cpu, size_t count) {
     return scratch->at;
 }
 
-/* C (+)= X B, B not transposed: the rows of B that meet used inputs are brought together. */
+/* C (+)= X B, B not transposed. It first copies the rows of B that belong to used inputs next to each
+ * other. */
 static bool multiply_batch(hd_cpu *cpu, const hd_batch *x, hd_strided b, bool accumulate, float *c,
                            size_t ldc, hd_block block) {
     float *rows = room(cpu, x->active * block.columns);
@@ -113,8 +114,8 @@ static bool multiply_batch(hd_cpu *cpu, const hd_batch *x, hd_strided b, bool ac
     return true;
 }
 
-/* C (+)= transposed X B: the rows of C that belong to used inputs are made, then put in their places; the
- * others are zero. */
+/* C (+)= X^T B. It makes the rows of C that belong to used inputs and puts them in their places; the other
+ * rows are zero. */
 static bool multiply_batch_transposed(hd_cpu *cpu, const hd_batch *x, size_t slices, const size_t *ends,
                                       hd_strided b, bool accumulate, float *c, size_t ldc, hd_block block) {
     size_t columns = block.columns, first = 0, count = 0;

@@ -27,8 +27,8 @@ bool hd_runs_avx512(void) {
     return hd_runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
-/* Zen 4 carries out AVX-512 in halves: there the AVX2 kernels, with their smaller tiles, are up to a quarter
- * faster. */
+/* Zen 4 carries out AVX-512 in halves, so that the AVX2 kernels with their smaller tiles are up to a quarter
+ * faster there. */
 static bool prefers_avx512(void) {
     return hd_runs_avx512() && !__builtin_cpu_is("amdfam19h");
 }
@@ -60,7 +60,8 @@ static const hd_kernels *kernels_named(const char *name) {
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool started;
 
-/* BLIS 0.9.0 takes a number from BLIS_ARCH_TYPE (a name counts as 0) and aborts where it cannot use it. */
+/* BLIS 0.9.0 reads a number from BLIS_ARCH_TYPE (a name counts as 0) and aborts if it cannot run those
+ * kernels. */
 static hd_status check_environment(const char *value, hd_error *error) {
     for (size_t i = 0; i < KNOWN; i++) {
         char number[16];
@@ -96,7 +97,7 @@ hd_status hd_product_start(const char *kernels, char chosen[32], hd_error *error
     hd_status status = started ? HD_OK : choose(kernels, error);
     if (status == HD_OK) {
         started = true;
-        bli_init(); /* first: with BLIS_ARCH_TYPE set, bli_arch_query_id aborts before it */
+        bli_init(); /* first: without it bli_arch_query_id aborts if BLIS_ARCH_TYPE is set */
         snprintf(chosen, 32, "%s", bli_arch_string(bli_arch_query_id()));
         if (kernels && strcmp(kernels, chosen))
             status =
@@ -111,7 +112,7 @@ const char *hd_product_library(void) {
     return bli_info_get_version_str();
 }
 
-/* One thread, and the path for small matrices off: it sums in orders of its own. */
+/* One thread. We switch off the path for small matrices, since it sums in another order. */
 static rntm_t one_thread(void) {
     rntm_t how;
     bli_rntm_init(&how);
@@ -239,8 +240,7 @@ double hd_product_work(const hd_product *p) {
     return (double)p->m * (double)p->n * (double)k;
 }
 
-/* Where the cut at a fraction of the product falls on a side of the given length: at a whole tile of the
- * kernels. */
+/* Where to cut a side of this length at a fraction of the product: at a whole tile of the kernels. */
 static size_t cut(double fraction, size_t length, size_t tile) {
     if (!(fraction > 0)) return 0;
     if (fraction >= 1) return length;

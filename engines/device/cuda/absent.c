@@ -1,4 +1,4 @@
-/* Linked in device/cuda/cuda.cu's place where there is no nvcc: the program is complete without it. */
+/* Stands in for device/cuda/cuda.cu where there is no nvcc: the program is complete without it. */
 #include "device/cuda/cuda.h"
 
 hd_status hd_device_open_cuda(const hd_device_options *options, hd_device **opened, hd_error *error) {

@@ -1,7 +1,6 @@
-/* Products by cuBLAS, which is looked for when the device is opened: the program starts, and is complete, without it. Internal to
- * device/cuda/cuda.cu.
- *
- * Products of the same shape whose matrices lie evenly spaced go as one call: the tangents of a layer are one. */
+/* Products by cuBLAS. We look for the library when the device is opened; the program is complete without it.
+ * One call makes all products of the same shape whose matrices lie evenly spaced, such as a layer's tangents.
+ * Internal to device/cuda/cuda.cu. */
 #ifndef HD_DEVICE_CUDA_CUBLAS_CUH
 #define HD_DEVICE_CUDA_CUBLAS_CUH
 
@@ -19,7 +18,7 @@ struct Factor {
     bool transposed;
 };
 
-/* C = A B or C += A B, C of m x n, k > 0. */
+/* C = A B or C += A B; C is m x n, k > 0. */
 struct Gemm {
     int m, n, k;
     Factor a, b, c; /* c is not transposed */
@@ -29,7 +28,7 @@ struct Gemm {
 
 /* --- like products --- */
 
-/* `count` products: the first, and each next one's matrices so many elements on. */
+/* `count` products: the first, and how many elements further on each next one's matrices lie. */
 struct Series {
     Gemm first;
     int count;
@@ -40,8 +39,8 @@ static bool alike(const Factor &x, const Factor &y) {
     return x.block == y.block && x.ld == y.ld && x.transposed == y.transposed;
 }
 
-/* Takes g in if it goes on where the series ends. Only within one allocation: what goes together must not hang on where the
- * allocations happen to lie, for one call for two products may have other bits than two. */
+/* Adds g to the series if g continues it. Both must lie in one allocation: one call for two products may give
+ * other bits than two, and the bits must not depend on where allocations happen to lie. */
 static bool extend(Series *series, const Gemm &g) {
     const Gemm &f = series->first;
     if (g.m != f.m || g.n != f.n || g.k != f.k || g.accumulate != f.accumulate) return false;
@@ -61,7 +60,7 @@ static bool extend(Series *series, const Gemm &g) {
 
 /* --- the library --- */
 
-/* The environment variable, as "NAME=value", that would have cuBLAS compute otherwise than it is told; or NULL. */
+/* An environment variable ("NAME=value") that would change cuBLAS's arithmetic; NULL: none is set. */
 static const char *meddling_variable() {
     static const char *const names[] = {"CUBLAS_EMULATE_",
                                         "CUBLAS_EMULATION_STRATEGY=", "NVIDIA_TF32_OVERRIDE="};
@@ -88,7 +87,7 @@ static const char *meddling_variable() {
     FUNCTION(cublasSgemm)                                                                                    \
     FUNCTION(cublasSgemmStridedBatched)
 
-/* Its functions, found at run time. (Their names are macros: cublasCreate is cublasCreate_v2.) */
+/* cuBLAS's functions, found at run time. (Their names are macros: cublasCreate is cublasCreate_v2.) */
 struct Cublas {
 #define MEMBER(function) decltype(&::function) function;
     HD_CUBLAS_FUNCTIONS(MEMBER)
@@ -99,7 +98,7 @@ struct Cublas {
 
 static hd_status cublas_load(Cublas *cublas, hd_error *error) {
     static const char *const names[] = {"libcublas.so.13", "libcublas.so.12", "libcublas.so"};
-    void *library = nullptr; /* stays loaded */
+    void *library = nullptr; /* we never unload it */
     for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++)
         library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!library) {
@@ -127,7 +126,8 @@ static void cublas_close(Cublas *cublas) {
     cublas->handle = nullptr;
 }
 
-/* Before anything is captured. Setting the stream takes the workspace away: it comes after. */
+/* Call it before anything is captured. The workspace comes after the stream, since setting a stream resets
+ * it. */
 static hd_status cublas_open(Cublas *cublas, cudaStream_t stream, void *workspace, size_t bytes, bool tf32,
                              hd_error *error) {
     hd_status loaded = cublas_load(cublas, error);
@@ -150,7 +150,8 @@ static hd_status cublas_open(Cublas *cublas, cudaStream_t stream, void *workspac
     return hd_fail(error, HD_UNAVAILABLE, "device cuda: arithmetic cublas: %s: %s", doing, why);
 }
 
-/* Row-major matrices are the transposes of column-major ones: C^T = B^T A^T. alpha and beta may be kept by a captured graph. */
+/* A row-major matrix is the transpose of a column-major one, so we compute C^T = B^T A^T. A captured graph
+ * may keep alpha and beta. */
 static cublasStatus_t cublas_carry_out(Cublas *cublas, const Series &series) {
     const Gemm &g = series.first;
     const float alpha = 1, beta = g.accumulate ? 1.0f : 0.0f;
@@ -165,7 +166,7 @@ static cublasStatus_t cublas_carry_out(Cublas *cublas, const Series &series) {
                                              series.c, series.count);
 }
 
-/* Products independent of each other, like ones together. Counts the calls. NULL, or what went wrong. */
+/* Carries out independent products, one call a series, and counts the calls. NULL, or what went wrong. */
 static const char *cublas_multiply(Cublas *cublas, int count, Gemm *gemms, size_t *calls) {
     for (int i = 0; i < count; i++) {
         if (gemms[i].done) continue;
@@ -179,7 +180,7 @@ static const char *cublas_multiply(Cublas *cublas, int count, Gemm *gemms, size_
     return nullptr;
 }
 
-#else /* a toolkit without its header: the exact arithmetic does without */
+#else /* a toolkit without cuBLAS's header: the exact arithmetic works without it */
 
 struct Cublas {
     int version;

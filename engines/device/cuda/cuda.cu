@@ -1,9 +1,11 @@
-/* `cuda`: float32 in the one arithmetic, with the CPU's bits; or with products by cuBLAS. (Not yet run on a GPU.)
+/* `cuda`: float32 in the one arithmetic, with the CPU's bits; or with products by cuBLAS. (Not yet run on a
+ * GPU.)
  *
- * Everything goes to one stream, and nothing waits until results are fetched. A section of a run is captured as a graph the first
- * time and replayed after that. The first error is kept and ends the run with one line.
+ * Everything goes to one stream, and nothing waits until results are fetched. The device captures a section
+ * of a run as a graph the first time and replays it after that. It keeps the first error, which ends the run.
  *
- * This file opens and closes the device and runs its sections. It is the one source that nvcc compiles; the rest of the room:
+ * This file opens and closes the device and runs its sections. It is the one source that nvcc compiles; it
+ * includes
  *   state.cuh       what an open device holds, its first error, how a kernel is launched
  *   memory.cuh      allocations, transfers, batches
  *   multiply.cuh    matrix products, by multiply_kernels.cuh or by cublas.cuh
@@ -123,7 +125,7 @@ hd_status unavailable(hd_error *error, cudaError_t cause, const char *doing) {
 
 enum { WORKSPACE = 4 << 20, CUBLAS_WORKSPACE = 8 << 20 }; /* floats */
 
-/* Stream and memory. */
+/* Makes the stream and allocates memory. */
 hd_status equip(Cuda *cuda, bool by_cublas, hd_error *error) {
     cudaError_t cause = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking);
     if (cause != cudaSuccess) return unavailable(error, cause, "making a stream");

@@ -1,5 +1,5 @@
-/* Memory on the GPU and what goes there and back: allocations, arrays, sums, data sets, batches, and the
- * latch with the first value that is not finite. Internal to device/cuda/cuda.cu. */
+/* Memory on the GPU and transfers: allocations, arrays, sums, data sets, batches, and the latch with the
+ * first value that is not finite. Internal to device/cuda/cuda.cu. */
 #ifndef HD_DEVICE_CUDA_MEMORY_CUH
 #define HD_DEVICE_CUDA_MEMORY_CUH
 
@@ -17,7 +17,7 @@ void *allocate_bytes(Cuda *cuda, size_t bytes) {
     Allocation *allocation = static_cast<Allocation *>(malloc(sizeof *allocation));
     if (!allocation) return nullptr;
     if (cudaMalloc(&allocation->at, bytes ? bytes : 1) != cudaSuccess) {
-        cudaGetLastError(); /* the caller reports it: it must not look like a later call's */
+        cudaGetLastError(); /* clears the error, which the caller reports, so that no later call returns it */
         free(allocation);
         return nullptr;
     }
@@ -89,7 +89,7 @@ void store_sums(hd_device *device, size_t count, const double *from, double *to)
     Cuda *cuda = of(device);
     check(cuda, cudaMemcpyAsync(to, from, count * sizeof *to, cudaMemcpyHostToDevice, cuda->stream),
           "storing sums");
-    check(cuda, cudaStreamSynchronize(cuda->stream), "storing sums"); /* `from` may go */
+    check(cuda, cudaStreamSynchronize(cuda->stream), "storing sums"); /* the caller may free `from` */
 }
 
 void upload(hd_device *device, size_t count, const float *from, hd_real *to) {
@@ -102,7 +102,7 @@ void upload(hd_device *device, size_t count, const float *from, hd_real *to) {
 void download(hd_device *device, size_t count, const hd_real *from, double *to) {
     Cuda *cuda = of(device);
     float *floats =
-        reinterpret_cast<float *>(to) + count; /* the upper half of `to`: widened in place, ascending */
+        reinterpret_cast<float *>(to) + count; /* the upper half of `to`, widened in place, ascending */
     check(cuda, cudaMemcpyAsync(floats, from, count * sizeof *floats, cudaMemcpyDeviceToHost, cuda->stream),
           "downloading");
     check(cuda, cudaStreamSynchronize(cuda->stream), "downloading");

@@ -1,5 +1,5 @@
-/* Matrix products: hd_product made into tasks and tiles for the device's own kernels (multiply_kernels.cuh), or
- * into calls of cuBLAS (cublas.cuh). Internal to device/cuda/cuda.cu. */
+/* Matrix products: turns hd_products into tasks and tiles for the device's own kernels
+ * (multiply_kernels.cuh), or into calls of cuBLAS (cublas.cuh). Internal to device/cuda/cuda.cu. */
 #ifndef HD_DEVICE_CUDA_MULTIPLY_CUH
 #define HD_DEVICE_CUDA_MULTIPLY_CUH
 
@@ -26,11 +26,11 @@ Task task_for(const hd_product *p) {
         task.a[t] = operand(p->term[t].a), task.b[t] = operand(p->term[t].b), task.k[t] = (int)p->term[t].k;
         task.slices += pieces(task.k[t], HD_PRODUCT_SLICE);
     }
-    if (!task.slices && !task.accumulate) task.slices = 1; /* of no terms: it stores zeros */
+    if (!task.slices && !task.accumulate) task.slices = 1; /* a slice without terms stores zeros */
     return task;
 }
 
-/* Large tiles read half as much, but there must be enough of them for every multiprocessor to have two. */
+/* Chooses each task's tiles. Large ones read half as much, but every multiprocessor should get two. */
 void cut(Cuda *cuda, Tasks *tasks) {
     const int small = SmallTile::SIDE, large = LargeTile::SIDE;
     int blocks = 0;
@@ -60,7 +60,7 @@ int number_tiles(Tasks *tasks) {
     return count;
 }
 
-/* Gives tasks of several slices room to make them in parallel, as far as there is some; returns the most slices of one. */
+/* Gives tasks of several slices room to make them in parallel, while it lasts. Returns the most slices. */
 int share_workspace(Cuda *cuda, Tasks *tasks) {
     int most = 1;
     size_t used = 0;
@@ -120,7 +120,7 @@ Factor factor(const Cuda *cuda, hd_matrix matrix) {
                   matrix.transposed};
 }
 
-/* Up to MAX_GEMMS products: the first terms of all of them, which are independent of each other, then the second ones. */
+/* Up to MAX_GEMMS products: first the first terms of all, which are independent, then the second terms. */
 enum { MAX_GEMMS = 128 };
 
 void multiply_some_by_cublas(Cuda *cuda, size_t count, const hd_product *products) {

@@ -1,6 +1,7 @@
-/* Matrix products on the GPU in the one arithmetic: each element of C is one fmaf chain a slice of 256 in k, slices added in
- * order. Blocks make tiles of C, of all products of a launch; where there are too few tiles to fill the card, slices are made in
- * parallel into a workspace and added by a second kernel. Internal to device/cuda/cuda.cu. */
+/* Matrix products on the GPU in the one arithmetic: each element of C is one fmaf chain for each slice of 256
+ * in k, and slices are added in order. Blocks make tiles of C, of all products of a launch. Where too few
+ * tiles would leave multiprocessors idle, slices are made in parallel into a workspace, and a second kernel
+ * adds them. Internal to device/cuda/cuda.cu. */
 #ifndef HD_DEVICE_CUDA_MULTIPLY_KERNELS_CUH
 #define HD_DEVICE_CUDA_MULTIPLY_KERNELS_CUH
 
@@ -12,14 +13,14 @@ struct Operand {
     int row, column;
 };
 
-/* The tiles that a product is cut into: of one row (gradients of biases), of 32 x 32, of 64 x 64. */
+/* The tiles of a product: one row (gradients of biases), 32 x 32, or 64 x 64. */
 enum Cut { ROW, SMALL, LARGE };
 
 struct Task {
     Operand a[2], b[2];
     int k[2];       /* k[1] = 0: one term */
     float *c;       /* m x n, rows ldc apart */
-    float *partial; /* [slices][m][n], where slices are made in parallel, or null */
+    float *partial; /* [slices][m][n] if slices are made in parallel, else null */
     int m, n, ldc;
     int accumulate;
     int cut;        /* Cut */
@@ -35,12 +36,12 @@ struct Tasks {
 };
 static_assert(sizeof(Tasks) <= 4000, "a kernel takes 4 kB of parameters");
 
-/* Threads of every block, whatever it makes; k goes through shared memory DEPTH at a time. */
+/* Threads of every block; k goes through shared memory DEPTH at a time. */
 enum { PRODUCT_THREADS = 128, DEPTH = 16 };
 static_assert(HD_PRODUCT_SLICE % DEPTH == 0, "a slice is whole chunks");
 
-/* A tile of C and its chunks in shared memory, one being multiplied and one coming; a thread makes HIGH x WIDE of it. Rows are
- * padded so that they stay aligned to 16 bytes. */
+/* A tile of C with two chunks in shared memory: one is multiplied while the next is loaded. A thread makes
+ * HIGH x WIDE of it. Padding keeps the rows aligned to 16 bytes. */
 template <int SIDE_, int HIGH_, int WIDE_> struct alignas(16) Tile {
     static constexpr int SIDE = SIDE_, HIGH = HIGH_, WIDE = WIDE_, ACROSS = SIDE / WIDE;
     static_assert(ACROSS * (SIDE / HIGH) == PRODUCT_THREADS, "the threads cover the tile");
@@ -51,8 +52,9 @@ template <int SIDE_, int HIGH_, int WIDE_> struct alignas(16) Tile {
 typedef Tile<32, 4, 2> SmallTile;
 typedef Tile<64, 8, 4> LargeTile;
 
-/* A thread's part in bringing SIDE x DEPTH of an operand to shared memory, by way of registers, so that the next chunk is under
- * way while this one is multiplied. Neighbouring threads read neighbouring numbers, whichever way the operand lies. */
+/* A thread's part in copying SIDE x DEPTH of an operand to shared memory. The numbers pass through registers,
+ * so that the next chunk loads while this one is multiplied. Neighbouring threads read neighbouring numbers,
+ * whether the operand is transposed or not. */
 template <int SIDE> struct Carrier {
     static constexpr int EACH = SIDE * DEPTH / PRODUCT_THREADS;
     const float *at;
@@ -75,7 +77,7 @@ template <int SIDE> struct Carrier {
         at = from + (size_t)side * side_stride + (size_t)depth * depth_stride;
     }
 
-    /* Zeros stand beyond the operand's edges. */
+    /* Fetches the next chunk, with zeros beyond the operand's edges. */
     __device__ __forceinline__ void fetch(int depth_count) {
         if (side_count >= SIDE && depth_count >= DEPTH) {
 #pragma unroll
@@ -96,7 +98,7 @@ template <int SIDE> struct Carrier {
     }
 };
 
-/* The chains go on through `depth` of a chunk. */
+/* Extends the chains by `depth` of a chunk. */
 template <class T>
 __device__ __forceinline__ void go_on(const typename T::Chunk &chunk, int depth,
                                       float (&sum)[T::HIGH][T::WIDE]) {
@@ -115,7 +117,7 @@ __device__ __forceinline__ void go_on(const typename T::Chunk &chunk, int depth,
     }
 }
 
-/* Slices of both terms are numbered through: what slice s multiplies, and where it goes. */
+/* What slice s multiplies, and where it goes. Slices are numbered through both terms. */
 struct Part {
     int term, from, to; /* k's */
     float *c;
@@ -170,7 +172,7 @@ __device__ __forceinline__ void make_tile(const Task &task, int tile, int first,
     }
 }
 
-/* A thread an element of the only row. */
+/* Each thread makes one element of the only row. */
 __device__ __forceinline__ void make_row(const Task &task, int tile, int first, int last) {
     const int j = tile * PRODUCT_THREADS + threadIdx.x;
     if (j >= task.n) return;
@@ -193,7 +195,7 @@ __device__ __forceinline__ const Task &task_of(const Tasks &tasks, int tile) {
     return tasks.task[t];
 }
 
-/* blockIdx.x is the tile; it makes all slices, or where they are made in parallel the one that blockIdx.y is. */
+/* blockIdx.x is the tile. The block makes all its slices, or only number blockIdx.y (slices in parallel). */
 static __global__ void __launch_bounds__(PRODUCT_THREADS)
     multiply_kernel(const __grid_constant__ Tasks tasks) {
     __shared__ union {
@@ -212,7 +214,7 @@ static __global__ void __launch_bounds__(PRODUCT_THREADS)
         make_tile(task, tile, first, last, shared.large);
 }
 
-/* Adds the slices made in parallel, in order: blockIdx.y is the task. */
+/* Adds, in order, the slices that were made in parallel. blockIdx.y is the task. */
 static __global__ void add_slices_kernel(const __grid_constant__ Tasks tasks) {
     const Task &task = tasks.task[blockIdx.y];
     if (!task.partial) return;

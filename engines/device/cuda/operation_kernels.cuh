@@ -1,5 +1,5 @@
-/* The element operations and sums on the GPU: arithmetic.h's formulas, in the orders that ARITHMETIC.md states. Internal to
- * device/cuda/cuda.cu. */
+/* The element operations and sums on the GPU: arithmetic.h's formulas, in the orders that ARITHMETIC.md
+ * states. Internal to device/cuda/cuda.cu. */
 #ifndef HD_DEVICE_CUDA_OPERATION_KERNELS_CUH
 #define HD_DEVICE_CUDA_OPERATION_KERNELS_CUH
 
@@ -7,13 +7,13 @@
 #include "arithmetic/philox.h"
 #include "device/device.h"
 
-/* The first error on the device, or all ones: the least of what was latched. */
+/* The device's first error: the least packed number that was latched; all ones if there is none. */
 struct Latch {
     unsigned long long first;
 };
 
-/* The operation's number, then step (20 bits), tensor (5) and index (11): the least is the first, and of one operation the one
- * with the lowest index, whichever thread comes first. */
+/* Packs the operation's number, step (20 bits), tensor (5) and index (11). The least is the first error;
+ * within one operation it has the lowest index, whichever thread is first. */
 static unsigned long long packed(unsigned long long number, hd_label label, size_t step) {
     return number << 36 | (unsigned long long)step << 16 | (unsigned long long)label.tensor << 11 |
            (unsigned long long)label.index;
@@ -80,7 +80,7 @@ static __global__ void gate_kernel(size_t count, const float *a, float *d, size_
     EACH_ELEMENT(i, count) d[blockIdx.y * stride + i] = hd_relu_gate(a[i], d[blockIdx.y * stride + i]);
 }
 
-/* exp and log: the one arithmetic's, and those of the CUDA mathematics library, which everybody else uses. */
+/* exp and log: of the one arithmetic, or of the CUDA mathematics library. */
 struct SharedMath {
     static __device__ float exponential(float x) { return hd_exp(x); }
     static __device__ float logarithm(float x) { return hd_log(x); }
@@ -155,7 +155,7 @@ HD_INLINE size_t length_of(const hd_stretches &stretches, size_t s) {
     return stretches.start[s + 1] - stretches.start[s];
 }
 
-/* Slices of all stretches are numbered through: number `slice` is elements from .. to - 1, in this stretch. */
+/* Slice number `slice`: elements from .. to - 1 of a stretch. Slices are numbered through all stretches. */
 struct Slice {
     size_t stretch, from, to;
 };
@@ -166,13 +166,13 @@ __device__ __forceinline__ Slice slice_at(const hd_stretches &stretches, size_t 
     return Slice{s, from, from + HD_SUM_SLICE < end ? from + HD_SUM_SLICE : end};
 }
 
-/* Terms x y of SUMS sums on their way through shared memory: all threads of a block fetch them, then 16 threads a sum add them
- * to their chains. (The rows' padding puts the two sums of a warp into different banks.) */
+/* Terms x y of SUMS sums in shared memory. All threads of a block load them; then 16 threads for each sum add
+ * them to their chains. (The rows' padding puts the two sums of a warp into different banks.) */
 enum { STAGE = 1024, SUM_THREADS = 256 };
 template <int SUMS> struct Terms { float x[SUMS][STAGE + HD_SUM_LANES], y[SUMS][STAGE + HD_SUM_LANES]; };
 
-/* Does fetch(i) for i < count, a thread's share without a branch between where a stage is full: its loads are then all under way
- * together. */
+/* Calls fetch(i) for this thread's share of i < count. A full stage has no branches, so that all loads are
+ * under way together. */
 template <class Fetch> __device__ __forceinline__ void for_stage(int count, Fetch fetch) {
     if (count == STAGE) {
 #pragma unroll
@@ -190,7 +190,8 @@ template <int SUMS> __device__ __forceinline__ float chain(const Terms<SUMS> &te
     return lane;
 }
 
-/* Lane j takes lane j + 8, then j + 4, j + 2, j + 1, among the 16 threads of a sum; the first writes it to part[sum]. */
+/* Adds to lane j lane j + 8, then j + 4, j + 2, j + 1, among the 16 threads of a sum. The first thread writes
+ * the result to part[sum]. */
 template <int SUMS> __device__ __forceinline__ void fold(float lane, float *part) {
     int sum = threadIdx.x / HD_SUM_LANES, j = threadIdx.x % HD_SUM_LANES;
     for (int half = HD_SUM_LANES / 2; half > 0; half /= 2) {
@@ -216,8 +217,8 @@ static __global__ void dot_kernel(const __grid_constant__ hd_stretches stretches
     fold<1>(lane, parts + blockIdx.x);
 }
 
-/* Adds the parts [slices][sums] of slices first .. first + slices - 1 to sum[stretches][sums], each in order, in float64: a thread
- * a sum. */
+/* Adds the parts [slices][sums] of slices first .. first + slices - 1 to sum[stretches][sums], each in order,
+ * in float64. Each thread makes one sum. */
 static __global__ void add_parts_kernel(const __grid_constant__ hd_stretches stretches, size_t first,
                                         size_t slices, size_t sums, const float *parts, double *sum) {
     size_t stretch = threadIdx.x / sums, own = 0;

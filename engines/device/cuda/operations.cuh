@@ -1,5 +1,5 @@
-/* The device's other operations, each a launch of a kernel in operation_kernels.cuh: draws, the network's element
- * formulas, sums, momentum. Internal to device/cuda/cuda.cu. */
+/* The device's other operations: draws, the network's element formulas, sums, momentum. Each launches a
+ * kernel of operation_kernels.cuh. Internal to device/cuda/cuda.cu. */
 #ifndef HD_DEVICE_CUDA_OPERATIONS_CUH
 #define HD_DEVICE_CUDA_OPERATIONS_CUH
 
@@ -58,7 +58,7 @@ void count_correct(hd_device *device, const hd_batch *batch, size_t classes, con
 
 /* --- sums --- */
 
-/* Longer sums than `parts` holds go in several launches, in order. */
+/* Sums longer than `parts` holds take several launches, in order. */
 enum { SLICES_AT_ONCE = PARTS / 4 };
 
 size_t all_slices(const hd_stretches &stretches) {

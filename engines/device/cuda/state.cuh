@@ -1,5 +1,4 @@
-/* What an open CUDA device holds, the first error that it keeps, and how a kernel is launched. Internal to
- * device/cuda/cuda.cu. */
+/* An open CUDA device, the first error that it keeps, and how a kernel is launched. Internal to cuda.cu. */
 #ifndef HD_DEVICE_CUDA_STATE_CUH
 #define HD_DEVICE_CUDA_STATE_CUH
 
@@ -24,13 +23,13 @@ struct Cuda {
     hd_device device; /* first: an hd_device * is a Cuda * */
     cudaStream_t stream;
     bool device_math;         /* exp and log are the CUDA library's */
-    const char *failed, *why; /* what was being done when something first failed, or NULL */
+    const char *failed, *why; /* what first failed and why, or NULL */
     int processors;
     Allocation *allocations;
     Latch *latch;
-    unsigned long long told; /* operations that may latch, so far */
+    unsigned long long told; /* operations so far that may latch */
     float *parts;            /* of sums */
-    float *workspace;        /* of products whose slices are made in parallel, or cuBLAS's */
+    float *workspace;        /* for products whose slices are made in parallel, or cuBLAS's */
     size_t workspace_count;
     cudaGraphExec_t kept[HD_DEVICE_SECTIONS];
     double kept_operations[HD_DEVICE_SECTIONS];
@@ -66,7 +65,7 @@ dim3 blocks_for(size_t count, size_t copies = 1) {
     return dim3((unsigned)(blocks < 1 ? 1 : blocks > MAX_BLOCKS ? MAX_BLOCKS : blocks), (unsigned)copies);
 }
 
-#ifndef HD_LAUNCH /* the tests' emulation of a GPU has its own */
+#ifndef HD_LAUNCH /* the tests' emulated GPU has its own */
 #define HD_LAUNCH(kernel, blocks, threads, stream, ...)                                                      \
     kernel<<<(blocks), (threads), 0, (stream)>>>(__VA_ARGS__)
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The numbers of a file, "50000 100000"; how many there are of them. */
+/* Reads a file's numbers, such as "50000 100000", and returns how many there are. */
 static int read_numbers(const char *folder, const char *name, long long number[2]) {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -17,7 +17,7 @@ static int read_numbers(const char *folder, const char *name, long long number[2
     return count;
 }
 
-/* Of one cgroup: version 2 has one file, "max 100000" where there is no quota; version 1 has two, and -1. */
+/* One cgroup's quota: version 2 has one file ("max 100000": no quota), version 1 has two (-1: no quota). */
 static size_t quota_of(const char *folder) {
     long long quota[2] = {0, 0}, period[2] = {0, 0};
     if (read_numbers(folder, "cpu.max", quota) == 2)
@@ -29,8 +29,8 @@ static size_t quota_of(const char *folder) {
     return (size_t)((quota[0] - 1) / period[0]) + 1;
 }
 
-/* Of the cgroup and of all above it, up to the topmost. In a container the group's path may be the host's, and not be there:
- * then the topmost is the container's own. */
+/* The tightest quota of the cgroup and all above it. In a container the group's path may be the host's and
+ * not exist here; then the topmost group is the container's own. */
 static size_t tightest(const char *top, char *group) {
     char folder[PATH_MAX];
     size_t least = SIZE_MAX;

@@ -10,7 +10,7 @@
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
-/* Stands in the ALIGNMENT bytes before the memory handed out. */
+/* Lies in the ALIGNMENT bytes before the memory that we hand out. */
 typedef struct hd_header {
     size_t bytes;
 } hd_header;
@@ -22,7 +22,7 @@ void *hd_host_allocate(hd_device *device, size_t count, size_t element) {
     whole = (whole + alignment - 1) / alignment * alignment;
     char *block = aligned_alloc(alignment, whole);
     if (!block) return NULL;
-    if (alignment == HUGE_PAGE) madvise(block, whole, MADV_HUGEPAGE); /* a wish; no matter if refused */
+    if (alignment == HUGE_PAGE) madvise(block, whole, MADV_HUGEPAGE); /* we do not mind a refusal */
     memset(block, 0, whole);
     ((hd_header *)block)->bytes = bytes;
     hd_device_holds(device, bytes);
@@ -98,7 +98,7 @@ void hd_host_nothing(hd_device *device) {
 }
 
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error) {
-    /* not sched_getaffinity: OpenMP may have bound this thread to one core of them */
+    /* not sched_getaffinity: OpenMP may have bound this thread to one core */
     size_t cores = (size_t)omp_get_num_procs(), quota = hd_cpu_quota("");
     *threads = options && options->threads ? options->threads : quota < cores ? quota : cores;
     if (*threads <= cores) return HD_OK;

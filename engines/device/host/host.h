@@ -1,17 +1,17 @@
-/* What the devices that compute on this machine's processor share: memory, batches' bookkeeping, shares of
- * work. Internal to device/cpu/cpu.c and device/reference/reference.c. */
+/* What the devices on this machine's processor share: memory, batches' bookkeeping, shares of work. Internal
+ * to device/cpu/ and device/reference/. */
 #ifndef HD_DEVICE_HOST_HOST_H
 #define HD_DEVICE_HOST_HOST_H
 
 #include "device/device.h"
 
-/* Zeroed memory of count elements, 64-byte aligned and padded (BLIS 0.9.0 reads a little past the end of
- * buffers), in huge pages where that helps; counted in device->allocated. NULL where it cannot be had.
- * Released by hd_host_release. */
+/* Zeroed memory for count elements, counted in device->allocated. It is 64-byte aligned, padded (BLIS 0.9.0
+ * reads a little past the end of buffers), and in huge pages if large. NULL: no memory. Release it with
+ * hd_host_release, which takes NULL. */
 void *hd_host_allocate(hd_device *device, size_t count, size_t element);
 void hd_host_release(hd_device *device, void *memory);
 
-/* The operations on sums: on the host they are plain numbers. */
+/* The operations on sums, which are plain numbers on the host. */
 double *hd_host_allocate_sums(hd_device *device, size_t count);
 void hd_host_zero_sums(hd_device *device, size_t count, double *sums);
 void hd_host_fetch_sums(hd_device *device, size_t count, const double *from, double *to); /* and store_sums */
@@ -30,7 +30,7 @@ void hd_host_unplace(hd_device *device, const void *placed);
 void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context);
 void hd_host_nothing(hd_device *device);
 
-/* Of the table what is the same for all of them. */
+/* The operations that are the same for all of these devices. */
 #define HD_HOST_OPS                                                                                          \
     .allocate = hd_host_allocate_reals, .allocate_sums = hd_host_allocate_sums, .release = hd_host_release,  \
     .zero_sums = hd_host_zero_sums, .fetch_sums = hd_host_fetch_sums, .store_sums = hd_host_fetch_sums,      \
@@ -38,11 +38,11 @@ void hd_host_nothing(hd_device *device);
     .unplace = hd_host_unplace, .section = hd_host_section, .forget = hd_host_nothing,                       \
     .settle = hd_host_nothing
 
-/* Resolves options->threads against the cores this process may run on; if they are 0, one a core, or as many as
- * the CPU quota keeps busy. */
+/* Writes how many threads to use: options->threads, or if that is 0 one for each core this process may run
+ * on, but not more than the CPU quota keeps busy. HD_UNAVAILABLE: more threads than cores. */
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error);
 
-/* Thread's part of 0..count-1, cut at multiples of grain. */
+/* This thread's part of 0..count-1, cut at multiples of grain. */
 typedef struct hd_range {
     size_t from, to;
 } hd_range;
@@ -58,7 +58,7 @@ static inline hd_stretch hd_stretch_of(const hd_stretches *stretches, size_t s) 
     return (hd_stretch){at, stretches->start[s + 1] - at, stretches->coefficients[s]};
 }
 
-/* Number of the example in row r of a batch. */
+/* Which example is in row r of a batch. */
 static inline size_t hd_batch_example(const uint32_t *index, size_t first, size_t r) {
     return index ? index[r] : first + r;
 }

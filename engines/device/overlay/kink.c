@@ -57,8 +57,7 @@ static void activate(hd_device *device, size_t rows, size_t columns, hd_real *z,
 
 /* --- signs of weights --- */
 
-/* An operation in which signs are turned: its weights, cut into a layer's each, and room for what the turns
- * replace. */
+/* An operation with forced signs: its weights, one stretch a layer, and the numbers that forcing replaced. */
 typedef struct hd_turning {
     hd_device *device;
     const hd_kinked *kinked;
@@ -67,7 +66,7 @@ typedef struct hd_turning {
     double *kept; /* [kinks] */
 } hd_turning;
 
-/* What a kink adds to sign(w) of its weight in this step: 0 where that is what was ordered. */
+/* What a kink adds to sign(w) of its weight in this step: 0 if that sign is the forced one. */
 static double turned(const hd_turning *t, const hd_kink *kink, size_t *at) {
     *at =
         t->stretches->start[kink->layer] + kink->row * t->kinked->problem->dims[kink->layer + 1] + kink->unit;
@@ -76,7 +75,7 @@ static double turned(const hd_turning *t, const hd_kink *kink, size_t *at) {
     return kink->side - ((w > 0) - (w < 0));
 }
 
-/* Adds factor times a layer's turns to `terms`, to which the operation adds factor times the signs. */
+/* Adds factor * (a layer's changes of sign) to `terms`, to which the operation adds factor * sign(w). */
 static void turn(const hd_turning *t, size_t layer, const hd_real *terms, double factor) {
     for (size_t i = 0, at; i < t->kinked->count; i++) {
         double by = turned(t, &t->kinked->kinks[i], &at);

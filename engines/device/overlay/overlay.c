@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Closing the device goes down through the overlays. */
+/* Takes off the topmost overlay, then destroys what is below. */
 static void destroy(hd_device *device) {
     hd_overlay *overlay = device->overlay;
     device->ops = overlay->under;

@@ -1,8 +1,8 @@
-/* An overlay: operations laid over a device's own, to count them, to round them at random, or to do them wrong
- * on purpose. It is a copy of the device's table in which some operations are replaced. A replaced operation
- * finds its overlay by name, does its part, and calls the operation below. Overlays can lie on each other. They
- * work on any device that carries out an operation at once. On a device that replays sections (cuda) they see
- * only the calls that record a section. */
+/* An overlay: operations laid over a device's own, to count them, to round them at random, or to do them
+ * wrong on purpose. It is a copy of the device's table in which some operations are replaced. A replaced
+ * operation finds its overlay by name, does its part, and calls the operation below. Overlays can lie on each
+ * other. They work on any device that carries out an operation at once. On a device that replays sections
+ * (cuda) they see only the calls that record a section. */
 #ifndef HD_DEVICE_OVERLAY_OVERLAY_H
 #define HD_DEVICE_OVERLAY_OVERLAY_H
 

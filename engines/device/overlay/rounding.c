@@ -25,7 +25,7 @@ static uint64_t mix(uint64_t x) {
     return x ^ x >> 31;
 }
 
-/* For the next array that is rounded. */
+/* The key of the next array to be rounded. */
 static hd_rounding_key next_key(hd_rounding *rounding) {
     uint64_t bits = mix(mix(rounding->seed) + rounding->rounded++);
     return (hd_rounding_key){(uint32_t)bits, (uint32_t)(bits >> 32)};
@@ -42,7 +42,7 @@ static int team(const hd_device *device, size_t count) {
     return count < 4 * GRAIN ? 1 : (int)device->threads;
 }
 
-/* A vector, where `of` is not zero. */
+/* Rounds a vector where `of` is not zero. */
 static void round_vector(hd_device *device, size_t count, const hd_real *of, hd_real *x) {
     hd_rounding_key key = next_key(rounding_of(device));
 #pragma omp parallel for num_threads(team(device, count))
@@ -51,7 +51,7 @@ static void round_vector(hd_device *device, size_t count, const hd_real *of, hd_
                    out_of(x) + from);
 }
 
-/* A matrix, rows ld apart; in the columns where `of`, if it is given, is not zero. */
+/* Rounds a matrix whose rows lie ld apart, in the columns where `of` (if not NULL) is not zero. */
 static void round_matrix(hd_device *device, size_t rows, size_t columns, const hd_real *of, hd_real *x,
                          size_t ld) {
     hd_rounding_key key = next_key(rounding_of(device));
@@ -62,7 +62,7 @@ static void round_matrix(hd_device *device, size_t rows, size_t columns, const h
     }
 }
 
-/* What was added to a sum. */
+/* Rounds what was added to a sum. */
 static void round_sum(hd_device *device, double before, double *sum) {
     double xi = (double)hd_rounding_draw(next_key(rounding_of(device)), 0) * 0x1p-31 - 1;
     *sum = before + (*sum - before) * (1 + 0x1p-24 * xi);
@@ -137,7 +137,7 @@ static void momentum_tangent(hd_device *device, const hd_stretches *stretches, s
                                     label);
     for (size_t j = 0; j < count; j++) {
         hd_real *zw = hd_at(device, z_w, j * stride), *zm = hd_at(device, z_m, j * stride);
-        bool step = source[j * stretches->count] == HD_SOURCE_STEP; /* in all stretches or in none */
+        bool step = source[j * stretches->count] == HD_SOURCE_STEP; /* in all stretches or none */
         round_vector(device, n, step ? m_next : zm, zw);            /* z_w' = z_w elsewhere */
         round_vector(device, n, zm, zm);
     }

@@ -1,6 +1,5 @@
-/* `extended`: the reference's formulas in long double, on x86 64 bits of significand against float64's 53. It
- * tells how far the reference itself is off. Long sums end in float64 (the device's sums are), so it sees no
- * error of the reference below one rounding of its results. */
+/* `extended`: the reference's formulas in long double, on x86 with 64 bits of significand against float64's
+ * 53. It tells how far off the reference is, but for the last rounding of long sums, which end in float64. */
 typedef long double real;
 #define real_exp expl
 #define real_log logl
@@ -14,8 +13,8 @@ static void real_product(size_t m, size_t n, size_t k, const real *a, size_t a_r
 #include <float.h>
 #include <stdio.h>
 
-/* Four outputs of a row whose sums are under way at once: one alone would wait for itself. column: where they
- * begin in b; the last ones may be the same. */
+/* Sums four outputs of a row at once, since one sum alone would wait for its own additions. column: where
+ * they begin in b; the last ones may be the same. */
 static void four_sums(size_t k, const real *a, size_t a_column, const real *b, size_t b_row,
                       const size_t column[4], real sum[4]) {
     real s0 = 0, s1 = 0, s2 = 0, s3 = 0;
@@ -41,7 +40,7 @@ static void real_product(size_t m, size_t n, size_t k, const real *a, size_t a_r
     }
 }
 
-/* Looked at and replaced as float64. */
+/* Observers see, and replace, float64. */
 static const void *view(hd_device *device, size_t count, const hd_real *array, void *room) {
     download(device, count, array, room);
     return room;

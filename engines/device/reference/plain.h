@@ -1,8 +1,8 @@
-/* The devices that compute as one would write it down, libm's exp and log, sums in plain order: `reference`
- * and `extended`. It shares nothing with arithmetic.h but the constants that define the experiment. This is
- * the text of both; a device's file includes it once, after typedef ... real;    what it computes in, with
- * real_exp, real_log and real_product(m, n, k, a, a_row, a_column, b, b_row, b_column, accumulate, c, ldc) C
- * (+)= A B, strides in elements, and gives its own view and replace. */
+/* `reference` and `extended`: formulas as one writes them down, libm's exp and log, sums in plain order. They
+ * share nothing with arithmetic.h but the constants that define the experiment. A device's file defines
+ * `real`, real_exp and real_log, and C (+)= A B with strides in elements as
+ *     real_product(m, n, k, a, a_row, a_column, b, b_row, b_column, accumulate, c, ldc);
+ * then it includes this text, once, and adds its own view and replace. */
 #ifndef HD_DEVICE_REFERENCE_PLAIN_H
 #define HD_DEVICE_REFERENCE_PLAIN_H
 
@@ -68,7 +68,7 @@ static void batch_load(hd_device *device, hd_batch *batch, const hd_examples *ex
         batch->labels[r] = examples->labels[example];
         for (size_t i = 0; i < batch->inputs; i++) {
             float pixel =
-                (float)examples->pixels[example * batch->inputs + i] * HD_PIXEL; /* the data are float32 */
+                (float)examples->pixels[example * batch->inputs + i] * HD_PIXEL; /* data are float32 */
             batch->x[r * batch->inputs + i] = (real)pixel;
         }
     }
@@ -296,7 +296,7 @@ static void destroy(hd_device *device) {
     free(device);
 }
 
-/* The table but for view and replace. */
+/* The table without view and replace. */
 #define PLAIN_OPS                                                                                            \
     HD_HOST_OPS, .destroy = destroy, .upload = upload, .download = download, .batch_create = batch_create,   \
                  .batch_release = batch_release, .batch_load = batch_load, .batch_download = batch_download, \

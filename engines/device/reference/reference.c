@@ -1,4 +1,4 @@
-/* `reference`: float64, the arbiter. Products by BLIS in its own order. */
+/* `reference`: float64, which judges the other devices. BLIS multiplies, in its own order. */
 typedef double real;
 #define real_exp     exp
 #define real_log     log
@@ -15,7 +15,7 @@ hd_status hd_device_open_reference(const hd_device_options *options, hd_device *
     if (!device) return hd_fail(error, HD_UNAVAILABLE, "device reference: no memory");
     *device = (hd_device){
         .ops = &ops, .name = "reference", .arithmetic = "float64", .element = sizeof(real), .loops = "plain"};
-    /* "own" is the float32 arithmetic's; here BLIS always multiplies, with whatever kernels it picks then */
+    /* "own" concerns the float32 arithmetic; here BLIS always multiplies, with whatever kernels it chooses */
     const char *kernels =
         options && options->kernels && strcmp(options->kernels, "own") ? options->kernels : NULL;
     hd_device_add_fact(device, "blis", "%s", hd_product_library());

@@ -1,4 +1,4 @@
-/* The devices that judge the others: "reference", float64, and "extended", long double, which judges it. */
+/* The devices that judge the others: "reference" (float64), and "extended" (long double), which judges it. */
 #ifndef HD_DEVICE_REFERENCE_REFERENCE_H
 #define HD_DEVICE_REFERENCE_REFERENCE_H
 

@@ -1,5 +1,5 @@
-/* Every operation of every device against straightforward float64 code, within what its roundings can do;
- * arrays lie between guards that must stay, and tangents further apart than they need. Here: memory, batches,
+/* Every operation of every device agrees with straightforward float64 code, within what its roundings can do.
+ * Arrays lie between guards that must stay, and tangents further apart than necessary. Here: memory, batches,
  * products, activations, counts, sums. */
 #include "test/conformance.h"
 
@@ -26,7 +26,7 @@ static void check_memory(hd_device *device) {
     ops->zero_sums(device, 1, sums + 1);
     ops->fetch_sums(device, 3, sums, fetched);
     cr_expect(fetched[1] == 0);
-#if !defined(__SANITIZE_ADDRESS__) /* it ends the process that asks for so much */
+#if !defined(__SANITIZE_ADDRESS__) /* it ends a process that asks for so much */
     cr_expect(ops->allocate(device, SIZE_MAX / 2) == NULL);
     cr_expect(ops->batch_create(device, SIZE_MAX / 8, 8) == NULL);
 #endif
@@ -49,8 +49,8 @@ Test(conformance, memory) {
 
 /* --- drawn weights --- */
 
-/* Every number is hd_xavier_numbers's, which test_random.c holds to the trace, and nothing is written behind
- * the last. */
+/* Every number is hd_xavier_numbers's, which test_random.c compares with the trace, and nothing is written
+ * behind the last. */
 static void check_draw(hd_device *device, const hd_initial *initial, size_t layer, size_t fan_in,
                        size_t fan_out) {
     const hd_xavier xavier = hd_xavier_layer(initial, layer, fan_in, fan_out);
@@ -152,9 +152,8 @@ Test(conformance, products) {
     on_every_device(check_products);
 }
 
-/* Many products in one call: some of one shape and evenly spaced, as tangents are, some that look like it and
- * are not: columns that lie between each other, gaps of two sizes, an order that goes back. Each is C_j = A_j
- * B. */
+/* Many products C_j = A_j B in one call. Some are of one shape and evenly spaced, as tangents are; some only
+ * seem to be: woven columns, uneven gaps, a descending order. */
 static void check_products_together(hd_device *device) {
     enum { M = 5, N = 6, K = 11, COUNT = 16, SPACED = 4, LD = 4 * N };
     static const size_t spaced[] = {0, 1, 2, 3}, uneven[] = {4, 5, 7, 6}, back[] = {11, 10, 9, 8};
@@ -197,7 +196,7 @@ Test(conformance, products_told_together_are_each_their_own) {
     on_every_device(check_products_together);
 }
 
-/* X W = Y of a batch and its adjoint X^T V = U: <X W, V> = <W, X^T V>, and Y is what it should be. */
+/* X W = Y for a batch X and its adjoint X^T V = U: <X W, V> = <W, X^T V>, and Y is the expected product. */
 static void check_batch_products(hd_device *device) {
     enum { N = 6 };
     pictures p;
@@ -251,7 +250,7 @@ Test(conformance, products_have_their_adjoints) {
     on_every_device(check_adjoint_products);
 }
 
-/* Products of all kinds, more than a device may take at once, give the bits of each alone. */
+/* Products of all kinds, more than a device may make at once, give the bits that each gives alone. */
 static void check_many_products(hd_device *device) {
     enum { COUNT = 40, MOST = 70 * 90 };
     uint64_t seed = 7;
@@ -329,7 +328,7 @@ static void check_correct_counts(hd_device *device) {
         size_t label = p.labels[chosen[r]];
         for (size_t c = 0; c < CLASSES; c++) logits.sent[r * CLASSES + c] = -1;
         logits.sent[r * CLASSES + label] = 2;
-        if (r % 2) logits.sent[r * CLASSES + (label + r) % CLASSES] = 2; /* a tie: the lowest index wins */
+        if (r % 2) logits.sent[r * CLASSES + (label + r) % CLASSES] = 2; /* the lowest index wins a tie */
         expected += r % 2 == 0 || (label + r) % CLASSES >= label;
     }
     cr_assert(expected > ROWS / 2 + 1 && expected < ROWS, "the ties go both ways");

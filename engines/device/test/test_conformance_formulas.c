@@ -26,7 +26,7 @@ static double tangent_of(const outputs *o, const float *z_dot, size_t c, double 
     return o->passes ? o->p[c] * ((double)z_dot[c] - mean) / divisor : 0;
 }
 
-/* Examples 0 and 1 are so sure, one of them wrongly, that the clip cuts them off. */
+/* Examples 0 and 1 are so sure, one of them wrongly, that the clip cuts off their probabilities. */
 static void make_sure(array *logits, const pictures *p) {
     for (size_t r = 0; r < 2; r++) logits->sent[r * CLASSES + (p->labels[chosen[r]] + r) % CLASSES] = 30;
     resend(logits);
@@ -75,7 +75,7 @@ Test(conformance, softmax_and_its_tangent) {
     on_every_device(check_softmax);
 }
 
-/* p and error of many rows, with math as named. */
+/* p and error of many rows, with this math. */
 static void many_rows(const char *math, float *results) {
     enum { COUNT = ROWS * CLASSES };
     hd_device *device = open_device("cpu", (hd_device_options){.math = math});
@@ -151,7 +151,7 @@ static double total_error(hd_device *device, const hd_batch *batch, array *logit
 
 Test(conformance, delta_is_the_error_s_derivative_by_finite_differences) {
     enum { COUNT = ROWS * CLASSES };
-    const float step = 0x1p-12f; /* logits are multiples of it, so that those on either side are floats too */
+    const float step = 0x1p-12f; /* logits are multiples of it, so that logit +- step is a float too */
     hd_device *device = open_device("reference", (hd_device_options){0});
     pictures p;
     uint64_t seed = 11;
@@ -216,8 +216,7 @@ Test(conformance, momentum_s_step) {
     on_every_device(check_momentum_steps);
 }
 
-/* Everything momentum's tangent and adjoint touch, with the diagonal of a Hessian in the place of a
- * network's. */
+/* All that momentum's tangent and adjoint read and write, with a diagonal matrix as the Hessian. */
 enum { TANGENTS = HD_SOURCE_STEP + 1 };
 typedef struct calculus {
     hd_device *device;
@@ -227,7 +226,7 @@ typedef struct calculus {
     double *sums;
 } calculus;
 
-/* Rounds to multiples of 1/256: the products that go through float arrays here are then exact. */
+/* Rounds to multiples of 1/256, so that the products that go through float arrays here are exact. */
 static void coarsen(size_t count, float *values) {
     for (size_t i = 0; i < count; i++) values[i] = rintf(values[i] * 256) / 256;
 }
@@ -258,7 +257,7 @@ static void end(calculus *c) {
     c->device->ops->release(c->device, c->sums);
 }
 
-/* All sources at once; from zero tangents only what comes directly from the hyperparameters is left. */
+/* All sources at once. From zero tangents we get only what comes directly from the hyperparameters. */
 static void carry_tangents(calculus *c, bool from_zero) {
     static const hd_source sources[TANGENTS] = {HD_SOURCE_NONE, HD_SOURCE_SIGN, HD_SOURCE_TWICE,
                                                 HD_SOURCE_MOMENTUM, HD_SOURCE_STEP};
@@ -278,7 +277,7 @@ static void carry_tangents(calculus *c, bool from_zero) {
     c->device->ops->unplace(c->device, k);
 }
 
-/* p_w and p_m come to hold the adjoint of the state before; sums what falls to each hyperparameter. */
+/* Makes p_w and p_m the adjoint of the state before, and sums each hyperparameter's part of p . B. */
 static void carry_adjoint(calculus *c, double sums[4]) {
     const hd_device_ops *ops = c->device->ops;
     const hd_coefficients *k = ops->place(c->device, &point, sizeof point);
@@ -295,8 +294,7 @@ static void carry_adjoint(calculus *c, double sums[4]) {
     ops->unplace(c->device, k);
 }
 
-/* Element i of B's column for each source: what the hyperparameter adds to m' and, through it and directly,
- * to w'. */
+/* Element i of B's column for a source: what the hyperparameter adds to m' and (also through m') to w'. */
 static void direct(const calculus *c, hd_source source, size_t i, double *to_m, double *to_w) {
     double w = (double)c->w.sent[i], m = (double)c->m.sent[i];
     *to_m = source == HD_SOURCE_SIGN       ? sign(w)
@@ -372,7 +370,7 @@ static const hd_coefficients points[STRETCHES] = {
 static const hd_source mixed[2 * STRETCHES] = {HD_SOURCE_NONE, HD_SOURCE_TWICE,    HD_SOURCE_SIGN,
                                                HD_SOURCE_STEP, HD_SOURCE_MOMENTUM, HD_SOURCE_NONE};
 
-/* All of momentum's operations on the stretches given, the first of which begins at `at` of the vectors. */
+/* All of momentum's operations on these stretches, the first of which begins at `at` of the vectors. */
 static void carry_all(calculus *c, const hd_stretches *stretches, const hd_source *source, size_t at,
                       double *sums) {
     hd_device *device = c->device;

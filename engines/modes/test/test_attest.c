@@ -5,7 +5,7 @@
 static const recipe usual = {3, {14, 8, 7, 3}, 6, 6, 45, 25, 20, 0.15, 0.5, 0.001, 0.005, false, 5};
 static const char *const devices[] = {"cpu", "reference"};
 
-/* A batch is stale: load number `which` gives the batch of the step before. */
+/* Makes a batch stale: load number `which` gives the batch of the step before. */
 typedef struct stale {
     hd_overlay overlay;
     size_t loads, which;
@@ -49,7 +49,7 @@ Test(attest, a_stale_batch_on_the_way_out_ends_a_reverse_run_with_its_step) {
     }
 }
 
-/* Six steps, then the training accuracy's batch, then back from step 5: load 8 is step 4's. */
+/* Six steps, then the training accuracy's batch, then the backward sweep from step 5: load 8 is step 4's. */
 Test(attest, a_stale_batch_on_the_way_back_ends_a_reverse_run_with_its_step) {
     hd_error error;
     for (size_t d = 0; d < 2; d++) {

@@ -1,4 +1,4 @@
-/* Whole runs: what they tell, what observers see of them and may lead them along, and what they leave behind. */
+/* Whole runs: what they return, what observers see and replace, and what runs leave behind. */
 #include "modes/test/usual_problem.h"
 
 /* --- results --- */
@@ -75,7 +75,7 @@ Test(engine, weights_have_names) {
 /* --- observers --- */
 
 typedef struct witness {
-    size_t left;          /* calls until it says stop */
+    size_t left;          /* calls until it stops the run */
     size_t first, latest; /* steps it was shown */
     size_t calls;
 } witness;
@@ -126,11 +126,11 @@ Test(engine, watching_changes_no_bit) {
     free_problem(p);
 }
 
-/* What a run showed of each step, to be compared with or to lead another. */
+/* What a run showed of each step, to compare another run with or to guide it. */
 typedef struct memory {
     const small_problem *p;
     double *values[HD_TENSORS][64]; /* by tensor and index: [steps + 1][count] */
-    bool back;                      /* only what the sweep back shows, else only what the way out does */
+    bool back;                      /* remembers only the backward sweep, else only the forward sweep */
     size_t shown;
 } memory;
 
@@ -194,7 +194,7 @@ static bool ignore(void *context, const hd_view *view) {
     return true;
 }
 
-/* Whatever it starts from: what it ends with is made from the other's states alone. */
+/* A guided run may start anywhere: its end depends on the other run's states alone. */
 Test(engine, a_run_led_along_another_s_states_ends_where_that_did) {
     static const unsigned state = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER | 1u << HD_TANGENT |
                                   1u << HD_TANGENT_MOMENTUM | 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM;

@@ -1,4 +1,4 @@
-/* Runs that fail: problems that are refused, values that stop being finite, memory that gives out anywhere. */
+/* Runs that fail: refused problems, values that are not finite, memory that runs out anywhere. */
 #include "modes/test/usual_problem.h"
 
 #include <malloc.h>
@@ -69,7 +69,7 @@ Test(engine, sizes_of_nothing_are_refused) {
     p->dims[2] = 0;
     expect_refused(p, "layer 2 has 0 units");
     p = usual_problem();
-    p->dims[2] = SIZE_MAX / 2 + 1; /* times anything even it would wrap to 0 */
+    p->dims[2] = SIZE_MAX / 2 + 1; /* times an even number it would wrap to 0 */
     expect_refused(p, "allowed: 1 to 16777216");
     p = usual_problem();
     p->problem.steps = 0;
@@ -139,7 +139,7 @@ Test(engine, a_hyperparameter_that_is_not_a_number_is_told) {
 
 /* --- memory that gives out --- */
 
-/* The table of operations with one allocation, the nth, that fails. */
+/* Operations whose nth allocation fails. */
 static const hd_device_ops *whole;
 static size_t until_failure;
 
@@ -192,7 +192,7 @@ static size_t address_space(void) {
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* A whole run on a fresh device, with so many bytes to be had. */
+/* A whole run on a fresh device that can get only so many bytes. */
 static hd_status attempt_within(const small_problem *p, size_t d, hd_mode mode, size_t room,
                                 hd_error *error) {
     hd_device *device = device_at(d);
@@ -218,13 +218,13 @@ Test(engine, a_limit_on_memory_is_unavailable_at_every_height) {
     cr_skip_test("the address sanitizer needs the address space");
 #endif
     static const recipe wide = {2, {300, 80, 10}, 3, 50, 60, 70, 50, 0.1, 0.5, 0.001, 0.001, false, 9};
-    mallopt(M_MMAP_THRESHOLD, 2048); /* every array is mapped, so that every one of them meets the limit */
+    mallopt(M_MMAP_THRESHOLD, 2048); /* maps every array, so that each of them meets the limit */
     small_problem *p = make_problem(&wide);
     for (size_t d = 0; d < DEVICES; d++)
         for (hd_mode mode = HD_FORWARD; mode <= HD_REVERSE; mode++) {
             size_t enough = (size_t)16 << 20, refused = 0, done = 0;
             hd_error error = {.message = ""};
-            warm_up(p, d, mode); /* BLIS keeps its buffers, and ends the process where it cannot have them */
+            warm_up(p, d, mode); /* BLIS keeps its buffers, and ends the process if it cannot get them */
             cr_assert(attempt_within(p, d, mode, enough, &error) == HD_OK, "%s", error.message);
             for (size_t room = 0; done < 3 && room < enough; room += 24 << 10) {
                 hd_status status = attempt_within(p, d, mode, room, &error);

@@ -1,4 +1,4 @@
-/* What is not finite is latched by every device where it turns up, and told in words. */
+/* Every device latches a value that is not finite where it turns up, and the error names it. */
 #include "modes/engine.h"
 #include "test/conformance.h"
 
@@ -7,7 +7,7 @@ static const size_t dims[] = {4, 3, 2};
 static const hd_hyperparameter hypers[] = {{HD_RHO_L1, 0}, {HD_ETA, 0}, {HD_MU, 0}};
 static const hd_problem named = {.layers = 2, .dims = dims, .steps = 9, .hyper = hypers, .hypers = 3};
 
-/* Takes the error away: it must be in this tensor, at this step. */
+/* Clears the error, which must name this tensor and this step. */
 static void expect_told(hd_device *device, const char *tensor, const char *step) {
     hd_error error = {.message = ""};
     cr_expect(hd_latched_error(device, &named, &error) == HD_DIFFERENT, "%s: %s", device->name, tensor);
@@ -25,7 +25,7 @@ static array spoilt(hd_device *device, size_t count, size_t at, float value) {
     return a;
 }
 
-/* A ReLU would swallow both: NaN and -Inf. */
+/* A ReLU would hide both NaN and -Inf. */
 static void check_activation(hd_device *device) {
     for (int nan = 0; nan < 2; nan++) {
         array z = spoilt(device, 12, 7, nan ? (float)NAN : -HUGE_VALF), b = spoilt(device, 3, 0, 0);

@@ -1,5 +1,4 @@
-/* Three oracles for a hypergradient: forward mode, reverse mode, finite differences; and what must hold
- * between them. */
+/* Three oracles for a hypergradient (forward mode, reverse mode, finite differences) and their relations. */
 #include "test/small_problem.h"
 
 #include <stdlib.h>
@@ -48,7 +47,7 @@ Test(oracles, forward_is_reverse) {
     hd_device_close(device);
 }
 
-/* Small enough for kinks to be rare, large enough for rounding: an error near 1 is good to some 1e-16. */
+/* Small enough to cross few kinks, large enough for rounding: an error near 1 is exact to some 1e-16. */
 static const double step = 1e-6;
 
 Test(oracles, reverse_is_the_finite_difference_wherever_the_training_is_smooth) {
@@ -177,8 +176,7 @@ static double paired(const history *h, size_t t, size_t j) {
     return sum;
 }
 
-/* p_{t+1} . B_t for hyperparameter j: what it adds to m', goes on to w' by -eta; eta itself adds -m' to w'.
- */
+/* p_{t+1} . B_t: hyperparameter j adds x to m' and so -eta x to w'; eta itself adds -m' to w'. */
 static double added(const history *h, size_t t, size_t j) {
     const small_problem *p = h->p;
     hd_hyperparameter kind = p->hyper[j];
@@ -248,7 +246,7 @@ static void swap_floats(float *a, float *b, size_t count, size_t stride) {
     }
 }
 
-/* Inputs i and i + 1 change places, for every even i. */
+/* Exchanges inputs i and i + 1 for every even i. */
 static void permute_inputs(small_problem *p, const recipe *r) {
     size_t inputs = p->dims[0], out = p->dims[1];
     for (size_t i = 0; i + 1 < inputs; i += 2) {
@@ -258,7 +256,7 @@ static void permute_inputs(small_problem *p, const recipe *r) {
     }
 }
 
-/* Units u and u + 1 of the first hidden layer change places, for every even u. */
+/* Exchanges units u and u + 1 of the first hidden layer for every even u. */
 static void permute_units(small_problem *p, const recipe *r) {
     (void)r;
     size_t in = p->dims[0], units = p->dims[1], out = p->dims[2];
@@ -271,7 +269,7 @@ static void permute_units(small_problem *p, const recipe *r) {
     }
 }
 
-/* Each batch is gone through from its end. */
+/* Reverses the order within each batch. */
 static void permute_batches(small_problem *p, const recipe *r) {
     for (size_t t = 0; t < r->steps; t++)
         for (size_t i = 0, j = r->batch - 1; i < j; i++, j--) {

@@ -14,7 +14,7 @@ static inline hd_device *device_at(size_t i) {
     return open_device(devices[i], (hd_device_options){.threads = 1});
 }
 
-/* Makes an engine, runs it once, and ends it. */
+/* Makes an engine, runs it once, and destroys it. */
 static inline hd_status attempt(hd_device *device, const small_problem *p, hd_mode mode,
                                 const hd_observer *observer, hd_error *error) {
     hd_engine *engine = NULL;

@@ -1,5 +1,6 @@
-/* As much of cuBLAS as device/cuda/cublas.cuh uses: plain loops on the host. They add up k in an order of their own, so that a test can
- * tell this arithmetic from ours, and refuse what the library would refuse or what would not repeat. */
+/* As much of cuBLAS as device/cuda/cublas.cuh uses, in plain loops on the host. They add up k in another
+ * order than we do, so that tests can tell them apart, and refuse what the library would or what would not
+ * repeat. */
 #ifndef HD_TEST_EMULATED_CUBLAS_V2_H
 #define HD_TEST_EMULATED_CUBLAS_V2_H
 
@@ -25,7 +26,7 @@ typedef cublasContext *cublasHandle_t;
 
 namespace emulated {
 
-/* What the tests would have it be: HD_EMULATED_CUBLAS=absent|uninitialized|failing in the environment. */
+/* The state that a test wants: HD_EMULATED_CUBLAS=absent|uninitialized|failing in the environment. */
 inline bool cublas_is(const char *state) {
     const char *wanted = getenv("HD_EMULATED_CUBLAS");
     return wanted && !strcmp(wanted, state);
@@ -73,7 +74,7 @@ inline cublasStatus_t cublasSetPointerMode(cublasHandle_t, cublasPointerMode_t m
 
 namespace emulated {
 
-/* Ten bits of fraction, to nearest, ties to even. */
+/* Rounds to ten bits of fraction, to nearest, ties to even. */
 inline float tf32(float x) {
     unsigned bits = __float_as_uint(x);
     bits += 0xfff + (bits >> 13 & 1);
@@ -82,7 +83,7 @@ inline float tf32(float x) {
     return x;
 }
 
-/* Column-major, k descending, every product rounded before it is added. */
+/* Column-major, k descending; rounds every product before it adds it. */
 inline void gemm(bool rounded, bool a_t, bool b_t, int m, int n, int k, const float *a, int lda,
                  const float *b, int ldb, float beta, float *c, int ldc) {
     for (int j = 0; j < n; j++)

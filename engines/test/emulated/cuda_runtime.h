@@ -1,6 +1,6 @@
-/* As much of the CUDA runtime as device/cuda/cuda.cu uses, carried out on the host: so the device's kernels, and the way they are told,
- * run under the tests where there is no GPU. A block's threads are fibers that take turns at each barrier; blocks run one after
- * the other; a captured graph is a list of closures. Nothing here is fast, and races between blocks cannot show. */
+/* As much of the CUDA runtime as device/cuda/cuda.cu uses, on the host, so that tests run the device's
+ * kernels and launches without a GPU. A block's threads are fibers that take turns at each barrier; blocks
+ * run one by one; a captured graph is a list of closures. It is slow, and shows no races between blocks. */
 #ifndef HD_TEST_EMULATED_CUDA_RUNTIME_H
 #define HD_TEST_EMULATED_CUDA_RUNTIME_H
 
@@ -29,8 +29,8 @@ namespace emulated {
 
 inline dim3 thread, block, block_size, grid_size;
 
-/* A fiber is begun by setcontext, once, and gone to and left by longjmp after that: swapcontext would be a system call each time. It
- * outlives the block and runs a thread of the next one. */
+/* We enter a fiber by setcontext once and by longjmp after that: swapcontext would be a system call each
+ * time. A fiber outlives its block and runs a thread of the next one. */
 struct Fiber {
     ucontext_t start;
     jmp_buf at;
@@ -43,7 +43,7 @@ inline unsigned running;
 inline std::function<void()> body;
 enum { STACK = 32 << 10, MOST = 1024 };
 
-/* Back to the scheduler, until this fiber's next turn. */
+/* Returns to the scheduler until this fiber's next turn. */
 inline void barrier() {
     if (!_setjmp(fibers[running].at)) _longjmp(scheduler, 1);
 }
@@ -99,7 +99,7 @@ inline void run_grid(dim3 blocks, unsigned threads, const std::function<void()> 
 typedef std::vector<std::function<void()>> Closures;
 inline Closures *capturing;
 
-/* Now, or when the graph being captured is launched. */
+/* Does this now, or when the graph being captured is launched. */
 inline void tell(const std::function<void()> &what) {
     if (capturing)
         capturing->push_back(what);
@@ -173,7 +173,7 @@ inline cudaError_t cudaGetDeviceCount(int *count) {
     return *count = 1, cudaSuccess;
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
-    /* few multiprocessors, so that both ways of multiplying are taken by small products */
+    /* few multiprocessors, so that small products take both ways of multiplying */
     *properties = {"emulated", (size_t)1 << 30, 4, 0, 0};
     return cudaSuccess;
 }

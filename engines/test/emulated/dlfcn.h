@@ -1,4 +1,4 @@
-/* Finding libraries at run time: here there is one, the emulated cuBLAS, under the second of the names that are tried. */
+/* Emulated dlopen: it finds one library, the emulated cuBLAS, under the second name that we try. */
 #ifndef HD_TEST_EMULATED_DLFCN_H
 #define HD_TEST_EMULATED_DLFCN_H
 

@@ -207,7 +207,7 @@ Test(file, directories_are_not_made_where_a_file_is_in_the_way) {
     free(path);
 }
 
-/* Reads the file as content of size bytes and nothing after it. */
+/* Reads a file of exactly size bytes. */
 static hd_status read_exactly(const char *path, void *data, size_t size, hd_error *error) {
     hd_input *input;
     hd_status status = hd_input_open(path, &input, error);
@@ -302,7 +302,7 @@ Test(file, gzipped_input_with_a_damaged_bit_is_refused_or_reads_the_same) {
             refused++;
         }
     }
-    cr_expect_geq(refused, 8 * (size - 8)); /* nothing but the time, the system and hints may change */
+    cr_expect_geq(refused, 8 * (size - 8)); /* only the time, the system and hints may change */
     free(path);
 }
 

@@ -18,7 +18,7 @@ static void git(const char *commands) {
     cr_assert_eq(system(line), 0, "%s", commands);
 }
 
-/* A tree with a data root in a folder of its own, and another file. */
+/* A tree with a data root in a folder, and another file. */
 static void make_tree(void) {
     folder_make();
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);

@@ -218,7 +218,7 @@ Test(npy, refuses_gzip_data_whose_sum_is_wrong) {
     char *path = folder_path("w.npy.gz");
     cr_assert_eq(hd_npy_save(path, values, 2, true, &error), HD_OK);
     const size_t size = get_bytes(path, bytes, sizeof bytes);
-    bytes[size - 8] ^= 1; /* the CRC is the last eight bytes' first half, the length the other */
+    bytes[size - 8] ^= 1; /* the last eight bytes are the CRC, then the length */
     put_bytes(path, bytes, size);
     expect_refused(path, "incorrect data check");
     bytes[size - 8] ^= 1;

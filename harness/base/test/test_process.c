@@ -1,4 +1,4 @@
-/* Other programs, started without a shell. */
+/* Programs that we start without a shell. */
 #include "base/process.h"
 
 #include <criterion/criterion.h>

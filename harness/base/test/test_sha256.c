@@ -25,7 +25,7 @@ Test(digest, of_pieces_is_that_of_the_whole) {
 }
 
 Test(digest, that_failed_says_so_at_its_end_and_gives_no_digits) {
-    hd_sha256 digest = {NULL}; /* what begin gives where there is no memory */
+    hd_sha256 digest = {NULL}; /* what begin returns without memory */
     hd_error error;
     char hex[HD_SHA256] = "unchanged";
     hd_sha256_add(&digest, "abc", 3);

@@ -1,4 +1,4 @@
-/* Captures: what is read is what was written, and what was written is what was seen. */
+/* Captures: we read what was written, and write what observers see. */
 #include "test/captured.h"
 
 #include <math.h>
@@ -73,7 +73,7 @@ typedef struct seen {
     void *values;
 } seen;
 
-/* Looks on beside the writer. */
+/* Observes beside the writer. */
 typedef struct witness {
     hd_capture_writer writer;
     seen of[4000];
@@ -142,7 +142,7 @@ static void expect_entry(const hd_capture_reader *reader, const seen *s, bool fu
     cr_expect(!memcmp(&made, &digest, sizeof digest));
 }
 
-/* Runs a variant, witnessed, and holds the capture against what was seen. */
+/* Runs a variant with a witness, and compares the capture with what the witness saw. */
 static void check_round_trip(const char *experiment, const char *const *words, bool full) {
     static witness w;
     captured c = {.size = 0};
@@ -229,7 +229,7 @@ Test(capture, tells_where_the_sweep_back_went_another_way) {
         captured c = capture_of("blobs-logistic", full, few[0], few[1], "mode=reverse");
         hd_capture_reader reader;
         hd_error error;
-        /* the fifth batch of an iteration is step 1's again: 0, 1, 2, then 2, 1, 0 */
+        /* the fifth batch of a hyper-iteration is step 1's again: 0, 1, 2, then 2, 1, 0 */
         c.bytes[captured_entry(&c, HD_BATCH, 4) + sizeof(hd_frame_head) + 8] ^= 1;
         cr_assert_eq(hd_capture_reader_start(&reader, captured_stream(&c), &error), HD_OK);
         while (hd_capture_read(&reader, UINT32_MAX, true, &error) == HD_OK && !reader.ended) {

@@ -1,13 +1,13 @@
-/* Captures that are broken, changed or cut short: each is refused with file and cause, in little memory. */
+/* Broken, changed or incomplete captures: the reader refuses each with file and cause, in little memory. */
 #include "test/captured.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <sys/resource.h>
 
-/* --- entries --- */
+/* --- frames --- */
 
-/* Small, with both sweeps and every kind but tangents. */
+/* A small capture, with both sweeps and every kind but tangents. */
 static captured small(void) {
     return capture_of("blobs-logistic", false, "training.steps=1", "experiment.hyper-iterations=1",
                       "mode=reverse");
@@ -92,7 +92,7 @@ Test(capture, refuses_a_count_of_rows_that_the_validation_set_has_not) {
     free(c.bytes);
 }
 
-/* The capture without bytes from .. to, and with bytes after .. until put in at `into`. */
+/* The capture without bytes from .. to, and with bytes after .. until inserted at `into`. */
 static captured spliced(const captured *c, size_t from, size_t to, size_t into, size_t after, size_t until) {
     captured s = {.size = 0};
     for (size_t i = 0; i <= c->size; i++) {
@@ -234,7 +234,7 @@ Test(capture, refuses_headings_that_are_no_object_or_have_a_key_twice) {
     free(c.bytes);
 }
 
-/* A limit on memory beyond what is there now; not under the address sanitizer, which needs all of it. */
+/* Limits memory to `more` than now; not under the address sanitizer, which needs all of it. */
 static void limit_memory(size_t more) {
 #if !defined(__SANITIZE_ADDRESS__)
     long pages = 0;
@@ -248,7 +248,7 @@ static void limit_memory(size_t more) {
 #endif
 }
 
-/* 2^48 weights, as the heading says, and no more bytes than before. */
+/* The heading says 2^48 weights, but no more bytes follow than before. */
 Test(capture, asks_for_no_more_memory_than_has_come) {
     captured c = capture_of("blobs-logistic", true, "training.steps=1", "experiment.hyper-iterations=1");
     json_t *json = heading_of(&c);
@@ -266,7 +266,8 @@ Test(capture, asks_for_no_more_memory_than_has_come) {
     free(c.bytes);
 }
 
-/* Any byte but those of hashes, norms and samples, which may be anything, and of the heading's texts. */
+/* Changes any byte but those of the heading's texts and of hashes, norms and samples, which may be
+ * anything. */
 Test(capture, reads_or_refuses_whatever_a_byte_was_changed_to) {
     captured digests = small(), full = capture_of("blobs-logistic", true, "training.steps=1", "mode=forward",
                                                   "experiment.hyper-iterations=1", "data.examples=60");

@@ -1,4 +1,4 @@
-/* Why two runs differ: components swapped, shares, verdicts. */
+/* Why two runs differ: swapped components, shares, verdicts. */
 #include "drift/diagnosis.h"
 #include "test/captured.h"
 
@@ -9,7 +9,7 @@ static hd_diagnosis diagnosis;
 static hd_error error;
 static const hd_variant *a, *b;
 
-/* Runs both in lock step and concludes; words end with NULL. */
+/* Runs both in lock step and diagnoses; words end with NULL. */
 static void diagnose(const char *const *left, const char *const *right) {
     a = captured_variant("blobs-logistic", left);
     b = captured_variant("blobs-logistic", right);
@@ -54,7 +54,7 @@ Test(diagnosis, shares_a_difference_out_among_two_components) {
     size_t shared = 0;
     const hd_cause *mu = cause_of("hyperparameters.mu"), *eta = cause_of("hyperparameters.eta");
     for (size_t j = 0; j < a->experiment.hypers; j++) {
-        /* two components: what the one adds going in, the other adds going out */
+        /* two components: what one adds as it goes in, the other adds as it goes out */
         cr_expect_float_eq(mu->into_a[j] + eta->out_of_b[j], 1, 1e-6);
         cr_expect_float_eq(mu->out_of_b[j] + eta->into_a[j], 1, 1e-6);
         cr_expect_float_eq(hd_cause_share(mu, j) + hd_cause_share(eta, j), 1, 1e-6);
@@ -64,8 +64,7 @@ Test(diagnosis, shares_a_difference_out_among_two_components) {
     finish();
 }
 
-/* A share may be beyond 1 or below 0 where components work against each other: what is measured stays, the
- * mean is kept within. */
+/* A share may be above 1 or below 0 if components work against each other: we cut their mean, not these. */
 Test(diagnosis, keeps_shares_within_0_and_1_and_what_was_measured_as_it_is) {
     hd_cause cause = {.into_a = {1.5, -0.5, 0.2, NAN}, .out_of_b = {1.1, -0.1, 0.6, 0.5}};
     cr_expect_eq(hd_cause_share(&cause, 0), 1);
@@ -74,7 +73,7 @@ Test(diagnosis, keeps_shares_within_0_and_1_and_what_was_measured_as_it_is) {
     cr_expect(isnan(hd_cause_share(&cause, 3)));
 }
 
-/* Threads change nothing, so what does not differ has no share: there is nothing to divide by. */
+/* Threads change nothing, and what does not differ has no share. */
 Test(diagnosis, leaves_the_share_of_what_does_not_differ_open) {
     diagnose(words("mode=forward"), words("mode=reverse"));
     expect_verdict("rounding");
@@ -99,7 +98,7 @@ Test(diagnosis, of_equal_runs_is_identical) {
     finish();
 }
 
-/* A seed of another component that only one side can take alone is a component all the same. */
+/* A component counts even if only one side can take it alone. */
 Test(diagnosis, lists_a_component_that_goes_into_one_side_only) {
     diagnose(words("mode=reverse"), words("fill=tf-gpu-2017", "fill-race=0", "hyperparameters.mu=0.51"));
     cr_assert_eq(diagnosis.cause_count, 3);
@@ -112,7 +111,7 @@ Test(diagnosis, lists_a_component_that_goes_into_one_side_only) {
     finish();
 }
 
-/* With this eta and that rho_l2 together the weights leave float32's range. */
+/* With this eta and that rho_l2 together, the weights exceed float32's range. */
 Test(diagnosis, a_swap_that_ends_in_inf_leaves_its_share_to_the_other_way) {
     diagnose(words("hyperparameters.eta=20", "hyperparameters.rho_l2=0.001"),
              words("hyperparameters.eta=0.2", "hyperparameters.rho_l2=40", "hyperparameters.mu=0"));
@@ -130,7 +129,7 @@ Test(diagnosis, knows_which_side_is_nearer_the_reference) {
     finish();
 }
 
-/* What a step adds is told by a run led along a's states: from these mu changes the step, and not the batch's
+/* A run guided along a's states tells what a step adds: from these, mu changes the step, but not the batch's
  * activations and gradient. */
 Test(diagnosis, what_follows_a_adds_nothing_where_nothing_was_changed) {
     static const char *const modes[] = {"mode=forward", "mode=reverse"};

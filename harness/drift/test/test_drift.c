@@ -1,4 +1,4 @@
-/* Two captures compared place by place. */
+/* Compares two captures place by place. */
 #include "drift/report.h"
 #include "test/captured.h"
 
@@ -18,7 +18,7 @@ static hd_status compare(captured *a, captured *b) {
     return status;
 }
 
-/* A few steps of blobs-deep, whose every layer has a rho_l1. */
+/* A few steps of blobs-deep, which has a rho_l1 in every layer. */
 #define few(full, ...)                                                                                       \
     capture_of("blobs-deep", full, "training.steps=3", "experiment.hyper-iterations=2", __VA_ARGS__)
 
@@ -41,7 +41,7 @@ Test(drift, of_a_run_with_itself_is_none_in_digests_in_full_and_across) {
     }
 }
 
-/* Adds to one element of a capture's n-th entry of a kind. */
+/* Adds 1 to one element of a capture's n-th frame of a kind. */
 static void disturb(captured *c, uint8_t tensor, size_t n, size_t element) {
     size_t at = captured_entry(c, tensor, n) + sizeof(hd_frame_head) + element * sizeof(float);
     float value;
@@ -106,7 +106,7 @@ Test(drift, keeps_the_results_of_both_sides) {
     free(b.bytes);
 }
 
-/* What a digest tells of a difference is less than the whole tensors do, and never something else. */
+/* A digest tells less of a difference than the whole tensors, but never something else. */
 Test(drift, of_digests_holds_what_that_of_the_whole_tensors_finds) {
     captured a[2] = {few(false, "mode=reverse"), few(true, "mode=reverse")};
     captured b[2] = {few(false, "mode=reverse", "experiment.seed=9"),
@@ -132,7 +132,7 @@ Test(drift, of_digests_holds_what_that_of_the_whole_tensors_finds) {
     for (size_t i = 0; i < 2; i++) free(a[i].bytes), free(b[i].bytes);
 }
 
-/* W_0 and W_1 meet within a block of a digest: neither alone may be named. */
+/* W_0 and W_1 meet inside a block of a digest: it must name neither alone. */
 Test(drift, of_digests_names_the_whole_tensor_where_a_block_spans_two_parts) {
     captured a = few(true, "mode=reverse"), b = captured_copy(&a);
     size_t w_0 = 19 * 37, length = hd_block_length(19 * 37 + 37 * 23 + 23 * 11 + 11 * 7 + 37 + 23 + 11 + 7);
@@ -143,7 +143,7 @@ Test(drift, of_digests_names_the_whole_tensor_where_a_block_spans_two_parts) {
     cr_expect_str_eq(drift.first.part.name, "weights");
     cr_expect_eq(drift.first.difference.ranges[0].from, w_0 / length * length);
     hd_drift_free(&drift);
-    disturb(&b, HD_WEIGHTS, 1, 3); /* and one well within W_0 */
+    disturb(&b, HD_WEIGHTS, 1, 3); /* and one inside W_0 */
     cr_assert(compare(&digests, &b) == HD_OK, "%s", error.message);
     cr_expect_str_eq(drift.first.part.name, "W_0");
     cr_expect_eq(drift.first.difference.ranges[0].to, length - 1);
@@ -237,8 +237,7 @@ Test(drift, report_of_digests_has_null_for_what_they_do_not_tell) {
     free(b.bytes);
 }
 
-/* Elements of a full capture may be any bits: whatever they are, there is a comparison and a report, or a
- * refusal. */
+/* A full capture's elements may be any bits; we always get a comparison and a report, or a refusal. */
 Test(drift, of_captures_changed_at_any_byte_is_reported_or_refused) {
     captured a = capture_of("blobs-logistic", true, "training.steps=1", "experiment.hyper-iterations=1",
                             "data.examples=60", "training.batch=10");

@@ -20,7 +20,7 @@ static float a[5000 * 4], b[5000 * 4];
 static hd_crossings events;
 static hd_error error;
 
-/* Adds the events of one tensor, the first `count` elements of a and b. */
+/* Adds the crossings of one tensor: the first `count` elements of a and b. */
 static void add(uint8_t tensor, uint32_t index, uint32_t step, uint32_t first, size_t count) {
     hd_capture_reader x = {.info = network, .values = a};
     x.head = (hd_frame_head){{1, tensor, 0, index, step, first}, 1, 1, count};
@@ -82,7 +82,7 @@ Test(event, a_sign_counts_only_under_a_rho_l1_and_zero_is_one_of_its_own) {
     a[2] = 1, b[2] = -1;                     /* W_0: under rho_l2 only */
     a[15 + 4] = 1, b[15 + 4] = -1;           /* W_1[1,0] */
     a[15 + 11] = 0, b[15 + 11] = 1e-30f;     /* W_1[2,3] */
-    a[15 + 6] = 0, b[15 + 6] = -0.0f;        /* no other sign */
+    a[15 + 6] = 0, b[15 + 6] = -0.0f;        /* the same sign */
     a[15 + 12 + 1] = 1, b[15 + 12 + 1] = -1; /* b_0 */
     add(HD_WEIGHTS, 0, 5, 0, 15 + 12 + 3 + 4);
     cr_expect_eq(events.counts[HD_CROSSING_SIGN], 2);
@@ -133,7 +133,7 @@ Test(event, becomes_an_order_that_leads_a_run_the_other_ones_way) {
     add(HD_WEIGHTS, 0, 4, 0, 34);
     b[3] = 20;
     a[0] = 0;
-    add(HD_ACTIVATION, 2, 3, 0, 4); /* a class is no decision to order */
+    add(HD_ACTIVATION, 2, 3, 0, 4); /* we cannot force a class */
     hd_kink kinks[8];
     size_t which[8];
     cr_assert_eq(hd_crossings_total(&events), 3);

@@ -1,4 +1,4 @@
-/* Tangents paired with adjoints: the same for every t, and the hypergradient at both ends. */
+/* Tangents paired with adjoints give the same for every t, and the hypergradient at both ends. */
 #include "drift/lockstep.h"
 #include "drift/pairing.h"
 #include "test/captured.h"
@@ -65,7 +65,7 @@ Test(pairing, is_the_hypergradient_at_every_step_in_float64) {
     check("blobs-logistic", "device=reference", 2, 1e-12);
 }
 
-/* With so few steps the median of the changes may be 0: a rounding is no jump then either. */
+/* With so few steps the median change may be 0; even then a rounding is no jump. */
 Test(pairing, does_not_jump_by_a_rounding) {
     hd_pairing pairing = {.jump = 0x1p-25, .tremble = 0, .unit = 0x1p-24};
     cr_expect(!hd_pairing_jumps(&pairing));
@@ -75,7 +75,7 @@ Test(pairing, does_not_jump_by_a_rounding) {
     cr_expect(!hd_pairing_jumps(&pairing));
 }
 
-/* Tangents and adjoints of two different runs do not belong together. */
+/* Tangents and adjoints of different runs do not belong together. */
 Test(pairing, of_two_different_runs_jumps_or_changes) {
     hd_error error;
     hd_pairing pairing;

@@ -6,7 +6,7 @@
 
 enum { COUNT = 2000 };
 
-/* A reader as it is after reading an entry of these elements. */
+/* A reader that has just read a frame of these elements. */
 static hd_capture_reader reader_of(void *values, size_t count, bool float32, bool full) {
     hd_capture_reader reader = {.info = {.full = full, .float32 = float32, .layers = 1, .dims = {20, 4}},
                                 .head = {.float32 = float32, .full = full, .count = count},
@@ -56,8 +56,7 @@ Test(difference, tells_the_elements_that_differ_as_ranges) {
     cr_expect(d.worst_a == 14 && d.worst_b == 15);
 }
 
-/* Whatever is merged, each differing element lies in a range, and none that agrees in more than a gap does.
- */
+/* However ranges merge, each differing element lies in one, and no range has a longer gap than stated. */
 Test(difference, merges_ranges_where_there_are_too_many_and_says_the_gap) {
     static const size_t apart[] = {2, 3, 7, 20, 60, 61, 62};
     for (size_t k = 0; k < sizeof apart / sizeof *apart; k++) {

@@ -6,7 +6,7 @@
 
 TestSuite(dataset, .init = folder_make, .fini = folder_remove);
 
-/* A small IDX file: five items of 2 x 3 bytes, 0 to 29, with the SHA-256 of it all. */
+/* A small IDX file: five items of 2 x 3 bytes, 0 to 29, and its SHA-256. */
 enum { HEADER = 16, ITEM = 6, SIZE = 5 * ITEM };
 static const unsigned char header[HEADER] = {0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0, 3};
 static const char sha256[] = "f0d7b46d4d9d275a949a22747e4f109228a942a2732673dd7ff3570d595c2c8c";
@@ -28,7 +28,7 @@ static void expect_error(hd_status status, const hd_error *error, const char *pa
     cr_expect(strstr(error->message, cause), "no %s in: %s", cause, error->message);
 }
 
-/* Writes content both plain and gzipped, and expects that reading is refused. */
+/* Writes content plain and gzipped, and expects that both are refused. */
 static void expect_refused(const void *content, size_t size, hd_idx idx, const char *cause) {
     for (size_t n = 0; n < 2; n++) {
         hd_error error = {0};
@@ -135,7 +135,7 @@ Test(dataset, mnist_is_the_published_one_in_order) {
 
 Test(dataset, fashion_mnist_is_the_published_one_in_order) {
     if (access(HD_FASHION_MNIST_DIRECTORY, F_OK) != 0) {
-        folder_remove(); /* a skipped test is not finished */
+        folder_remove(); /* fini does not run after a skip */
         cr_skip_test("dataset-fashion-mnist is not installed");
     }
     hd_error error = {0};

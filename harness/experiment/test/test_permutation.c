@@ -18,7 +18,7 @@ static hd_permutation drawn(uint32_t seed) {
     return permutation;
 }
 
-/* Whole numbers, so that no order of summation rounds. */
+/* Whole numbers, which no order of summation rounds. */
 static void number(float weights[WEIGHTS]) {
     for (int i = 0; i < WEIGHTS; i++) weights[i] = (float)(i * 7 % 11 - 4);
 }

@@ -56,7 +56,7 @@ Test(problem, visits_every_training_example_once_an_epoch) {
     hd_setup_free(&setup);
 }
 
-/* The initial weights of a hyper-iteration, as a device would have them; valid until the next call. */
+/* A hyper-iteration's initial weights, as a device would have them; valid until the next call. */
 static const float *weights_of(hd_setup *setup, size_t iteration) {
     static float drawn[784 * 300 + 300 * 300];
     hd_point point;
@@ -68,7 +68,7 @@ static const float *weights_of(hd_setup *setup, size_t iteration) {
     return drawn;
 }
 
-/* Element ranges in which the weights of two set-ups of a 784-300 network differ at a hyper-iteration. */
+/* Expects that two setups of a 784-300 network differ at a hyper-iteration in elements from .. to alone. */
 static void expect_difference(hd_setup *a, hd_setup *b, size_t iteration, size_t from, size_t to) {
     static float first[784 * 300];
     memcpy(first, weights_of(a, iteration), sizeof first);

@@ -18,7 +18,7 @@ Test(settings, reads_files_of_other_systems) {
         if (*c == '\n') text[size++] = '\r';
         text[size++] = *c;
     }
-    text[size - 2] = '\0'; /* and the last line has no end */
+    text[size - 2] = '\0'; /* and the last line has no newline */
     cr_assert_eq(load_text(text), HD_OK, "%s", error.message);
     cr_expect_str_eq(experiment.name, "tiny");
     cr_expect_null(experiment.arithmetic);
@@ -29,7 +29,7 @@ Test(settings, is_the_same_in_a_locale_of_decimal_commas) {
     bool set = false;
     for (size_t i = 0; i < sizeof locales / sizeof *locales && !set; i++) set = setlocale(LC_ALL, locales[i]);
     if (!set) {
-        remove_folder(); /* a skipped test is not finished */
+        remove_folder(); /* fini does not run after a skip */
         cr_skip_test("no such locale is installed");
     }
     cr_assert_eq(load_text(base), HD_OK, "%s", error.message);

@@ -15,7 +15,7 @@ static const hd_judgement *find(const hd_verdict *verdict, const char *name) {
     return NULL;
 }
 
-/* Judges a record, which is freed, by the sample golden, which `change` may alter. */
+/* Judges a record, and frees it, by the sample golden, which `change` may alter. */
 static hd_verdict judge(hd_record record, void (*change)(hd_golden *golden)) {
     hd_error error;
     hd_verdict verdict = {0};
@@ -196,7 +196,7 @@ Test(golden, refuses_what_it_was_not_made_for) {
 
 /* ---- spoilt goldens ---- */
 
-/* Saves the sample and returns its JSON, the caller's to json_decref. */
+/* Saves the sample and returns its JSON; the caller calls json_decref. */
 static json_t *saved(void) {
     hd_error error;
     hd_golden golden = sample_golden();
@@ -213,7 +213,7 @@ static void is_refused(const char *cause) {
     cr_expect_null(golden.reference.weights.values);
 }
 
-/* Every key in turn is taken away, or given a value of a type that none has. */
+/* Takes away each key in turn, or gives it a value of a type that no key has. */
 static void spoil_each_key(bool take_away) {
     char key[64];
     json_t *json = saved();
@@ -243,7 +243,7 @@ Test(golden, is_refused_with_a_value_of_another_type) {
 Test(golden, is_refused_when_it_was_edited) {
     json_t *json = saved();
     json_t *tolerance = json_object_get(json_object_get(json, "tolerances"), "hypergradient eta");
-    sample_write(json, sample_path(JSON)); /* another layout alone is no edit */
+    sample_write(json, sample_path(JSON)); /* another layout is no edit */
     hd_error error;
     hd_golden golden;
     cr_expect_eq(hd_golden_load(sample_path(JSON), &golden, &error), HD_OK, "%s", error.message);
@@ -287,7 +287,7 @@ Test(golden, is_refused_with_other_weights_than_its_own) {
     json_decref(saved());
     hd_error error;
     hd_golden golden = sample_golden();
-    golden.reference.weights.values[5] += 1; /* the recorded digest stays that of the true weights */
+    golden.reference.weights.values[5] += 1; /* the recorded digest is still the true weights' */
     cr_assert_eq(hd_golden_save(&golden, folder, &error), HD_OK);
     is_refused("SHA-256");
     hd_golden_free(&golden);

@@ -54,7 +54,7 @@ Test(difference, have_a_line_for_each_figure_before_and_now) {
     hd_golden_free(&is);
 }
 
-/* The smallest change of a float64 is one, and so is a float32's. */
+/* The smallest change of a float64 counts, and so does a float32's. */
 Test(difference, show_one_unit_in_the_last_place) {
     hd_golden was = sample_golden(), is = sample_golden();
     is.reference.hyper[1].hypergradient *= 1 + 0x1p-52;
@@ -64,7 +64,7 @@ Test(difference, show_one_unit_in_the_last_place) {
     hd_golden_free(&is);
 }
 
-/* A tolerance has three digits, and the double that it came out as may be the one beside them. */
+/* A tolerance has three digits, but its double may be one beside them. */
 Test(difference, show_a_tolerance_without_its_rounding) {
     hd_golden was = sample_golden(), is = sample_golden();
     is.tolerances[3].tolerance = nextafter(4e-7, 1);

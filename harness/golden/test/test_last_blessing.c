@@ -1,4 +1,4 @@
-/* When and why goldens were blessed, also where they are blessed meanwhile. */
+/* When and why goldens were blessed, also if others bless meanwhile. */
 #include "base/temporary_folder.h"
 #include "golden/last_blessing.h"
 #include "test/golden_sample.h"
@@ -21,7 +21,7 @@ static const hd_golden_set none = {0};
 #define FIRST  "2026-11-23T22:53:12Z"
 #define SECOND "2026-11-24T06:30:02Z"
 
-/* Goldens of a blessing in a folder of their own, and in the log. */
+/* Saves a blessing's goldens in a folder of their own, and appends it to the log. */
 static hd_golden_set bless(const char *where, const hd_golden_set *was, size_t count, const char *date,
                            double eta) {
     hd_golden_set made = sample_goldens(count, date, eta), loaded;
@@ -36,11 +36,11 @@ static hd_golden_set bless(const char *where, const hd_golden_set *was, size_t c
     return loaded;
 }
 
-/* Called, once, just before a file is looked for whose path ends so. */
+/* Called once, just before the program looks for a file whose path ends in `before`. */
 static void (*meanwhile)(void);
 static const char *before = "";
 
-/* The program's access is this one. */
+/* Replaces the program's access. */
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 int access(const char *path, int mode) {
     size_t length = strlen(path), end = strlen(before);

@@ -1,4 +1,4 @@
-/* golden/CHANGES: what is written, what is read, and what it tells of goldens. */
+/* golden/CHANGES: what we write, what we read, and what it tells of goldens. */
 #include "golden/ledger.h"
 #include "test/golden_sample.h"
 
@@ -19,12 +19,12 @@ TestSuite(ledger, .init = make_root, .fini = folder_remove);
 static const hd_golden_set none = {0};
 static hd_error error;
 
-/* `count` goldens as they are read from a folder of their own, with their hashes. */
+/* `count` goldens, loaded from a folder of their own, with their hashes. */
 static hd_golden_set blessed(size_t count, const char *date, double eta) {
     hd_golden_set made = sample_goldens(count, date, eta), loaded;
     char *where = folder_path("blessed");
     mkdir(where, 0777);
-    remove(sample_path("blessed/step-1.json")); /* of those made before */
+    remove(sample_path("blessed/step-1.json")); /* from an earlier call */
     remove(sample_path("blessed/step-2.json"));
     cr_assert_eq(hd_golden_set_save(&made, where, &error), HD_OK, "%s", error.message);
     cr_assert_eq(hd_golden_set_load(where, &loaded, &error), HD_OK, "%s", error.message);
@@ -128,7 +128,7 @@ Test(ledger, is_refused_with_the_line_that_is_not_as_it_should_be) {
         {"    program: 0.1.0 (528f1c0)\n", "", 5},
         {"golden 0", "golden 1", 6},
         {"new ->", "old ->", 6},
-        {"-> " SEAL, "-> gone", 0}, /* that is allowed */
+        {"-> " SEAL, "-> gone", 0}, /* allowed */
         {"gone", "new", 7},
         {"gone", "gone ", 7},
         {"gone", "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", 7},
@@ -163,7 +163,7 @@ Test(ledger, takes_a_day_alone_for_a_date) {
     hd_ledger_close(&ledger);
 }
 
-/* Cut anywhere, the entry before stands, the cut one is none, and the next blessing takes it away. */
+/* Wherever the file is cut, the entry before stays, and the next blessing removes the incomplete one. */
 Test(ledger, loses_no_whole_entry_to_one_that_was_cut_off) {
     char text[2 * sizeof entry];
     size_t one = sizeof entry - 1;
@@ -186,7 +186,7 @@ Test(ledger, loses_no_whole_entry_to_one_that_was_cut_off) {
     hd_golden_set_free(&goldens);
 }
 
-/* Editors, and tools that mend white space, take empty lines away from a file's end, or the last newline. */
+/* Editors, and tools that trim white space, remove empty lines at a file's end, or the last newline. */
 Test(ledger, keeps_an_entry_that_lost_its_end_while_its_goldens_are_in_place) {
     static char before[1 << 16], after[1 << 16];
     hd_golden_set first = blessed(2, "2026-11-23T22:53:12Z", 1),
@@ -213,7 +213,7 @@ Test(ledger, keeps_an_entry_that_lost_its_end_while_its_goldens_are_in_place) {
     hd_golden_set_free(&second);
 }
 
-/* What no writer leaves is not taken away. */
+/* It does not remove what no writer leaves. */
 Test(ledger, is_refused_and_left_alone_where_other_text_stands_at_its_end) {
     static const char *const ends[] = {"a note\n", "2026-11-23 small\r\n", "2026-11-23 small\n    reason\n"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
@@ -249,7 +249,7 @@ Test(ledger, is_as_it_was_where_the_disk_is_full) {
     hd_golden_set_free(&goldens);
 }
 
-/* One process holds it, another comes: the first's entry is the first. */
+/* One process has it open when another opens it: the first one's entry comes first. */
 Test(ledger, is_appended_to_by_one_at_a_time) {
     hd_golden_set first = blessed(1, "2026-11-23T22:53:12Z", 1),
                   second = blessed(1, "2026-11-24T06:30:02Z", 2);
@@ -261,7 +261,7 @@ Test(ledger, is_appended_to_by_one_at_a_time) {
         hd_ledger ledger;
         if (hd_ledger_open(folder, &ledger, &error) != HD_OK || write(held[1], "h", 1) != 1) _exit(1);
         if (read(come[0], &byte, 1) != 1) _exit(2);
-        usleep(100000); /* time for the other to come to its lock, on which nothing depends */
+        usleep(100000); /* gives the other time to reach its lock; nothing depends on it */
         _exit(hd_ledger_append(&ledger, &none, &first, &error) == HD_OK ? 0 : 3);
     }
     cr_assert_eq(read(held[0], &byte, 1), 1);

@@ -9,7 +9,7 @@ TestSuite(golden_oracles, .init = folder_make, .fini = folder_remove);
 static const hd_request request;
 
 typedef struct kinks {
-    size_t count, known; /* known: of eta, with a hypergradient and a difference that are numbers */
+    size_t count, known; /* known: eta's, with a hypergradient and a difference that are numbers */
 } kinks;
 
 static void count_kink(void *context, size_t step, const hd_hyper *reverse, double difference) {
@@ -46,7 +46,7 @@ static void end(asked *a) {
     hd_loaded_experiment_close(&a->loaded);
 }
 
-/* No kink is in the way of any. */
+/* Expects that all agree and none crosses a kink. */
 static void expect_agreement(const char *experiment) {
     asked a;
     begin(&a, experiment);
@@ -57,7 +57,7 @@ static void expect_agreement(const char *experiment) {
     end(&a);
 }
 
-/* The steps were chosen with these: steep ones, flat ones, ones with many kinks. */
+/* We chose the differences' steps with these: steep, flat, and with many kinks. */
 Test(golden_oracles, say_that_the_goldens_are_their_finite_differences) {
     expect_agreement("blobs-logistic");
     expect_agreement("blobs-one-hidden");
@@ -82,13 +82,13 @@ Test(golden_oracles, see_a_hypergradient_that_is_not_its_finite_difference) {
     end(&a);
 }
 
-/* From eta = 0 on the weights stay zero, and the least change of eta gives each its sign. */
+/* With eta = 0 the weights stay zero, and the least change of eta gives each a sign. */
 Test(golden_oracles, say_where_a_kink_is_in_the_way) {
     asked a;
     begin(&a, "blobs-logistic");
     hd_hyper *hyper = a.goldens.steps[1].reference.hyper;
     a.goldens.steps[0].reference.hyper[2].value = 0;
-    hyper[0].hypergradient = hyper[1].hypergradient = hyper[3].hypergradient = 0; /* so they are there */
+    hyper[0].hypergradient = hyper[1].hypergradient = hyper[3].hypergradient = 0; /* as zero weights give */
     cr_expect_eq(ask(&a), HD_OK, "%s", a.error.message);
     cr_expect(a.differences.agree == 11 && a.differences.kinked == 1);
     cr_expect(a.seen.count == 1 && a.seen.known == 1);

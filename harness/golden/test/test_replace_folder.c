@@ -1,4 +1,4 @@
-/* Goldens come into place whole or not at all, wherever the program is ended. */
+/* Goldens are put in place whole or not at all, wherever the program is killed. */
 #include "golden/replace_folder.h"
 #include "test/golden_sample.h"
 
@@ -20,7 +20,7 @@ TestSuite(placing, .init = make_root, .fini = folder_remove);
 
 static hd_error error;
 
-/* The program's renameat2 is this one, which can be of a file system that does not know the exchange. */
+/* Replaces the program's renameat2; it can be that of a file system without the exchange. */
 static bool cannot_exchange, exchanges, cannot_flush;
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 int renameat2(int from, const char *old, int to, const char *new, unsigned flags) {
@@ -32,7 +32,7 @@ int renameat2(int from, const char *old, int to, const char *new, unsigned flags
     return (int)syscall(SYS_renameat2, from, old, to, new, flags);
 }
 
-/* And its fsync this one, which can fail after the goldens' exchange. */
+/* Replaces its fsync; it can fail after the exchange. */
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 int fsync(int descriptor) {
     if (cannot_flush && exchanges) {
@@ -47,7 +47,7 @@ static hd_status agree(const char *root, const char *experiment, const char *whe
     return HD_OK;
 }
 
-/* Looks at what it is to judge: two whole goldens, not in their place yet; and refuses them. */
+/* A judge that expects two whole goldens, not in place yet, and refuses them. */
 static hd_status refuse_two(const char *root, const char *experiment, const char *where, hd_error *why) {
     hd_golden_set goldens;
     cr_expect_str_eq(root, folder);
@@ -65,7 +65,7 @@ static hd_golden_set in_place(void) {
     return goldens;
 }
 
-/* Puts goldens in the place of those that are there. */
+/* Replaces the goldens that are in place. */
 static hd_status place(const hd_golden_set *goldens, hd_replacement_judge *judge) {
     hd_ledger ledger;
     hd_golden_set was = in_place();
@@ -90,7 +90,7 @@ static size_t entries_in_golden(void) {
     return count - 2;
 }
 
-/* There are the goldens of that blessing, their entry is the log's last, and nothing else lies about. */
+/* Expects the goldens of that blessing, their entry as the log's last, and no other folder. */
 static void expect_placed(size_t count, const char *date, size_t blessings) {
     hd_golden_set goldens = in_place();
     hd_ledger ledger;
@@ -109,7 +109,7 @@ static void expect_placed(size_t count, const char *date, size_t blessings) {
 #define FIRST  "2026-11-23T22:53:12Z"
 #define SECOND "2026-11-24T06:30:02Z"
 
-/* What a reader meets: the goldens of one blessing or the other, whole, and in the log. */
+/* A reader finds the goldens of one blessing or the other, whole, and in the log. */
 static bool read_second(void) {
     hd_golden_set goldens = in_place();
     hd_ledger ledger;
@@ -204,8 +204,7 @@ Test(placing, removes_what_an_ended_one_left_behind) {
 
 /* --- ended at every system call --- */
 
-/* Runs the placing of `goldens` and ends it at its n-th system call from the start of hd_place on; false when
- * it does not make so many. */
+/* Runs the replacement by `goldens` and kills it at its n-th system call; false if it makes fewer. */
 static bool place_until(const hd_golden_set *goldens, size_t n) {
     pid_t child = fork();
     if (child == 0) {
@@ -241,7 +240,7 @@ Test(placing, is_whole_wherever_it_is_ended) {
         cr_skip_test("this system does not let a process trace its child");
     }
     hd_golden_set second = sample_goldens(1, SECOND, 2);
-    char again[256]; /* as cheap as can be: placing waits for the disk */
+    char again[256]; /* cheaper than replacing, which waits for the disk */
     place_new(2, FIRST, 1);
     cr_assert_eq(rename(sample_path("golden"), sample_path("first")), 0);
     snprintf(again, sizeof again, "rm -rf %s && cp -R %s %s", sample_path("golden"), sample_path("first"),
@@ -256,7 +255,7 @@ Test(placing, is_whole_wherever_it_is_ended) {
             first_there++;
         left += entries_in_golden() > 2;
         if (n % 20) continue;
-        place_new(3, "2026-11-25T06:30:02Z", 3); /* whatever was left */
+        place_new(3, "2026-11-25T06:30:02Z", 3); /* whatever is left behind */
         cr_expect_eq(entries_in_golden(), 2);
     }
     cr_expect(first_there > 20 && second_there > 2 && left > 10, "%zu, %zu, %zu", first_there, second_there,

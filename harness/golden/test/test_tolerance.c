@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* A record that differs from another sample only in what a test spoils. */
+/* Adds a record that differs from the sample only in what a test changes. */
 static hd_status add(hd_measurement *measurement, const hd_record *record, hd_error *error) {
     hd_record reference = sample_record();
     hd_status status = hd_measurement_add(measurement, record, &reference, error);
@@ -29,7 +29,7 @@ static void expect_near(double value, double expected, double relative) {
 
 enum { RUNS = 33, QUANTITIES = 16 };
 
-/* What is concluded from RUNS runs a mode; run number r of a mode is spoilt by `spoil`. */
+/* The golden that follows from RUNS runs in each mode; `spoil` changes run number r. */
 static hd_golden concluded(void (*spoil)(hd_record *record, size_t r)) {
     hd_measurement measurement = {0};
     hd_golden golden = {0};
@@ -48,8 +48,7 @@ static hd_golden concluded(void (*spoil)(hd_record *record, size_t r)) {
     return golden;
 }
 
-/* A spread of known mean and deviation: r = 0 .. RUNS - 1 about the middle, whose variance is RUNS (RUNS + 1)
- * / 12. */
+/* r = 0 .. RUNS - 1 about their middle have the variance RUNS (RUNS + 1) / 12. */
 static double step(size_t r) {
     return (double)r - (RUNS - 1) / 2.0;
 }
@@ -66,9 +65,9 @@ Test(measure, bounds_the_next_number_by_students_prediction) {
     const hd_tolerance *t = find(&golden, "hypergradient eta");
     double t_32 = hd_t_quantile(HD_FALSE_ALARMS / QUANTITIES / 2, RUNS - 1);
     double bound =
-        0x1p-13 + 0x1p-20 * (step_deviation() * t_32 * sqrt(1 + 1.0 / RUNS) + 1); /* and the step */
+        0x1p-13 + 0x1p-20 * (step_deviation() * t_32 * sqrt(1 + 1.0 / RUNS) + 1); /* and the least step */
     cr_expect(t->tolerance >= bound * (1 - 1e-6), "%g, not %g", t->tolerance, bound);
-    expect_near(t->tolerance, bound, 0.01); /* it is rounded up */
+    expect_near(t->tolerance, bound, 0.01); /* rounded up */
     cr_expect_eq(t->family, HD_NORMAL);
     cr_expect_eq(t->evidence[HD_REVERSE].errors.n, RUNS);
     expect_near(fabs(t->evidence[HD_REVERSE].errors.mean), 0x1p-13, 1e-9);
@@ -122,7 +121,7 @@ Test(measure, bounds_the_worst_of_many_by_its_logarithm) {
     double spread =
         step_deviation() / 16 * hd_t_quantile(HD_FALSE_ALARMS / QUANTITIES, RUNS - 1) * sqrt(1 + 1.0 / RUNS);
     cr_expect_eq(t->family, HD_LOGNORMAL);
-    expect_near(t->tolerance, exp(spread) * 0x1p-12, 0.1); /* the least step is added to each */
+    expect_near(t->tolerance, exp(spread) * 0x1p-12, 0.1); /* it adds the least step to each */
     cr_expect_eq(find(&golden, "weights b_1 worst element")->evidence[0].errors.greatest, 0);
     cr_expect_gt(find(&golden, "weights W_1 l2")->evidence[0].errors.mean, 0);
     hd_golden_free(&golden);
@@ -133,12 +132,12 @@ static void miscount(hd_record *record, size_t r) {
     if (r % 2) record->validation.correct -= 2;
 }
 
-/* Errors over eight orders of magnitude: their logarithm's bound would be far past anything seen. */
+/* Errors over eight orders of magnitude: the bound from their logarithms would be far past all of them. */
 static void scatter_weight(hd_record *record, size_t r) {
     hd_error error;
     double weights[SAMPLE_WEIGHTS];
     memcpy(weights, record->weights.values, sizeof weights);
-    weights[8] += ldexp(1, -11 - (int)(r % 12)); /* W_1's: float32 shows it all */
+    weights[8] += ldexp(1, -11 - (int)(r % 12)); /* W_1's; float32 shows all of it */
     cr_assert_eq(hd_record_set_weights(record, weights, &error), HD_OK, "%s", error.message);
 }
 
@@ -165,7 +164,7 @@ static void no_gradient(hd_record *record, size_t r) {
     record->hyper[0].hypergradient = r % 2 ? 1e-12 : 0;
 }
 
-/* What should be zero is judged beside the largest, eta's. */
+/* What should be zero is judged by the largest, eta's. */
 Test(measure, gives_a_hypergradient_that_should_be_zero_a_tolerance) {
     hd_measurement measurement = {0};
     hd_golden golden = {0};

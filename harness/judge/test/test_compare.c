@@ -132,7 +132,7 @@ Test(compare, sees_one_ulp_and_the_sign_of_zero_by_bits) {
     hd_verdict_free(&verdict);
 }
 
-/* Two samples, one of which `change` may alter, compared with the tolerance 1e-9. */
+/* Compares two samples, one of which `change` may alter, with the tolerance 1e-9. */
 static hd_verdict compare_changed(void (*change)(hd_record *record)) {
     hd_verdict verdict = {0};
     hd_record record = sample_record(), expected = sample_record();

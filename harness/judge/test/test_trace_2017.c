@@ -8,7 +8,7 @@
 
 TestSuite(trace, .init = folder_make, .fini = folder_remove);
 
-/* The record that the printed one would have come from. */
+/* A record that would print as the given one. */
 static hd_record as_printed(const hd_trace_record *printed) {
     static const size_t dims[] = {784, 300, 300, 10};
     hd_error error;
@@ -109,7 +109,7 @@ Test(trace, matches_by_experiment_step_and_mode) {
     hd_record record = as_printed(&trace.records[4]);
     size_t matches = 0;
     for (size_t i = 0; i < trace.count; i++) matches += hd_trace_matches(&trace.records[i], &record);
-    cr_expect_eq(matches, 3); /* records 0, 2 and 4 are the same run three times */
+    cr_expect_eq(matches, 3); /* records 0, 2 and 4 are one run three times */
     record.step = 3;
     cr_expect(!hd_trace_matches(&trace.records[4], &record));
     hd_record_free(&record);
@@ -175,7 +175,7 @@ static void is_refused(const char *cause) {
     cr_expect_null(trace.records);
 }
 
-/* Every key in turn is taken away, or given a value of a type that none has. */
+/* Takes away each key in turn, or gives it a value of a type that no key has. */
 static void spoil_each_key(bool take_away) {
     char key[64];
     json_t *json = sample_read(REAL "/05.json");
@@ -185,7 +185,7 @@ static void spoil_each_key(bool take_away) {
         json_t *spoiled = json_deep_copy(json);
         size_t n = keys;
         bool found = sample_spoil(spoiled, &n, take_away ? NULL : json_true(), key);
-        if (found && !(take_away && strcmp(key, "allowances") == 0)) { /* the one that may be left out */
+        if (found && !(take_away && strcmp(key, "allowances") == 0)) { /* the optional key */
             sample_write(spoiled, sample_path("00.json"));
             is_refused(key);
         }

@@ -1,4 +1,4 @@
-/* What people read of a record's costs. */
+/* The text about a record's costs. */
 #include "judge/verdict_text.h"
 #include "test/record_sample.h"
 

@@ -1,5 +1,5 @@
-/* The promise of the exact arithmetic, kept by the program: the same bits with every kernel, every version of
- * the loops and every number of threads. Each run is a process of its own, and says what it ran with. */
+/* The program keeps the promise of the exact arithmetic: the same bits with all kernels, all versions of the
+ * loops and any number of threads. Each run is a process of its own, and reports what it ran with. */
 #include "golden/golden.h"
 #include "test/program.h"
 
@@ -15,7 +15,7 @@ static void load_golden(const char *experiment, size_t step, hd_golden *golden) 
     cr_assert_eq(hd_golden_load(path, golden, &error), HD_OK, "%s", error.message);
 }
 
-/* The first of the record's figures whose bits are not the golden's; NULL if all are. */
+/* The record's first figure whose bits are not the golden's; NULL: there is none. */
 static const char *first_difference(json_t *record, const hd_bits *bits) {
     double number = json_real_value(json_object_get(record, "validation_error"));
     const char *sha256 = json_string_value(program_value(record, "weights.sha256"));
@@ -44,8 +44,7 @@ static const char *provenance(json_t *json, const char *key) {
     return text;
 }
 
-/* Judges the records on the program's standard output, which must be of `steps` hyper-iterations in both
- * modes. */
+/* Judges the records on the program's standard output: `steps` hyper-iterations in both modes. */
 static void expect_golden_bits(json_t *json, const char *experiment, size_t steps) {
     json_t *records = json_object_get(json, "records"), *record;
     size_t i;
@@ -63,7 +62,7 @@ static void expect_golden_bits(json_t *json, const char *experiment, size_t step
     }
 }
 
-/* Runs both modes of an experiment and judges them; NULL and skipped where the processor cannot. */
+/* Runs an experiment in both modes and parses its output; skips the test if the processor cannot run it. */
 static json_t *run(const char *experiment, const char *threads, size_t steps) {
     char iterations[64];
     snprintf(iterations, sizeof iterations, "experiment.hyper-iterations=%zu", steps);
@@ -76,7 +75,7 @@ static json_t *run(const char *experiment, const char *threads, size_t steps) {
     return json;
 }
 
-/* "1", and "2" where there are two cores. */
+/* How many of threads[] to try: 2 needs two cores. */
 static size_t thread_counts(void) {
     cpu_set_t set;
     cr_assert_eq(sched_getaffinity(0, sizeof set, &set), 0);
@@ -117,7 +116,7 @@ SAME_BITS(zen3, baseline)
 SAME_BITS(own, avx512)
 SAME_BITS(own, avx2)
 
-/* These do a thousandth of what vectors can. */
+/* They compute a thousandth of what vectors can. */
 Test(determinism, gives_the_same_bits_with_own_kernels_and_baseline_loops) {
     setenv("HYPERDRIFT_KERNELS", "own", 1);
     setenv("HYPERDRIFT_LOOPS", "baseline", 1);
@@ -128,7 +127,7 @@ Test(determinism, gives_the_same_bits_with_own_kernels_and_baseline_loops) {
     json_decref(run("blobs-deep", "1", 1));
 }
 
-/* BLIS's portable kernels round products before they add them: the self-test sees it. */
+/* BLIS's portable kernels round products before they add them, and the self-test notices. */
 Test(determinism, falls_back_to_its_own_loops_and_says_why) {
     setenv("HYPERDRIFT_KERNELS", "generic", 1);
     json_t *json = run("blobs-logistic", "1", 3);
@@ -151,7 +150,7 @@ Test(determinism, gives_the_same_bits_ten_times_over) {
 
 Test(determinism, lets_blis_arch_type_choose_the_kernels) {
     setenv("HYPERDRIFT_KERNELS", "haswell", 1);
-    json_decref(run("blobs-logistic", "1", 1)); /* or is skipped */
+    json_decref(run("blobs-logistic", "1", 1)); /* or skips */
     unsetenv("HYPERDRIFT_KERNELS");
     setenv("BLIS_ARCH_TYPE", "3", 1);
     json_t *json = run("blobs-deep", "1", 2);
@@ -159,7 +158,7 @@ Test(determinism, lets_blis_arch_type_choose_the_kernels) {
     json_decref(json);
 }
 
-/* glibc's own exp, log, fmaf and the rest come in several versions too. */
+/* glibc's exp, log, fmaf and others have several versions too. */
 Test(determinism, gives_the_same_bits_without_the_c_library_using_fma) {
     setenv("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2,-AVX512F", 1);
     setenv("HYPERDRIFT_LOOPS", "baseline", 1);
@@ -205,7 +204,7 @@ Test(determinism, would_see_one_ulp_in_any_figure) {
 
 #define RECORD "blobs-deep/cpu/reverse/step-0.json"
 
-/* Runs blobs-deep into the folder a, and gives its first record in reverse mode. */
+/* Runs blobs-deep into the folder a, and returns its first record in reverse mode. */
 static hd_record recorded(void) {
     char path[128];
     hd_error error;
@@ -218,7 +217,7 @@ static hd_record recorded(void) {
     return record;
 }
 
-/* Saves it as another's, which diff must then tell apart: in `quantity`, by one ulp. */
+/* Saves it as another's record; diff must then tell them apart in `quantity`, by one ulp. */
 static void expect_seen(hd_record *planted, const char *quantity) {
     char a[128], b[128];
     hd_error error;

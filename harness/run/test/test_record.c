@@ -24,8 +24,7 @@ static hd_record through_a_file(hd_record *record, bool weights) {
     return read;
 }
 
-/* Saves a sample, lets `spoil` change its JSON, and asserts that it is refused with a message that has
- * `cause` in it. */
+/* Saves a sample, lets `spoil` change its JSON, and expects a refusal whose message contains `cause`. */
 static void refuses(void (*spoil)(json_t *json), const char *cause) {
     hd_error error;
     hd_record record = sample_record(), read;
@@ -183,7 +182,7 @@ Test(record, cannot_be_saved_where_there_is_no_folder) {
     hd_record_free(&record);
 }
 
-/* Every key in turn is taken away, or given a value of a type that none has. */
+/* Takes away each key in turn, or gives it a value of a type that no key has. */
 static void spoil_each_key(bool take_away) {
     char key[64];
     hd_error error;
@@ -279,7 +278,7 @@ Test(record, is_refused_when_it_contradicts_itself) {
     refuses(past_float32, "validation_error");
 }
 
-/* Writes the sample's text, cut to size and with `more` after it, and asserts that it is refused. */
+/* Writes the sample's text, cut to size and with `more` after it, and expects that it is refused. */
 static void refuses_text(const char *text, size_t size, const char *more) {
     const char *path = sample_path(JSON);
     hd_error error;

@@ -92,7 +92,7 @@ Test(run, tells_what_it_cost_and_where_it_ran) {
                      (m == HD_FORWARD ? 7u : 14u) * 2 * (301 * 40 + 41 * 6) * sizeof(float));
         cr_expect_gt(record.peak_bytes, record.state_bytes);
         cr_expect_lt(record.peak_bytes, (size_t)500 << 20);
-        /* of data and trajectory the latter is the device's own: 2 states, or all of them */
+        /* of these only the trajectory is on the device: 2 states, or all of them */
         cr_expect_eq(record.data_bytes,
                      (m == HD_FORWARD ? 2u : 13u) * 2 * (301 * 40 + 41 * 6) * sizeof(float));
         cr_expect(record.device_bytes > record.data_bytes && record.device_bytes < record.peak_bytes);
@@ -152,7 +152,7 @@ Test(run, brings_back_the_errors_of_its_process) {
     cr_expect_eq(folder_entries(), 0);
 }
 
-/* A limit on files kills the process where its signal is not ignored. */
+/* A file size limit kills the process if it does not ignore the signal. */
 Test(run, says_so_when_its_process_is_killed) {
     loaded("blobs-logistic");
     hd_job job = job_of(HD_FORWARD, "cpu");
@@ -168,7 +168,7 @@ Test(run, says_so_when_its_process_is_killed) {
     free(record);
 }
 
-/* mnist-2017-cpu takes seconds: it is in the midst of it when the signal comes. */
+/* mnist-2017-cpu takes seconds, so the signal interrupts it. */
 Test(run, leaves_nothing_behind_when_it_is_interrupted) {
     static const char *const signals[] = {"TERM", "INT", "HUP"};
     for (size_t i = 0; i < 3; i++) {

@@ -1,4 +1,4 @@
-/* Variants: what words mean, which are refused, and how one side's word is put into the other. */
+/* Variants: what words mean, which are refused, and how a swap takes a word from the other side. */
 #include "run/variant.h"
 #include "test/folder.h"
 
@@ -75,7 +75,7 @@ Test(variant, of_a_key_that_is_there_twice_the_last_counts) {
     cr_expect_str_eq(hd_variant_text(&variant, text, sizeof text), "mode=reverse training.steps=6");
 }
 
-/* A setting by its short and by its long name is one word. */
+/* A setting's short and long name are one word. */
 Test(variant, a_setting_has_one_name) {
     char text[64];
     made(&variant, "fill=tf-gpu-2017", "model.fill=tf-cpu");
@@ -176,7 +176,7 @@ Test(variant, is_the_same_only_where_everything_is) {
         made(&variant, words[i], "training.steps=5");
         cr_expect(hd_variant_same(&variant, &other), "%s", words[i]);
     }
-    made(&variant, "hyperparameters.mu=0.7", "mode=reverse"); /* as it stands, said */
+    made(&variant, "hyperparameters.mu=0.7", "mode=reverse"); /* the experiment's own values */
     cr_assert_eq(hd_variant_make("blobs-deep", NULL, 0, &other, &error), HD_OK);
     cr_expect(hd_variant_same(&variant, &other));
 }

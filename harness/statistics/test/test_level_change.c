@@ -10,7 +10,7 @@
 
 enum { NIGHTS = 200, MOST = 16 };
 
-/* What was found, [count] of it. */
+/* The changes that were found. */
 typedef struct found {
     hd_level_change changes[MOST];
     size_t count;
@@ -27,7 +27,7 @@ static found find(const double *value, size_t count) {
     return f;
 }
 
-/* Nights from .. to - 1 at a level, with noise of so much of it. */
+/* Nights from .. to - 1 at a level, with relative noise. */
 static void fill(double *value, size_t from, size_t to, double level, double noise, uint32_t seed) {
     hd_mt19937 generator;
     hd_mt19937_seed(&generator, seed);
@@ -100,7 +100,7 @@ Test(change, what_does_not_matter_is_no_change) {
 Test(change, an_increase_is_not_placed_at_a_decrease) {
     double value[NIGHTS];
     fill(value, 0, 60, 100, 0, 1);
-    fill(value, 60, 100, 98.2, 0, 1); /* does not matter, but parts the nights better than what follows */
+    fill(value, 60, 100, 98.2, 0, 1); /* too small to matter, but a better split than the next */
     fill(value, 100, 105, 102.5, 0, 1);
     found f = find(value, 105);
     cr_assert_eq(f.count, 1);
@@ -206,7 +206,7 @@ Test(change, empty_and_short_histories_have_no_changes) {
     cr_expect_eq(find(none, 3).count, 0);
 }
 
-/* Nights that are still missing after the first n of them. */
+/* How many nights are still missing after the first n. */
 static size_t learning(const double *value, size_t n) {
     found f = find(value, n);
     return hd_level_change_learning(value, n, f.changes, f.count);

@@ -4,14 +4,14 @@
 #include <math.h>
 #include <stdbool.h>
 
-/* Every way to choose the k among k + m numbers, as bits; ends with false. */
+/* Goes to the next choice of k among k + m numbers, as bits; false: there are no more. */
 static bool next_choice(unsigned *chosen, size_t numbers) {
     unsigned lowest = *chosen & -*chosen, ripple = *chosen + lowest;
     *chosen = ripple | (((*chosen ^ ripple) / lowest) >> 2);
     return *chosen >> numbers == 0;
 }
 
-/* U of the chosen numbers of x, over the others: pairs in which the chosen one is not the larger. */
+/* U of the chosen numbers of x and the others: pairs in which the chosen one is not larger. */
 static size_t pairs_against(const int *x, size_t numbers, unsigned chosen) {
     size_t u = 0;
     for (size_t i = 0; i < numbers; i++)
@@ -50,7 +50,7 @@ Test(rank_sum, tails_bound_those_of_numbers_with_ties) {
                           "ties %zu, k %zu, u %zu", t, k, u);
 }
 
-/* The largest U that is significant on two sides, as printed in textbooks. */
+/* The largest two-sided significant U, as textbooks print it. */
 Test(rank_sum, critical_values_are_the_printed_ones) {
     const struct {
         double level;
@@ -77,7 +77,7 @@ Test(rank_sum, critical_values_are_the_last_within_the_level) {
     }
 }
 
-/* The counts of the largest test nearly fill 64 bits; a single one lost would show here. */
+/* The counts of the largest test nearly fill 64 bits; one lost count would show here. */
 Test(rank_sum, probabilities_of_the_largest_test_add_up) {
     const size_t k = HD_MANN_WHITNEY_K, m = HD_MANN_WHITNEY_M;
     cr_expect(fabs(hd_mann_whitney_tail(k, m, k * m) - 1) <= 1e-14);

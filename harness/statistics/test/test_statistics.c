@@ -17,8 +17,8 @@ Test(statistics, summary_is_that_of_the_textbook) {
     cr_expect(hd_summarize(equal, 3).deviation == 0);
 }
 
-/* P(T > t) in closed form: for one degree of freedom 1/2 - atan(t) / pi, for two (1 - t / sqrt(2 + t^2)) / 2;
- * the others are a printed table's. */
+/* One degree of freedom: P(T > t) = 1/2 - atan(t) / pi; two: (1 - t / sqrt(2 + t^2)) / 2; the others are from
+ * a printed table. */
 Test(statistics, t_quantiles_are_the_known_ones) {
     const double pi = acos(-1), tails[] = {0.4, 0.05, 1e-3, 1e-6};
     for (size_t i = 0; i < 4; i++) {
@@ -59,7 +59,7 @@ static double normal(hd_mt19937 *g) {
     return sum;
 }
 
-/* n numbers, `apart` between two kinds of which the second has the given share. */
+/* `within` of n numbers in two clusters `apart` from each other, with `second` numbers in the second. */
 static double within(uint32_t seed, size_t n, double width, double apart, size_t second) {
     hd_mt19937 g;
     double x[256];

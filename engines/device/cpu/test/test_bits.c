@@ -1,12 +1,11 @@
-/* Whole runs on cpu give the same bits whatever multiplies, whatever version of the loops runs, with one
- * thread and with two. */
+/* Whole runs on cpu give the same bits with all kernels and all loops, with one thread and with two. */
 #include "test/small_problem.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Inputs, hidden units and batches of more than one slice; two validation chunks, the second not a multiple
- * of a slice. */
+/* Inputs, hidden units and batches of more than one slice; two validation chunks, the second not whole
+ * slices. */
 static const recipe large = {3, {300, 9, 260, 4}, 2, 270, 300, 2300, 50, 0.05, 0.5, 0.0001, 0.001, false, 12};
 static const recipe small = {3, {40, 20, 15, 5}, 3, 33, 90, 2100, 30, 0.1, 0.6, 0.001, 0.002, false, 13};
 
@@ -37,14 +36,14 @@ static uint64_t run_hash(hd_device *device, const small_problem *p) {
     return hash;
 }
 
-/* What a process of its own says of a run. */
+/* The answer of the process that carried out a run. */
 typedef struct answer {
     hd_status opened;
     uint64_t hash;
     char kernels[32], loops[16], message[512];
 } answer;
 
-/* BLIS keeps its kernels for the life of a process: each combination gets one. */
+/* BLIS keeps its kernels for the life of a process, so each combination gets a process. */
 static answer ask(const small_problem *p, hd_device_options options) {
     answer a = {.opened = HD_INVALID, .message = "the process ended early"};
     int ends[2], status = 0;
@@ -74,7 +73,7 @@ static const char *const kernels[] = {"skx", "haswell", "zen2", "zen3", "own"};
 static const char *const loops[] = {"avx512", "avx2", "baseline"};
 enum { KERNELS = 5, LOOPS = 3 };
 
-/* Adds one more answer; the first sets the hash that all must have. False where this machine cannot. */
+/* Compares one more answer; the first one sets the hash. False where this machine cannot run it. */
 static bool same_as_before(const small_problem *p, hd_device_options options, uint64_t *hash) {
     answer a = ask(p, options);
     if (a.opened == HD_UNAVAILABLE) return false;
@@ -86,8 +85,8 @@ static bool same_as_before(const small_problem *p, hd_device_options options, ui
     return true;
 }
 
-/* Every kernels x loops combination, with one thread and with two; which of them the machine lacks is logged.
- */
+/* Runs every combination of kernels and loops, with one thread and with two, and logs those that this machine
+ * lacks. */
 static void expect_same_bits(const recipe *r, const char *const *some_loops, size_t count) {
     small_problem *p = make_problem(r);
     uint64_t hash = 0;

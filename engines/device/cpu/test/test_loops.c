@@ -1,4 +1,4 @@
-/* The cpu device's loops against scalar models of the one arithmetic, to the bit: each of the three versions,
+/* The cpu device's loops give the bits of scalar models of the one arithmetic: each of the three versions,
  * with one thread and with two. */
 #include "arithmetic/arithmetic.h"
 #include "test/sample.h"
@@ -41,7 +41,7 @@ static void expect_floats(hd_device *device, const hd_real *array, size_t count,
 
 /* --- sums --- */
 
-/* Onto sum: term i goes to lane i % 16, one fmaf chain each; lanes fold 8, 4, 2, 1; slices are added in
+/* Adds to sum: term i goes to lane i % 16, one fmaf chain each; lanes fold 8, 4, 2, 1; slices are added in
  * float64. */
 static double model_sum(double sum, size_t count, const float *x, const float *y) {
     for (size_t from = 0; from < count; from += 4096) {
@@ -142,7 +142,7 @@ static void check_tangents(hd_device *device) {
     vectors *v = make_vectors(device);
     float l2 = (float)point.rho_l2, eta = (float)point.eta, mu = (float)point.mu, zw[MOST], zm[MOST];
     for (hd_source source = HD_SOURCE_NONE; source <= HD_SOURCE_STEP; source++) {
-        for (size_t i = 0; i < MOST; i++) { /* g in the place of h, and of m' */
+        for (size_t i = 0; i < MOST; i++) { /* g stands for h and for m' */
             zm[i] = fmaf(mu, v->z_m[i], fmaf(2 * l2, v->z_w[i], v->g[i]));
             if (source == HD_SOURCE_SIGN) zm[i] = zm[i] + model_sign(v->w[i]);
             if (source == HD_SOURCE_TWICE) zm[i] = zm[i] + 2 * v->w[i];
@@ -209,7 +209,7 @@ static void model_softmax(const float *z, size_t label, float divisor, float *p,
 
 static void model_softmax_tangent(const float *p, const float *delta, float divisor, float *z_dot) {
     float mean = 0;
-    bool cut_off = true; /* delta is zero throughout only then */
+    bool cut_off = true; /* only then is all of delta zero */
     for (size_t c = 0; c < CLASSES; c++) mean = fmaf(p[c], z_dot[c], mean), cut_off &= delta[c] == 0;
     for (size_t c = 0; c < CLASSES; c++) z_dot[c] = cut_off ? 0 : p[c] * (z_dot[c] - mean) / divisor;
 }

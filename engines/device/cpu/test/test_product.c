@@ -1,4 +1,4 @@
-/* The cpu device's products against a scalar model, to the bit, with each of BLIS's kernels and its own
+/* The cpu device's products give a scalar model's bits, with each of BLIS's kernels and with its own
  * loops. */
 #include "arithmetic/arithmetic.h"
 #include "device/cpu/product.h"
@@ -71,8 +71,8 @@ typedef struct trial {
     shape size;
     bool accumulate;
     operand a[2], b[2];    /* by term */
-    const hd_batch *batch; /* in the place of a[0] */
-    float *c;              /* [m][n + 2], what is there before; then what the model makes of it */
+    const hd_batch *batch; /* instead of a[0] */
+    float *c;              /* [m][n + 2]: what was there before; then the model's result */
 } trial;
 
 static hd_matrix on_device(hd_device *device, const operand *x) {
@@ -113,7 +113,7 @@ static void run_trial(trial *t) {
     ops->multiply(device, 1, &p);
     cr_assert(device->latch.kind == HD_NOTHING_LATCHED);
     for (size_t i = 0; i < t->size.m; i++)
-        for (size_t j = 0; j < t->size.n; j++) /* the two columns behind stay as they are */
+        for (size_t j = 0; j < t->size.n; j++) /* the last two columns stay as they are */
             for (size_t s = 0; s < terms; s++)
                 t->c[i * ldc + j] =
                     model_element(&t->a[s], &t->b[s], i, j, ks[s], t->accumulate || s > 0, t->c[i * ldc + j]);
@@ -248,8 +248,8 @@ Test(product, a_device_s_first_batch_may_be_black) {
     hd_device_close(device);
 }
 
-/* The one way in which leaving black inputs out shows: -2^-149 / 255 underflows to -0, and the whole chain
- * would add a +0. */
+/* The only visible effect of leaving out black inputs: -2^-149 / 255 underflows to -0, and the whole chain
+ * would then add a +0. */
 Test(product, a_zero_that_underflowed_keeps_its_sign_if_black_inputs_follow) {
     static const float weights[] = {-0x1p-149f, 1};
     static const uint8_t pixels[] = {1, 0}, label = 0;
@@ -306,8 +306,8 @@ Test(product, own_baseline_loops_give_the_model_s_bits) {
     expect_model_from("own", "baseline");
 }
 
-/* Emulated or real; the larger shapes are cut into large tiles, some of them whole, with slices made one
- * after the other or in parallel. */
+/* Emulated or real. The larger shapes are cut into large tiles, some of them whole, with slices one by one or
+ * in parallel. */
 Test(product, cuda_gives_the_model_s_bits) {
     hd_device *device = open_device("cuda", (hd_device_options){0});
     size_t before = device->allocated;
@@ -331,7 +331,8 @@ Test(product, generic_kernels_are_replaced_by_own_loops_with_a_note) {
     hd_device_close(device);
 }
 
-/* Elements of 20 x 30 x 784, B transposed, in which BLIS left to itself differs from the model. */
+/* Counts the elements of a 20 x 30 x 784 product, B transposed, in which plain BLIS differs from the
+ * model. */
 static size_t blis_alone_differs(bool small_matrix_path) {
     enum { M = 20, N = 30, K = 784 };
     uint64_t seed = 9;

@@ -1,4 +1,4 @@
-/* How products are cut: into slices of k, and into blocks for threads. */
+/* Products are cut into slices of k, and into blocks for threads. */
 #include "device/cpu/product.h"
 #include "test/sample.h"
 

@@ -1,4 +1,4 @@
-/* Runs on the CUDA device, for the tests of its two arithmetics: problems, outcomes, the memory they take. */
+/* Runs on the CUDA device for the tests of its two arithmetics: problems, outcomes, memory. */
 #ifndef HD_DEVICE_CUDA_TEST_CUDA_RUNS_H
 #define HD_DEVICE_CUDA_TEST_CUDA_RUNS_H
 
@@ -91,7 +91,7 @@ static inline bool look_on(void *context, const hd_view *view) {
     return true;
 }
 
-/* The trace's problem, in all its sizes. */
+/* The trace's problem at full size. */
 static const recipe full_size = {.layers = 3,
                                  .dims = {784, 300, 300, 10},
                                  .steps = 100,

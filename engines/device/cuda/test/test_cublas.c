@@ -1,9 +1,9 @@
-/* Whole runs on the CUDA device with products by cuBLAS: they must be near the reference and repeat, and what
- * would change them unseen is refused. */
+/* Whole runs on the CUDA device with products by cuBLAS are near the reference and repeat, and the device
+ * refuses what would change them unnoticed. */
 #include "device/cuda/test/cuda_runs.h"
 
-/* The most that hypergradients differ from the reference's, relative to each; those far below the others, to
- * the largest of them. */
+/* The greatest difference of the hypergradients from the reference's, relative to each, or to 1 % of the
+ * largest if that is more. */
 static double error_of(const small_problem *p, const double *got, const double *reference) {
     double largest = 0, worst = 0;
     for (size_t j = 0; j < p->problem.hypers; j++) largest = fmax(largest, fabs(reference[j]));
@@ -31,7 +31,7 @@ Test(cublas, both_modes_agree_with_the_reference) {
     hd_device_close(reference);
 }
 
-/* A run after one of other values, so that what a section keeps is not results. */
+/* A run after one with other weights: it shows whether a replayed section computes anew. */
 static outcome outcome_after_another(hd_engine *engine, small_problem *p) {
     float kept = p->initial[0];
     p->initial[0] += 0.5f;
@@ -60,7 +60,7 @@ Test(cublas, repeats_its_bits) {
     }
 }
 
-/* Else "cublas" might be the exact arithmetic under another name, and TF32 never asked for. */
+/* Otherwise "cublas" might be the exact arithmetic under another name, and TF32 never switched on. */
 Test(cublas, is_an_arithmetic_of_its_own_and_tf32_another) {
     static const char *const arithmetics[] = {"exact", "cublas", "cublas-tf32"};
     static const double bounds[] = {2e-5, 2e-5, 0.5};
@@ -127,13 +127,13 @@ static size_t library_calls(size_t tangents) {
     cr_expect_eq(device->latch.kind, HD_NOTHING_LATCHED, "%s", device->note);
     hd_activations_release(&model, &act);
     device->ops->batch_release(device, batch);
-    hd_device_close(device); /* and with it the rest */
+    hd_device_close(device); /* this releases the rest */
     return counted.calls;
 }
 
-/* Forward a layer: the primal's, all tangents' first terms, from layer 1 on their second ones: 2 + 3 + 3.
- * Back: dW and db, of the tangents the same and a second term for dW, the delta and of the tangents two
- * terms: 4 + 8 + 8. */
+/* Calls for each layer. Forward: the primal's, all tangents' first terms, and from layer 1 on their second
+ * terms: 2 + 3 + 3. Backward: dW and db, the tangents' dW (two terms) and db, the delta, and the tangents'
+ * delta (two terms): 4 + 8 + 8. */
 Test(cublas, all_tangents_of_a_layer_are_one_call) {
     cr_expect_eq(library_calls(2), 28);
     cr_expect_eq(library_calls(8), 28);
@@ -179,7 +179,7 @@ Test(cublas, refuses_variables_that_change_it_unseen) {
     hd_device_close(cuda_in("cublas"));
 }
 
-/* As the emulation is told to be. */
+/* Sets how the emulated cuBLAS behaves. */
 static void emulate(const char *cublas) {
     if (strcmp(hd_device_cuda_build(), "emulated") != 0)
         cr_skip_test("the CUDA device is not the emulated one");

@@ -1,5 +1,5 @@
-/* Whole runs on the CUDA device, emulated or real: in the exact arithmetic they must give the CPU's bits,
- * told anew and replayed. */
+/* Whole runs on the CUDA device, emulated or real: in the exact arithmetic they give the CPU's bits, both
+ * when sections are recorded and when they are replayed. */
 #include "device/cuda/test/cuda_runs.h"
 
 static void compare(const recipe *r, hd_mode mode) {
@@ -51,7 +51,7 @@ Test(cuda, reverse_mode_gives_the_cpu_s_bits) {
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) compare(&recipes[i], HD_REVERSE);
 }
 
-/* The graph of a second engine must not be the first one's. */
+/* The second engine must not replay the first one's graph. */
 Test(cuda, forgets_an_engine_s_sections_with_it) {
     hd_device *device = cuda(), *cpu = open_device("cpu", (hd_device_options){0});
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {

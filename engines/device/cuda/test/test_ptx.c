@@ -1,6 +1,6 @@
-/* What nvcc makes of the CUDA device with the Makefile's flags: nothing contracted, flushed or approximated.
- * (math = device asks for the CUDA library's exp and log by name: the kernels of DeviceMath are left out.)
- * In these PTX files every fma that the source names stands between marks (named_fma.h). */
+/* The PTX that nvcc makes of the CUDA device with the Makefile's flags: nothing contracted, flushed or
+ * approximated. We leave out DeviceMath's kernels, since math = device asks for the CUDA library's exp and
+ * log. Marks enclose every fma that the source names (named_fma.h). */
 #include "build_info.h"
 
 #include <criterion/criterion.h>
@@ -69,7 +69,7 @@ Test(ptx, fuses_what_is_named_and_rounds_the_rest_to_nearest) {
     cr_expect(found.approximated == 0, "%zu operations are approximations", found.approximated);
 }
 
-/* The same text without --fmad=false: what the test above would see if the flag were lost. */
+/* The same text without --fmad=false: the test above would see that the flag was lost. */
 Test(ptx, would_be_contracted_without_the_flag) {
     findings found = read_ptx(HD_PTX_CONTRACTED);
     cr_expect(found.unnamed > 0);

@@ -1,4 +1,4 @@
-/* CPU quotas, as planted files tell them. */
+/* CPU quotas read from made-up cgroup files. */
 #include "device/host/cpu_quota.h"
 
 #include <criterion/criterion.h>
@@ -61,7 +61,7 @@ Test(cpu_quota, is_the_tightest_of_all_groups_above) {
     cr_expect_eq(hd_cpu_quota(root), 3);
     plant("sys/fs/cgroup/slice/job/cpu.max", "200000 100000");
     cr_expect_eq(hd_cpu_quota(root), 2);
-    plant("sys/fs/cgroup/cpu.max", "50000 100000"); /* a container's own, whatever its path is outside */
+    plant("sys/fs/cgroup/cpu.max", "50000 100000"); /* a container's own, whatever its path outside */
     cr_expect_eq(hd_cpu_quota(root), 1);
     plant("sys/fs/cgroup/other/cpu.max", "1 100000");
     in_group("0::/slice");

@@ -1,4 +1,4 @@
-/* Decisions at kinks, ordered: what an order changes, and what it leaves alone. */
+/* Forced decisions at kinks: what they change, and what they leave alone. */
 #include "device/overlay/kink.h"
 #include "test/small_problem.h"
 
@@ -18,7 +18,7 @@ static const recipe base = {.layers = 3,
 enum { UNITS = 9, ROW = 2075 };
 static const char *const on_host[] = {"cpu", "reference"};
 
-/* What a run showed of layer 1 and of the weights. */
+/* What an observer saw of layer 1 and of the weights. */
 typedef struct seen {
     double *batches, *validation,
         *weights; /* [steps][batch][UNITS], [validation][UNITS], [steps + 1][weights] */
@@ -37,7 +37,7 @@ static bool look(void *context, const hd_view *view) {
     return true;
 }
 
-/* A run under orders, on a device of its own. */
+/* A run with forced decisions, on a device of its own. */
 static seen run_ordered(const char *name, const small_problem *p, hd_mode mode, const hd_kink *kinks,
                         size_t count) {
     hd_error error;
@@ -59,7 +59,7 @@ static void forget(seen *s) {
     free(s->weights);
 }
 
-/* The one element that differs. */
+/* Expects that only this element differs. */
 static void expect_one_differs(const double *a, const double *b, size_t count, size_t which) {
     for (size_t i = 0; i < count; i++)
         cr_expect((a[i] == b[i]) == (i != which), "[%zu]: %g and %g", i, a[i], b[i]);
@@ -150,7 +150,7 @@ Test(kink, an_ordered_sign_moves_its_weight_alone_and_by_the_penalty_of_that_ste
 
 /* --- both --- */
 
-/* Orders of both kinds all over a run: as it went (`against` false), or every third of them the other way. */
+/* Forces decisions of both kinds in every step: as they went, or (`against`) every third the other way. */
 static size_t order_all_over(const small_problem *p, const seen *plain, bool against, hd_kink kinks[64]) {
     size_t count = 0;
     for (size_t t = 0; t <= base.steps; t++)
@@ -206,8 +206,8 @@ Test(kink, forward_and_reverse_agree_under_the_same_orders) {
     free_problem(p);
 }
 
-/* The third oracle knows nothing of tangents and adjoints. A unit that was switched on stands on its kink, so
- * only signs are ordered here. */
+/* Finite differences use no tangents or adjoints. A unit that is forced on stands on its kink, so we force
+ * only signs here. */
 Test(kink, finite_differences_agree_under_ordered_signs) {
     small_problem *p = make_problem(&base);
     hd_kink kinks[64];

@@ -1,4 +1,4 @@
-/* Random rounding: of the stated size, nothing that is exact, and the same every time. */
+/* Random rounding has the stated size, leaves exact results alone, and repeats. */
 #include "device/overlay/rounding.h"
 #include "test/conformance.h"
 #include "test/small_problem.h"
@@ -72,7 +72,7 @@ Test(rounding, leaves_alone_what_is_exact) {
     hd_device_close(device);
 }
 
-/* Zeros behind a ReLU stay zeros, whatever bias they have. */
+/* A unit that the ReLU switches off stays zero, whatever its bias. */
 Test(rounding, leaves_a_unit_that_is_off_alone) {
     enum { ROWS_ = 64, COLUMNS_ = 33 };
     hd_device *device = open_rounding(5, 0);
@@ -112,7 +112,7 @@ static void run_rounded(uint32_t seed, size_t threads, hd_mode mode, double hype
     double rate;
     hd_error error;
     cr_assert(hd_device_product_rate(device, &rate, &error) ==
-              HD_OK); /* takes another number of products each time */
+              HD_OK); /* makes a varying number of products */
     run_mode(device, p, mode, NULL, hypergradients[1]);
     free_problem(p);
     hd_device_close(device);
