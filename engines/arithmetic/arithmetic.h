@@ -1,4 +1,4 @@
-/* The one arithmetic: float32 formulas whose bits are the same on every CPU and GPU.
+/* The exact arithmetic: float32 formulas whose bits are the same on every CPU and GPU.
  *
  * Written once, for the C compiler and for nvcc (which defines HD_INLINE before it includes this file). A
  * formula names its fused multiply-adds, and the compiler forms no others (-ffp-contract=off, --fmad=false).

@@ -95,7 +95,7 @@ HD_WRAP(void, hd_hyperopt_step, hd_hyperopt *hyperopt, const double *hypergradie
     hyperopt->nonnegative = nonnegative;
 }
 
-/* --- what a record says --- */
+/* --- provenance --- */
 
 HD_WRAP(hd_status, hd_provenance_describe, const hd_device *device, json_t *provenance, hd_error *error) {
     hd_status status = __real_hd_provenance_describe(device, provenance, error);

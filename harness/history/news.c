@@ -110,7 +110,7 @@ hd_status hd_news_gather(const hd_trend *trend, hd_news **news, size_t *count, h
                           : HD_OK;
 }
 
-/* --- telling --- */
+/* --- sentences --- */
 
 const char *hd_news_word(const hd_news *news) {
     static const char *const levels[HD_COSTS][2] = {

@@ -222,7 +222,7 @@ hd_status hd_run_entry_add_record(hd_run_entry *entry, const hd_record *record, 
     return entry ? added(entry, add_record(entry, record, error)) : HD_OK;
 }
 
-/* --- what is said of them --- */
+/* --- verdicts, skips and failures --- */
 
 static hd_status add_verdict(hd_run_entry *entry, const hd_verdict *verdict, hd_error *error) {
     hd_kept_verdict *verdicts = hd_list_room(entry->verdicts, entry->verdict_count, sizeof *verdicts);

@@ -230,7 +230,7 @@ static void load_verdicts(hd_sql *sql, hd_trend *trend) {
     sqlite3_finalize(row);
 }
 
-/* --- what follows from them --- */
+/* --- changes of level --- */
 
 static bool is_renamed(const hd_trend *trend, const hd_series *series) {
     for (const hd_series *other = trend->series; other < trend->series + trend->series_count; other++)

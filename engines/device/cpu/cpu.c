@@ -1,4 +1,4 @@
-/* `cpu`: float32 in the one arithmetic. BLIS multiplies, slice by slice, or our own loops where BLIS's
+/* `cpu`: float32 in the exact arithmetic. BLIS multiplies, slice by slice, or our own loops where BLIS's
  * kernels fail the self-test. Threads share out independent outputs, so their number changes no bit. */
 #include "device/cpu/cpu.h"
 

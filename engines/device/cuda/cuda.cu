@@ -1,4 +1,4 @@
-/* `cuda`: float32 in the one arithmetic, with the CPU's bits; or with products by cuBLAS. (Not yet run on a
+/* `cuda`: float32 in the exact arithmetic, with the CPU's bits; or with products by cuBLAS. (Not yet run on a
  * GPU.)
  *
  * Everything goes to one stream, and nothing waits until results are fetched. The device captures a section

@@ -1,5 +1,5 @@
-/* Matrix products on the GPU in the one arithmetic: each element of C is one fmaf chain for each slice of 256
- * in k, and slices are added in order. Blocks make tiles of C, of all products of a launch. Where too few
+/* Matrix products on the GPU in the exact arithmetic: each element of C is one fmaf chain for each slice of
+ * 256 in k, and slices are added in order. Blocks make tiles of C, of all products of a launch. Where too few
  * tiles would leave multiprocessors idle, slices are made in parallel into a workspace, and a second kernel
  * adds them. Internal to device/cuda/cuda.cu. */
 #ifndef HD_DEVICE_CUDA_MULTIPLY_KERNELS_CUH

@@ -80,7 +80,7 @@ static __global__ void gate_kernel(size_t count, const float *a, float *d, size_
     EACH_ELEMENT(i, count) d[blockIdx.y * stride + i] = hd_relu_gate(a[i], d[blockIdx.y * stride + i]);
 }
 
-/* exp and log: of the one arithmetic, or of the CUDA mathematics library. */
+/* exp and log: of the exact arithmetic, or of the CUDA mathematics library. */
 struct SharedMath {
     static __device__ float exponential(float x) { return hd_exp(x); }
     static __device__ float logarithm(float x) { return hd_log(x); }

@@ -8,7 +8,7 @@
 
 TestSuite(history, .init = folder_make, .fini = folder_remove);
 
-/* --- what is kept --- */
+/* --- what is stored --- */
 
 Test(history, a_night_that_changes_nothing_adds_no_results_and_no_verdicts) {
     hd_history history = nights_open(sample_path("h"));

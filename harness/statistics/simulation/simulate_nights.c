@@ -116,7 +116,7 @@ static void noise_alone(tally *t) {
     printf("  wanted: less than 1 at most, where nights are exchangeable\n\n");
 }
 
-/* --- what happens --- */
+/* --- changes --- */
 
 /* The results for TRIALS series with a change. */
 typedef struct outcome {

@@ -1,4 +1,4 @@
-/* The cpu device's loops give the bits of scalar models of the one arithmetic: each of the three versions,
+/* The cpu device's loops give the bits of scalar models of the exact arithmetic: each of the three versions,
  * with one thread and with two. */
 #include "arithmetic/arithmetic.h"
 #include "test/sample.h"
