@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Rows the validation and test sets are gone through at a time: a multiple of the products' slice, so that
  * the validation gradient's sums over rows are those of one product over all of them. */

@@ -7,7 +7,6 @@
 #include "run/loaded_experiment.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct hd_merging {
     const hd_options *options;

@@ -1,7 +1,6 @@
 /* The faults of the harness, and how one is chosen: by the environment's HYPERDRIFT_FAULT, or by the variant
  * key fault=NAME. Each function here is called in the place of the real one: see fault.h. */
 #include "arithmetic/arithmetic.h"
-#include "arithmetic/random.h"
 #include "commands/options.h"
 #include "faults/fault.h"
 #include "faults/faults.h"

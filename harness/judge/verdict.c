@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "base/list.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

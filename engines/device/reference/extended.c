@@ -12,7 +12,6 @@ static void real_product(size_t m, size_t n, size_t k, const real *a, size_t a_r
 #include "device/reference/reference.h"
 
 #include <float.h>
-#include <stdio.h>
 
 /* Four outputs of a row whose sums are under way at once: one alone would wait for itself. column: where they
  * begin in b; the last ones may be the same. */
