@@ -3,12 +3,18 @@
 #define HD_BASE_LIST_H
 
 #include <stdlib.h>
+#include <string.h>
 
-/* The array with room for element count, moved where it must: it doubles at powers of two. The caller's, with
- * its pointer for later calls, to free(). NULL: no memory; the array is then as it was. */
-static inline void *hd_list_room(void *array, size_t count, size_t size) {
-    if (count & (count - 1)) return array;
-    return realloc(array, (count ? 2 * count : 1) * size);
+/* A new element at the array's end, all zero and counted. `array` is where its pointer is kept, NULL at first
+ * and the caller's to free(); it doubles at powers of two. NULL: no memory; all is then as it was. */
+static inline void *hd_list_add(void *array, size_t *count, size_t size) {
+    char *first;
+    memcpy(&first, array, sizeof first);
+    if (!(*count & (*count - 1))) {
+        if (!(first = realloc(first, (*count ? 2 * *count : 1) * size))) return NULL;
+        memcpy(array, &first, sizeof first);
+    }
+    return memset(first + (*count)++ * size, 0, size);
 }
 
 #endif

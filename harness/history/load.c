@@ -92,25 +92,20 @@ static void load_record(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
         fail(l, hd_sha256_block(r->provenance, strlen(r->provenance), r->provenance_sha256, l->sql.error));
 }
 
-static size_t count_of_run(hd_loading *l, const char *text) {
-    sqlite3_stmt *query = rows_of_run(l, text);
-    size_t count = hd_sql_row(&l->sql, query) ? hd_sql_size(query, 0) : 0;
-    sqlite3_finalize(query);
-    return count;
-}
-
 static void load_records(hd_loading *l) {
-    size_t count = count_of_run(l, "SELECT count(*) FROM record WHERE run = ?1");
-    l->entry->records = allocated(l, count, sizeof *l->entry->records);
-    l->ids = allocated(l, count, sizeof *l->ids);
+    size_t count = 0; /* of the ids */
     sqlite3_stmt *q = rows_of_run(
         l,
         "SELECT record.id, " HD_SERIES_COLUMNS
         ", step, state_bytes, result.json, provenance.json FROM record JOIN series ON series.id = series JOIN result ON result.id = result"
         " JOIN provenance ON provenance.id = provenance WHERE run = ?1 ORDER BY record.id");
-    while (l->entry->record_count < count && hd_sql_row(&l->sql, q)) {
-        l->ids[l->entry->record_count] = sqlite3_column_int64(q, 0);
-        load_record(l, q, &l->entry->records[l->entry->record_count++]);
+    while (hd_sql_row(&l->sql, q)) {
+        int64_t *id = hd_sql_add(&l->sql, &l->ids, &count, sizeof *id);
+        hd_kept_record *record =
+            hd_sql_add(&l->sql, &l->entry->records, &l->entry->record_count, sizeof *record);
+        if (!record) break;
+        *id = sqlite3_column_int64(q, 0);
+        load_record(l, q, record);
     }
     sqlite3_finalize(q);
 }
@@ -123,10 +118,9 @@ static bool find_record(const hd_loading *l, sqlite3_stmt *query, size_t *at) {
 }
 
 static void load_timing(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
-    hd_repetition *more = hd_sql_room(&l->sql, r->repetitions, r->count, sizeof *more);
-    if (!more) return;
-    r->repetitions = more;
-    more[r->count++] = (hd_repetition){
+    hd_repetition *added = hd_sql_add(&l->sql, &r->repetitions, &r->count, sizeof *added);
+    if (!added) return;
+    *added = (hd_repetition){
         .seconds = {.total = sqlite3_column_double(q, 2),
                     .data = sqlite3_column_double(q, 3),
                     .training = sqlite3_column_double(q, 4),

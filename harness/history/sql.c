@@ -64,10 +64,10 @@ void hd_sql_no_memory(hd_sql *sql) {
     sql->status = hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: no memory", sql->history->path, sql->doing);
 }
 
-void *hd_sql_room(hd_sql *sql, void *list, size_t count, size_t size) {
-    void *more = sql->status == HD_OK ? hd_list_room(list, count, size) : NULL;
-    if (!more) hd_sql_no_memory(sql);
-    return more;
+void *hd_sql_add(hd_sql *sql, void *array, size_t *count, size_t size) {
+    void *added = sql->status == HD_OK ? hd_list_add(array, count, size) : NULL;
+    if (!added) hd_sql_no_memory(sql);
+    return added;
 }
 
 void hd_sql_run(hd_sql *sql, const char *statements) {

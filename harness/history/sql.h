@@ -49,8 +49,8 @@ typedef struct hd_sql {
 /* Fails for want of memory: HD_UNAVAILABLE. */
 void hd_sql_no_memory(hd_sql *sql);
 
-/* hd_list_room's list, or NULL: after a failure, or there is no memory, which is one. */
-void *hd_sql_room(hd_sql *sql, void *list, size_t count, size_t size);
+/* hd_list_add's element, or NULL: after a failure, or there is no memory, which is one. */
+void *hd_sql_add(hd_sql *sql, void *array, size_t *count, size_t size);
 
 /* Runs statements that take no values and give no rows. */
 void hd_sql_run(hd_sql *sql, const char *statements);

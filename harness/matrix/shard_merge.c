@@ -42,11 +42,10 @@ static void load_runs(hd_sql *sql, hd_shard_merge *merge) {
                             "known, skipped, terms FROM " RUNS " ORDER BY moment, shard, id");
     hd_sql_bind(sql, rows, "t", merge->name);
     while (hd_sql_row(sql, rows)) {
-        hd_shard_run *runs = hd_sql_room(sql, merge->runs, merge->run_count, sizeof *runs);
-        if (!runs) break;
-        merge->runs = runs;
-        read_run(rows, &runs[merge->run_count]);
-        expect_place(sql, &runs[merge->run_count++]);
+        hd_shard_run *run = hd_sql_add(sql, &merge->runs, &merge->run_count, sizeof *run);
+        if (!run) break;
+        read_run(rows, run);
+        expect_place(sql, run);
     }
     sqlite3_finalize(rows);
 }
@@ -105,16 +104,14 @@ static bool same_bits(hd_sql *sql, const hd_made *first, const hd_made *made, hd
 }
 
 static void compare(hd_sql *sql, const hd_made *first, const hd_made *made, hd_shard_merge *merge) {
-    hd_verdict verdict = {0}, *differences = NULL;
+    hd_verdict verdict = {0}, *difference = NULL;
     merge->compared++;
     if (!same_bits(sql, first, made, &verdict))
-        differences = hd_sql_room(sql, merge->differences, merge->difference_count, sizeof *differences);
-    if (differences) {
-        merge->differences = differences;
-        differences[merge->difference_count++] = verdict;
-    } else {
+        difference = hd_sql_add(sql, &merge->differences, &merge->difference_count, sizeof *difference);
+    if (difference)
+        *difference = verdict;
+    else
         hd_verdict_free(&verdict);
-    }
 }
 
 static void free_made(hd_made *made) {
