@@ -17,13 +17,13 @@
 
 /* What a file says of itself. */
 static int64_t version_of(hd_sql *sql) {
-    return hd_sql_whole(sql, "PRAGMA user_version");
+    return hd_sql_whole(sql, "PRAGMA user_version", "");
 }
 
 /* Whether the file is a history of a schema that is known, or an empty one. */
 static void recognise(hd_sql *sql) {
-    int64_t application = hd_sql_whole(sql, "PRAGMA application_id"), version = version_of(sql);
-    bool empty = !hd_sql_whole(sql, "SELECT count(*) FROM sqlite_schema") && !application && !version;
+    int64_t application = hd_sql_whole(sql, "PRAGMA application_id", ""), version = version_of(sql);
+    bool empty = !hd_sql_whole(sql, "SELECT count(*) FROM sqlite_schema", "") && !application && !version;
     if (sql->status != HD_OK || empty) return;
     const char *path = sql->history->path;
     if (application != HD_HISTORY_APPLICATION)

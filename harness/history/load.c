@@ -26,9 +26,7 @@ static void *allocated(hd_loading *l, size_t count, size_t size) {
 
 /* A query of the run's rows. */
 static sqlite3_stmt *rows_of_run(hd_loading *l, const char *text) {
-    sqlite3_stmt *query = hd_sql_prepare(&l->sql, text);
-    hd_sql_bind(&l->sql, query, "i", l->run);
-    return query;
+    return hd_sql_query(&l->sql, text, "i", l->run);
 }
 
 static char *text_at(hd_loading *l, sqlite3_stmt *query, int column) {
@@ -99,15 +97,14 @@ static void load_records(hd_loading *l) {
         "SELECT record.id, " HD_SERIES_COLUMNS
         ", step, state_bytes, result.json, provenance.json FROM record JOIN series ON series.id = series JOIN result ON result.id = result"
         " JOIN provenance ON provenance.id = provenance WHERE run = ?1 ORDER BY record.id");
-    while (hd_sql_row(&l->sql, q)) {
+    while (hd_sql_next(&l->sql, &q)) {
         int64_t *id = hd_sql_add(&l->sql, &l->ids, &count, sizeof *id);
         hd_kept_record *record =
             hd_sql_add(&l->sql, &l->entry->records, &l->entry->record_count, sizeof *record);
-        if (!record) break;
+        if (!record) continue;
         *id = sqlite3_column_int64(q, 0);
         load_record(l, q, record);
     }
-    sqlite3_finalize(q);
 }
 
 /* Moves *at, an index of records, on to the record of a row whose first column is its id: rows come in that
@@ -140,9 +137,8 @@ static void load_timings(hd_loading *l) {
                                      " FROM record JOIN timing ON timing.record = record.id"
                                      " WHERE run = ?1 ORDER BY record.id, repetition");
     size_t at = 0;
-    while (hd_sql_row(&l->sql, q))
+    while (hd_sql_next(&l->sql, &q))
         if (find_record(l, q, &at)) load_timing(l, q, &l->entry->records[at]);
-    sqlite3_finalize(q);
 }
 
 /* --- verdicts --- */
@@ -198,7 +194,7 @@ static void load_verdicts(hd_loading *l) {
            " LEFT JOIN quantity ON quantity.id = worst WHERE run = ?1 ORDER BY record.id, verdict.id");
     sqlite3_stmt *judgements = hd_sql_prepare(&l->sql, HD_JUDGEMENTS_OF_VERDICT);
     size_t at = 0;
-    while (hd_sql_row(&l->sql, q)) {
+    while (hd_sql_next(&l->sql, &q)) {
         if (!find_record(l, q, &at)) continue;
         const hd_kept_record *r = &l->entry->records[at];
         hd_verdict verdict = {.step = r->step, .mode = r->mode};
@@ -212,20 +208,17 @@ static void load_verdicts(hd_loading *l) {
         hd_verdict_free(&verdict);
     }
     sqlite3_finalize(judgements);
-    sqlite3_finalize(q);
 }
 
 /* --- the rest --- */
 
 static void load_remarks(hd_loading *l) {
     sqlite3_stmt *q = rows_of_run(l, "SELECT what, why FROM skip WHERE run = ?1 ORDER BY rowid");
-    while (hd_sql_row(&l->sql, q))
+    while (hd_sql_next(&l->sql, &q))
         fail(l, hd_run_entry_add_skip(l->entry, hd_sql_text(q, 0), hd_sql_text(q, 1), l->sql.error));
-    sqlite3_finalize(q);
     q = rows_of_run(l, "SELECT message FROM failure WHERE run = ?1 ORDER BY rowid");
-    while (hd_sql_row(&l->sql, q))
+    while (hd_sql_next(&l->sql, &q))
         fail(l, hd_run_entry_add_failure(l->entry, hd_sql_text(q, 0), l->sql.error));
-    sqlite3_finalize(q);
 }
 
 hd_status hd_history_load(const hd_history *history, int64_t run, hd_run_entry **entry, hd_error *error) {

@@ -70,9 +70,9 @@ static size_t origin_of(hd_reading *reading, const json_t *provenance) {
 
 static void read_provenances(hd_reading *reading) {
     sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, "SELECT id, json FROM provenance ORDER BY id");
-    while (hd_sql_row(&reading->sql, rows)) {
+    while (hd_sql_next(&reading->sql, &rows)) {
         hd_made *made = hd_sql_add(&reading->sql, &reading->made, &reading->made_count, sizeof *made);
-        if (!made) break;
+        if (!made) continue;
         *made = (hd_made){.id = sqlite3_column_int64(rows, 0),
                           .json = json_loads(hd_sql_text(rows, 1), JSON_REJECT_DUPLICATES, NULL)};
         if (json_is_object(made->json))
@@ -82,7 +82,6 @@ static void read_provenances(hd_reading *reading) {
                 hd_fail(reading->sql.error, HD_INVALID, "%.300s: provenance %.0f is no JSON object",
                         reading->sql.history->path, (double)made->id);
     }
-    sqlite3_finalize(rows);
 }
 
 static int by_id(const void *key, const void *made) {
@@ -172,7 +171,7 @@ static void read_records(hd_reading *reading) {
     const hd_made *compared[2] = {NULL, NULL};
     const size_t nights = reading->trend->night_count;
     reading->night = 0;
-    while (hd_sql_row(&reading->sql, rows)) {
+    while (hd_sql_next(&reading->sql, &rows)) {
         int64_t id = sqlite3_column_int64(rows, 2);
         hd_night_detail *detail = detail_of(reading, rows);
         size_t series = series_index(reading->trend, sqlite3_column_int64(rows, 1));
@@ -188,7 +187,6 @@ static void read_records(hd_reading *reading) {
         compared[0] = before;
         compared[1] = made;
     }
-    sqlite3_finalize(rows);
 }
 
 /* --- what failed --- */
@@ -197,7 +195,7 @@ static void read_records(hd_reading *reading) {
 static void read_texts(hd_reading *reading, const char *query, bool skips) {
     sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, query);
     reading->night = 0;
-    while (hd_sql_row(&reading->sql, rows)) {
+    while (hd_sql_next(&reading->sql, &rows)) {
         hd_night_detail *detail = detail_of(reading, rows);
         if (!detail) continue;
         char **added =
@@ -205,7 +203,6 @@ static void read_texts(hd_reading *reading, const char *query, bool skips) {
                   : hd_sql_add(&reading->sql, &detail->failures, &detail->failure_count, sizeof *added);
         if (added) *added = copy(reading, hd_sql_text(rows, 1));
     }
-    sqlite3_finalize(rows);
 }
 
 static void read_failing(hd_reading *reading) {

@@ -161,7 +161,7 @@ static void advance(hd_finder *finder, hd_standing now, hd_held *held) {
 static void follow(hd_finder *finder) {
     sqlite3_stmt *row = hd_sql_prepare(finder->sql, records_sql);
     hd_held held = {0};
-    while (hd_sql_row(finder->sql, row)) {
+    while (hd_sql_next(finder->sql, &row)) {
         const size_t night = hd_sql_size(row, 2);
         const hd_standing now = {
             .series = &finder->trend->series[sqlite3_column_int64(row, 0)],
@@ -174,7 +174,6 @@ static void follow(hd_finder *finder) {
         };
         advance(finder, now, &held);
     }
-    sqlite3_finalize(row);
     hd_record_free(&held.numbers);
 }
 

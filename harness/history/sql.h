@@ -72,10 +72,13 @@ void hd_sql_bind(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
 /* The next row: false at the end, or after a failure; an interrupt (process.h) is one. */
 bool hd_sql_row(hd_sql *sql, sqlite3_stmt *query);
 
-/* Binds, and runs to the end. */
-void hd_sql_do(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
+/* hd_sql_prepare and hd_sql_bind. */
+sqlite3_stmt *hd_sql_query(hd_sql *sql, const char *text, const char *types, ...);
 
-/* Binds, and gives the first column of the first row, a whole number; 0 if there is no row, or after a
+/* hd_sql_row of a query that is run once: at its end, or after a failure, *query is finalized and NULL. */
+bool hd_sql_next(hd_sql *sql, sqlite3_stmt **query);
+
+/* Binds, runs, and gives the first column of the first row, a whole number; 0 if there is no row, or after a
  * failure. */
 int64_t hd_sql_first(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
 
@@ -83,8 +86,8 @@ int64_t hd_sql_first(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
  * a failure. */
 int64_t hd_sql_intern(hd_sql *sql, sqlite3_stmt *find, sqlite3_stmt *insert, const char *types, ...);
 
-/* hd_sql_first of a statement without values. */
-int64_t hd_sql_whole(hd_sql *sql, const char *text);
+/* hd_sql_first of a statement that is run once. */
+int64_t hd_sql_whole(hd_sql *sql, const char *text, const char *types, ...);
 
 /* A column of the row at hand: a number that may be kept as 'nan', 'inf', '-inf'; a size; a text, "" for NULL,
  * which lives until the next row, and a copy of it. */

@@ -83,12 +83,11 @@ static void expect_moment(hd_sql *sql, sqlite3_stmt *row) {
 
 static void load_nights(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, runs_sql);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         expect_moment(sql, row);
         hd_night *night = hd_sql_add(sql, &trend->nights, &trend->night_count, sizeof *night);
         if (night) take_night(row, night);
     }
-    sqlite3_finalize(row);
     for (size_t n = 0; n < trend->night_count; n++)
         trend->nights[n].first = first_of_host(trend, &trend->nights[n]);
     for (size_t n = 0; n < trend->night_count; n++) place_night(trend, &trend->nights[n]);
@@ -110,11 +109,10 @@ static void take_series(sqlite3_stmt *row, hd_series *series) {
 
 static void load_series(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, series_sql);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         hd_series *series = hd_sql_add(sql, &trend->series, &trend->series_count, sizeof *series);
         if (series) take_series(row, series);
     }
-    sqlite3_finalize(row);
 }
 
 /* --- points --- */
@@ -179,11 +177,10 @@ static bool take_costs(hd_gathering *now, sqlite3_stmt *row, hd_trend_point *poi
 static void load_costs(hd_sql *sql, hd_trend *trend) {
     hd_gathering now = {0};
     sqlite3_stmt *row = hd_sql_prepare(sql, costs_sql);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         hd_trend_point *point = point_of(&now, &trend->series[hd_sql_size(row, 0)], hd_sql_size(row, 1));
         if (!point || !take_costs(&now, row, point)) hd_sql_no_memory(sql);
     }
-    sqlite3_finalize(row);
     settle(&now);
     free(now.time.x);
     free(now.products.x);
@@ -218,13 +215,12 @@ static void load_verdicts(hd_sql *sql, hd_trend *trend) {
     hd_series *series = NULL;
     size_t i = 0; /* of the series' points */
     sqlite3_stmt *row = hd_sql_prepare(sql, verdicts_sql);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         if (series != &trend->series[hd_sql_size(row, 0)])
             i = 0, series = &trend->series[hd_sql_size(row, 0)];
         while (i + 1 < series->count && series->points[i].night < hd_sql_size(row, 1)) i++;
         if (!take_verdict(trend, row, &series->points[i])) hd_sql_no_memory(sql);
     }
-    sqlite3_finalize(row);
 }
 
 /* --- what follows from them --- */

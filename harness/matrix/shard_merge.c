@@ -38,16 +38,16 @@ static void expect_place(hd_sql *sql, const hd_shard_run *run) {
 /* Of two at the same moment the shard tells which is first, not the order in which they were merged. */
 static void load_runs(hd_sql *sql, hd_shard_merge *merge) {
     sqlite3_stmt *rows =
-        hd_sql_prepare(sql, "SELECT id, shard, shards, host, commit_id, started, status, passed, failed, "
-                            "known, skipped, terms FROM " RUNS " ORDER BY moment, shard, id");
-    hd_sql_bind(sql, rows, "t", merge->name);
-    while (hd_sql_row(sql, rows)) {
+        hd_sql_query(sql,
+                     "SELECT id, shard, shards, host, commit_id, started, status, passed, failed, "
+                     "known, skipped, terms FROM " RUNS " ORDER BY moment, shard, id",
+                     "t", merge->name);
+    while (hd_sql_next(sql, &rows)) {
         hd_shard_run *run = hd_sql_add(sql, &merge->runs, &merge->run_count, sizeof *run);
-        if (!run) break;
+        if (!run) continue;
         read_run(rows, run);
         expect_place(sql, run);
     }
-    sqlite3_finalize(rows);
 }
 
 static bool same_place(const hd_shard_run *a, const hd_shard_run *b) {
@@ -148,22 +148,23 @@ static void compare_bits(hd_sql *sql, hd_shard_merge *merge) {
     char kind[2 * HD_SHA256 + HD_LABEL] = "";
     hd_made first = {.run = NULL};
     hd_result_numbers numbers = hd_result_numbers_open(sql);
-    sqlite3_stmt *rows = hd_sql_prepare(
-        sql, "SELECT record.run, result.id, experiment, device, mode, step,"
-             " experiment_sha256 || ' ' || data_sha256 || ' ' || mode || ' ' || step AS kind"
-             " FROM record JOIN run ON run.id = record.run JOIN series ON series.id = record.series"
-             " JOIN result ON result.id = record.result"
-             " WHERE record.run IN (SELECT id FROM " RUNS ") AND result.json ->> 'arithmetic' = 'exact'"
-             " ORDER BY kind, moment, shard, record.run, record.id");
-    hd_sql_bind(sql, rows, "t", merge->name);
-    while (hd_sql_row(sql, rows)) {
+    sqlite3_stmt *rows =
+        hd_sql_query(sql,
+                     "SELECT record.run, result.id, experiment, device, mode, step,"
+                     " experiment_sha256 || ' ' || data_sha256 || ' ' || mode || ' ' || step AS kind"
+                     " FROM record JOIN run ON run.id = record.run JOIN series ON series.id = record.series"
+                     " JOIN result ON result.id = record.result"
+                     " WHERE record.run IN (SELECT id FROM " RUNS
+                     ") AND result.json ->> 'arithmetic' = 'exact'"
+                     " ORDER BY kind, moment, shard, record.run, record.id",
+                     "t", merge->name);
+    while (hd_sql_next(sql, &rows)) {
         const hd_shard_run *run = compared_run(merge, sqlite3_column_int64(rows, 0));
         if (strcmp(kind, hd_sql_text(rows, 6)) != 0) free_made(&first);
         hd_sql_copy(rows, 6, kind, sizeof kind);
         if (run) take_record(&numbers, rows, run, &first, merge);
     }
     free_made(&first);
-    sqlite3_finalize(rows);
     hd_result_numbers_close(&numbers);
 }
 
