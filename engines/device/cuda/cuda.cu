@@ -75,8 +75,8 @@ void destroy(hd_device *device) {
 constexpr hd_device_ops ops = {
     .destroy = destroy,
     .allocate = allocate,
-    .release = release,
     .allocate_sums = allocate_sums,
+    .release = release,
     .zero_sums = zero_sums,
     .store_sums = store_sums,
     .fetch_sums = fetch_sums,
@@ -94,20 +94,11 @@ constexpr hd_device_ops ops = {
     .batch_load = batch_load,
     .batch_download = batch_download,
     .multiply = multiply,
-    .activate = activate,
-    .activate_tangent = activate_tangent,
-    .gate = gate,
-    .softmax = softmax,
-    .softmax_tangent = softmax_tangent,
-    .count_correct = count_correct,
-    .dot = dot,
+    HD_NETWORK_OPS,
     .section = section,
     .forget = forget,
     .settle = settle,
-    .momentum_step = momentum_step,
-    .momentum_tangent = momentum_tangent,
-    .momentum_adjoint = momentum_adjoint,
-    .momentum_pull_back = momentum_pull_back,
+    HD_MOMENTUM_OPS,
 };
 
 constexpr hd_device_ops ops_by_cublas() {
