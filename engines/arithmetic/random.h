@@ -2,7 +2,6 @@
 #ifndef HD_ARITHMETIC_RANDOM_H
 #define HD_ARITHMETIC_RANDOM_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

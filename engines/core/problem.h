@@ -3,7 +3,6 @@
 #ifndef HD_CORE_PROBLEM_H
 #define HD_CORE_PROBLEM_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -187,6 +187,14 @@ typedef struct hd_device_ops {
                                hd_real *p_w, hd_real *p_m, hd_label);
 } hd_device_ops;
 
+/* Parts of a table, each operation by a function of its name, in the order of hd_device_ops as C++ wants it. */
+#define HD_NETWORK_OPS                                                                                       \
+    .activate = activate, .activate_tangent = activate_tangent, .gate = gate, .softmax = softmax,            \
+    .softmax_tangent = softmax_tangent, .count_correct = count_correct, .dot = dot
+#define HD_MOMENTUM_OPS                                                                                      \
+    .momentum_step = momentum_step, .momentum_tangent = momentum_tangent,                                    \
+    .momentum_adjoint = momentum_adjoint, .momentum_pull_back = momentum_pull_back
+
 /* Something a record says of the device: "gpu" is "NVIDIA H100", "blis" is "0.9.0". */
 typedef struct hd_fact {
     const char *key;

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* We evaluate the validation and test sets in chunks of this many rows. It is a multiple of the products'
  * slice, so that the validation gradient's sums are those of one product over all rows. */

@@ -30,6 +30,22 @@ bool hd_process_interrupted(void) {
     return interrupted != 0;
 }
 
+/* Forks, with a pipe between the two if one is asked for; in the child *child is 0. */
+static hd_status split(const char *what, bool piped, int ends[2], pid_t *child, hd_error *error) {
+    ends[0] = ends[1] = -1;
+    if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
+    if (piped && pipe2(ends, O_CLOEXEC))
+        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
+    fflush(NULL); /* or the child would write what is buffered once more, or before us */
+    *child = fork();
+    if (*child == 0) return HD_OK;
+    int no_process = errno;
+    if (piped) close(ends[1]);
+    if (*child > 0) return HD_OK;
+    if (piped) close(ends[0]);
+    return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
+}
+
 static void report_and_exit(hd_status (*body)(void *context, hd_error *error), void *context, int to) {
     hd_error error = {HD_OK, ""};
     handle_interrupts(SIG_DFL);
@@ -62,21 +78,13 @@ hd_status hd_process_start(hd_process *process, const char *what,
                            hd_status (*body)(void *context, hd_error *error), void *context,
                            hd_error *error) {
     int ends[2];
+    pid_t child;
     *process = (hd_process){.what = what};
-    if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
-    if (pipe(ends))
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
-    fflush(NULL); /* else the child would write buffered text again */
-    pid_t child = fork();
+    hd_status status = split(what, true, ends, &child, error);
+    if (status != HD_OK) return status;
     if (child == 0) {
         close(ends[0]);
         report_and_exit(body, context, ends[1]);
-    }
-    int no_process = errno;
-    close(ends[1]);
-    if (child < 0) {
-        close(ends[0]);
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
     }
     process->child = child;
     process->report = ends[0];
@@ -150,18 +158,15 @@ static int reap_program(pid_t child) {
 
 hd_status hd_process_program(const hd_program *program, int *status, hd_error *error) {
     const char *what = program->arguments[0];
-    int ends[2] = {-1, -1};
-    if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
-    if (program->output && pipe2(ends, O_CLOEXEC))
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
-    fflush(NULL); /* else what we printed before might come after what it prints */
-    pid_t child = fork();
-    int no_process = errno;
+    int ends[2];
+    pid_t child;
+    hd_status started = split(what, program->output, ends, &child, error);
+    if (started != HD_OK) return started;
     if (child == 0) become(program, ends[1]);
-    if (program->output) close(ends[1]);
-    if (child > 0 && program->output) read_output(ends[0], program->output, program->size);
-    if (program->output) close(ends[0]);
-    if (child < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
+    if (program->output) {
+        read_output(ends[0], program->output, program->size);
+        close(ends[0]);
+    }
     int how = reap_program(child);
     if (interrupted)
         return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted (%s)", what, strsignal(interrupted));

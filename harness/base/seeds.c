@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Reads a seed at *text and moves *text behind it. */
 static bool read_seed(const char **text, uint32_t *seed) {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 hd_status hd_temporary_folder_make(char path[PATH_MAX], hd_error *error) {
     const char *parent = getenv("TMPDIR");

@@ -2,7 +2,6 @@
 #ifndef HD_BASE_TERMINAL_H
 #define HD_BASE_TERMINAL_H
 
-#include "base/terminal.h"
 #include "core/error.h"
 
 #include <stdio.h>

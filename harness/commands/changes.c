@@ -3,7 +3,6 @@
 #include "commands/commands.h"
 #include "history/news.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -9,7 +9,6 @@
 
 #include <fts.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -51,7 +51,7 @@ static hd_status verify(const hd_options *options, hd_history *history, hd_error
     (void)options;
     hd_sql sql = {.history = history, .doing = "was verified", .error = error};
     sql.status = hd_history_verify(history, error);
-    int64_t runs = hd_sql_whole(&sql, "SELECT count(*) FROM run");
+    int64_t runs = hd_sql_whole(&sql, "SELECT count(*) FROM run", "");
     if (sql.status == HD_OK)
         printf("%s: %lld run%s, all whole\n", history->path, (long long)runs, runs == 1 ? "" : "s");
     return sql.status;

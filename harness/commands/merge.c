@@ -7,7 +7,6 @@
 #include "run/loaded_experiment.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct hd_merging {
     const hd_options *options;
@@ -44,7 +43,7 @@ static hd_status note_arrived(const hd_history *into, const hd_history *from, hd
     sqlite3_stmt *runs = hd_sql_prepare(&reading, "SELECT uid FROM run");
     sqlite3_stmt *note = hd_sql_prepare(&noting, "INSERT OR IGNORE INTO arrived VALUES (?1)");
     while (noting.status == HD_OK && hd_sql_row(&reading, runs))
-        hd_sql_do(&noting, note, "t", hd_sql_text(runs, 0));
+        hd_sql_first(&noting, note, "t", hd_sql_text(runs, 0));
     sqlite3_finalize(runs);
     sqlite3_finalize(note);
     return reading.status == HD_OK ? noting.status : reading.status;
@@ -90,9 +89,8 @@ static void judge_arrived(hd_merging *merging) {
     hd_sql sql = {.history = &merging->into, .doing = "its matrices could not be read", .error = &error};
     sqlite3_stmt *names = hd_sql_prepare(
         &sql, "SELECT DISTINCT matrix FROM run WHERE uid IN (SELECT uid FROM arrived) ORDER BY matrix");
-    while (hd_sql_row(&sql, names))
+    while (hd_sql_next(&sql, &names))
         judge_matrix(merging, sqlite3_column_type(names, 0) == SQLITE_NULL ? NULL : hd_sql_text(names, 0));
-    sqlite3_finalize(names);
     if (sql.status != HD_OK) fail(merging, &error);
 }
 

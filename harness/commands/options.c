@@ -1,3 +1,4 @@
+#include "base/list.h"
 #include "base/suggestion.h"
 #include "base/terminal.h"
 #include "build_info.h"
@@ -67,10 +68,9 @@ static hd_status set_tolerance(hd_options *options, const hd_option *option, con
 }
 
 static hd_status add_text(const char ***texts, size_t *count, const char *text, hd_error *error) {
-    const char **more = realloc(*texts, (*count + 1) * sizeof *more);
-    if (!more) return hd_fail(error, HD_UNAVAILABLE, "no memory for the command line");
-    *texts = more;
-    more[(*count)++] = text;
+    const char **added = hd_list_add(texts, count, sizeof *added);
+    if (!added) return hd_fail(error, HD_UNAVAILABLE, "no memory for the command line");
+    *added = text;
     return HD_OK;
 }
 

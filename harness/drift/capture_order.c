@@ -2,9 +2,6 @@
 
 #include "run/record_json.h"
 
-#include <stdio.h>
-#include <string.h>
-
 /* No size of an experiment is greater. */
 enum { MOST = 1 << 24 };
 

@@ -99,10 +99,9 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
 }
 
 static hd_status add_growth(hd_drift *drift, const hd_growth *growth, hd_error *error) {
-    hd_growth *more = hd_list_room(drift->growth, drift->grown, sizeof *more);
-    if (!more) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
-    drift->growth = more;
-    more[drift->grown++] = *growth;
+    hd_growth *added = hd_list_add(&drift->growth, &drift->grown, sizeof *added);
+    if (!added) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
+    *added = *growth;
     return HD_OK;
 }
 

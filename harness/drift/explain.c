@@ -1,5 +1,6 @@
 #include "drift/explain.h"
 
+#include "base/list.h"
 #include "run/variant_results.h"
 
 #include <math.h>
@@ -30,10 +31,8 @@ static hd_status attempt(hd_explainer *x, const char *const *words, size_t count
             *found = &x->attempts[i];
             return HD_OK;
         }
-    struct hd_attempt *attempts = realloc(x->attempts, (x->count + 1) * sizeof *attempts);
-    if (!attempts) return hd_fail(error, HD_UNAVAILABLE, "no memory for an attempt");
-    x->attempts = attempts;
-    *found = &attempts[x->count++];
+    *found = hd_list_add(&x->attempts, &x->count, sizeof **found);
+    if (!*found) return hd_fail(error, HD_UNAVAILABLE, "no memory for an attempt");
     **found = made;
     return made.status == HD_OK ? hd_variant_results_compute(&variant, NULL, 0, &(*found)->results, error)
                                 : HD_OK;

@@ -26,11 +26,8 @@ static hd_tally *tally_of(hd_crossings *crossings, const hd_place *place, hd_cro
         if (tally->iteration != place->iteration || tally->step != place->step) break;
         if (tally->kind == kind && tally->layer == layer) return tally;
     }
-    hd_tally *grown = hd_list_room(crossings->tallies, crossings->tallied, sizeof *grown);
-    if (!grown) return NULL;
-    crossings->tallies = grown;
-    hd_tally *tally = &grown[crossings->tallied++];
-    *tally = (hd_tally){kind, place->iteration, place->step, (uint32_t)layer, 0};
+    hd_tally *tally = hd_list_add(&crossings->tallies, &crossings->tallied, sizeof *tally);
+    if (tally) *tally = (hd_tally){kind, place->iteration, place->step, (uint32_t)layer, 0};
     return tally;
 }
 

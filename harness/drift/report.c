@@ -1,7 +1,6 @@
 #include "drift/report.h"
 
 #include "base/terminal.h"
-#include "judge/verdict_text.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 #include "experiment/settings.h"
 
+#include "base/c_locale.h"
 #include "base/file.h"
 #include "base/suggestion.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -315,10 +315,10 @@ hd_status hd_settings_whole(const hd_settings *settings, hd_key key, size_t min,
     return hd_settings_wholes(settings, key, min, max, 1, 1, out, &count, error);
 }
 
-static hd_status parse_number(const hd_settings *settings, hd_key key, const char *item, locale_t c_locale,
-                              double *out, hd_error *error) {
+static hd_status parse_number(const hd_settings *settings, hd_key key, const char *item, double *out,
+                              hd_error *error) {
     char *end;
-    *out = strtod_l(item, &end, c_locale);
+    *out = strtod_l(item, &end, hd_c_locale());
     /* strtod would also take nan, inf and hexadecimal numbers. */
     if (*end || item[strspn(item, "+-.0123456789eE")])
         return hd_settings_fail(settings, key, error,
@@ -333,15 +333,12 @@ hd_status hd_settings_numbers(const hd_settings *settings, hd_key key, size_t le
                               size_t *count, hd_error *error) {
     *count = 0;
     hd_status status = HD_OK;
-    const locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!c_locale) return hd_fail(error, HD_UNAVAILABLE, "no memory to read numbers");
     for (const char *rest = list_start(settings, key); rest && status == HD_OK; ++*count) {
         char item[MAX_ITEM];
         status = *count < most ? next_item(settings, key, &rest, item, error)
                                : fail_count(settings, key, least, most, error);
-        if (status == HD_OK) status = parse_number(settings, key, item, c_locale, &out[*count], error);
+        if (status == HD_OK) status = parse_number(settings, key, item, &out[*count], error);
     }
-    freelocale(c_locale);
     if (status == HD_OK && *count < least) status = fail_count(settings, key, least, most, error);
     return status;
 }

@@ -1,7 +1,6 @@
 /* The harness's faults, and how one is chosen: by HYPERDRIFT_FAULT in the environment, or by the variant's
  * word fault=NAME. Each HD_WRAP function replaces the real one: see engines/faults/fault.h. */
 #include "arithmetic/arithmetic.h"
-#include "arithmetic/random.h"
 #include "commands/options.h"
 #include "faults/fault.h"
 #include "faults/faults.h"

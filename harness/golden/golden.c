@@ -1,8 +1,8 @@
 #include "golden/golden.h"
 
+#include "base/c_locale.h"
 #include "run/record_json.h"
 
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,28 +88,20 @@ hd_status hd_golden_take_reference(hd_golden *golden, const hd_record *record, h
 
 static void put_hex(hd_builder *builder, json_t *object, const char *key, double value, const char *what) {
     char text[HEX_FLOAT];
-    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (builder->status == HD_OK && !isfinite(value))
         builder->status = hd_fail(builder->error, HD_DIFFERENT, "%s %s is not finite", what, key);
-    if (builder->status == HD_OK && !c)
-        builder->status = hd_fail(builder->error, HD_UNAVAILABLE, "no memory to write %s %s", what, key);
-    if (c) {
-        locale_t before = uselocale(c);
-        snprintf(text, sizeof text, "%a", value);
-        uselocale(before);
-        freelocale(c);
-        hd_build_text(builder, object, key, text);
-    }
+    locale_t before = uselocale(hd_c_locale());
+    snprintf(text, sizeof text, "%a", value);
+    uselocale(before);
+    hd_build_text(builder, object, key, text);
 }
 
 static double get_hex(const hd_node *node, const char *key) {
     const char *text = hd_node_text(node, key);
     bool hexadecimal = strncmp(text + (text[0] == '-'), "0x", 2) == 0;
-    char *end = NULL;
-    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    double value = c ? strtod_l(text, &end, c) : 0;
-    if (c) freelocale(c);
-    if (!hexadecimal || !end || *end || !isfinite(value))
+    char *end;
+    double value = strtod_l(text, &end, hd_c_locale());
+    if (!hexadecimal || *end || !isfinite(value))
         hd_node_refuse(node, key, "\"%.40s\" is not a hexadecimal floating-point number", text);
     return value;
 }

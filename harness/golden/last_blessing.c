@@ -8,11 +8,8 @@
 hd_status hd_last_blessings_add(hd_last_blessings *blessings, const char *experiment, hd_error *error) {
     for (size_t i = 0; i < blessings->count; i++)
         if (!strcmp(blessings->list[i].experiment, experiment)) return HD_OK;
-    hd_last_blessing *list = hd_list_room(blessings->list, blessings->count, sizeof *list);
-    if (!list) return hd_fail(error, HD_UNAVAILABLE, "no memory for the goldens' blessings");
-    blessings->list = list;
-    hd_last_blessing *blessing = &list[blessings->count++];
-    *blessing = (hd_last_blessing){.date = ""};
+    hd_last_blessing *blessing = hd_list_add(&blessings->list, &blessings->count, sizeof *blessing);
+    if (!blessing) return hd_fail(error, HD_UNAVAILABLE, "no memory for the goldens' blessings");
     snprintf(blessing->experiment, sizeof blessing->experiment, "%s", experiment);
     return HD_OK;
 }

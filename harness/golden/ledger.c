@@ -1,6 +1,7 @@
 #include "golden/ledger.h"
 
 #include "base/file.h"
+#include "base/list.h"
 #include "base/process.h"
 #include "build_info.h"
 #include "golden/golden_diff.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LIMIT = 256 << 20 }; /* bytes */
@@ -74,14 +74,11 @@ static bool get_hash(const char *text, const char *none, char hash[HD_SHA256]) {
 /* Reads "    golden STEP: WAS -> IS"; STEP must be the next. */
 static bool get_golden(const char *line, hd_blessing *blessing) {
     char was[HD_SHA256], is[HD_SHA256], expected[2 * HD_SHA256 + 64];
-    hd_golden_hashes *hashes;
     if (sscanf(line, "    golden %*u: %64s -> %64s", was, is) != 2) return false;
     snprintf(expected, sizeof expected, "    golden %zu: %s -> %s", blessing->steps, was, is);
     if (strcmp(line, expected) != 0) return false;
-    if (!(hashes = realloc(blessing->hashes, (blessing->steps + 1) * sizeof *hashes))) return false;
-    blessing->hashes = hashes;
-    hashes += blessing->steps++;
-    return get_hash(was, "new", hashes->was) && get_hash(is, "gone", hashes->is);
+    hd_golden_hashes *hashes = hd_list_add(&blessing->hashes, &blessing->steps, sizeof *hashes);
+    return hashes && get_hash(was, "new", hashes->was) && get_hash(is, "gone", hashes->is);
 }
 
 /* Whether the line is "    STEP FIGURE: WAS -> IS". */
@@ -109,11 +106,8 @@ static const char *get_entry(hd_lines *lines, hd_blessing *b) {
 /* Reads all entries of the lines, the last of which is empty. */
 static hd_status get_entries(hd_ledger *ledger, hd_lines *lines, hd_error *error) {
     while (lines->next < lines->end) {
-        hd_blessing *more = realloc(ledger->blessings, (ledger->count + 1) * sizeof *more);
-        if (!more) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", ledger->path);
-        ledger->blessings = more;
-        hd_blessing *blessing = &more[ledger->count++];
-        *blessing = (hd_blessing){.steps = 0};
+        hd_blessing *blessing = hd_list_add(&ledger->blessings, &ledger->count, sizeof *blessing);
+        if (!blessing) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", ledger->path);
         const char *expected = get_entry(lines, blessing);
         if (expected)
             return hd_fail(error, HD_INVALID, "%s: line %zu: expected \"%s\"", ledger->path, lines->number,

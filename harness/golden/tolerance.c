@@ -1,5 +1,7 @@
 #include "golden/tolerance.h"
 
+#include "base/list.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +22,9 @@ static hd_family family_of(const char *quantity) {
 static hd_sample *sample_of(hd_measurement *measurement, const char *quantity) {
     for (size_t i = 0; i < measurement->count; i++)
         if (!strcmp(measurement->of[i].quantity, quantity)) return &measurement->of[i];
-    hd_sample *of = realloc(measurement->of, (measurement->count + 1) * sizeof *of);
+    hd_sample *of = hd_list_add(&measurement->of, &measurement->count, sizeof *of);
     if (!of) return NULL;
-    measurement->of = of;
-    of += measurement->count++;
-    *of = (hd_sample){.family = family_of(quantity)};
+    of->family = family_of(quantity);
     snprintf(of->quantity, sizeof of->quantity, "%s", quantity);
     return of;
 }
@@ -41,11 +41,9 @@ static hd_status add_error(hd_measurement *measurement, const hd_judgement *judg
         return hd_fail(error, HD_DIFFERENT, "%s: its error cannot be measured: %s", judgement->name,
                        judgement->note[0] ? judgement->note : "not finite");
     hd_sample *sample = sample_of(measurement, judgement->name);
-    double *errors =
-        sample ? realloc(sample->errors[mode], (sample->count[mode] + 1) * sizeof *errors) : NULL;
-    if (!errors) return hd_fail(error, HD_UNAVAILABLE, "no memory for measured errors");
-    sample->errors[mode] = errors;
-    errors[sample->count[mode]++] = signed_error(judgement, sample->family);
+    double *added = sample ? hd_list_add(&sample->errors[mode], &sample->count[mode], sizeof *added) : NULL;
+    if (!added) return hd_fail(error, HD_UNAVAILABLE, "no memory for measured errors");
+    *added = signed_error(judgement, sample->family);
     sample->resolution = judgement->resolution;
     return HD_OK;
 }

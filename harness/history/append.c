@@ -78,9 +78,10 @@ static void write_time(time_t time, char text[32]) {
 /* The run's moment, and whether the clock has gone back since the host's run before. */
 static double place_in_time(hd_sql *sql, const hd_run_entry *entry, const char *now, bool *clock_back) {
     double moment = (double)entry->started;
-    sqlite3_stmt *before = hd_sql_prepare(
-        sql, "SELECT moment, kept FROM run WHERE host = ?1 ORDER BY moment DESC, id DESC LIMIT 1");
-    hd_sql_bind(sql, before, "t", entry->host);
+    sqlite3_stmt *before =
+        hd_sql_query(sql,
+                     "SELECT moment, kept FROM run WHERE host = ?1 ORDER BY moment DESC, id DESC LIMIT 1",
+                     "t", entry->host);
     *clock_back = false;
     if (hd_sql_row(sql, before)) {
         moment = fmax(moment, sqlite3_column_double(before, 0) + 1e-3);
@@ -98,16 +99,15 @@ static void insert_run(hd_sql *sql, const hd_run_entry *entry, hd_kept *kept) {
     kept->clock_back = entry->clock_back;
     if (!entry->sha256[0]) moment = place_in_time(sql, entry, now, &kept->clock_back);
     hd_status status = kept->clock_back ? HD_UNAVAILABLE : entry->status; /* the worst status */
-    sqlite3_stmt *insert = hd_sql_prepare(
-        sql, "INSERT INTO run (" HD_RUN_COLUMNS
-             ") VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
-             " nullif(?17, 0), ?18) RETURNING id");
-    kept->run =
-        hd_sql_first(sql, insert, "tnttzttttzzzzztzzt", entry->uid, moment, started, now,
-                     (size_t)kept->clock_back, entry->host, entry->version, entry->commit, entry->arguments,
-                     (size_t)status, entry->passed, entry->failed, entry->known, entry->skipped,
-                     entry->matrix[0] ? entry->matrix : NULL, entry->shard, entry->shards, entry->terms);
-    sqlite3_finalize(insert);
+    kept->run = hd_sql_whole(
+        sql,
+        "INSERT INTO run (" HD_RUN_COLUMNS
+        ") VALUES (?1, '', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0),"
+        " nullif(?17, 0), ?18) RETURNING id",
+        "tnttzttttzzzzztzzt", entry->uid, moment, started, now, (size_t)kept->clock_back, entry->host,
+        entry->version, entry->commit, entry->arguments, (size_t)status, entry->passed, entry->failed,
+        entry->known, entry->skipped, entry->matrix[0] ? entry->matrix : NULL, entry->shard, entry->shards,
+        entry->terms);
 }
 
 /* Stores the run's checksum. A run that was loaded from a history must have the one it had there. */
@@ -117,9 +117,7 @@ static void set_checksum(hd_sql *sql, int64_t run, const hd_run_entry *entry) {
     if (sql->status == HD_OK && entry->sha256[0] && strcmp(sha256, entry->sha256) != 0)
         sql->status =
             hd_fail(sql->error, HD_INVALID, "run %s is not what was kept: its checksum differs", entry->uid);
-    sqlite3_stmt *update = hd_sql_prepare(sql, "UPDATE run SET sha256 = ?1 WHERE id = ?2");
-    hd_sql_do(sql, update, "ti", sha256, run);
-    sqlite3_finalize(update);
+    hd_sql_whole(sql, "UPDATE run SET sha256 = ?1 WHERE id = ?2", "ti", sha256, run);
 }
 
 /* --- verdicts --- */
@@ -133,8 +131,8 @@ static void insert_judgement(hd_appending *a, int64_t verdict, size_t place, con
     int64_t standard = hd_sql_intern(&a->sql, a->query[FIND_STANDARD], a->query[INSERT_STANDARD], "itnn",
                                      quantity, hd_measure_name(j->measure), j->expected + 0.0,
                                      j->tolerance + 0.0); /* -0 is stored as 0 */
-    hd_sql_do(&a->sql, a->query[INSERT_JUDGEMENT], "izitnntt", verdict, place, standard, j->element, j->value,
-              j->budget_used, hd_outcome_name(j->outcome), j->note);
+    hd_sql_first(&a->sql, a->query[INSERT_JUDGEMENT], "izitnntt", verdict, place, standard, j->element,
+                 j->value, j->budget_used, hd_outcome_name(j->outcome), j->note);
 }
 
 static int64_t intern_verdict(hd_appending *a, const hd_kept_verdict *kept) {
@@ -153,9 +151,9 @@ static int64_t intern_verdict(hd_appending *a, const hd_kept_verdict *kept) {
 /* --- records --- */
 
 static void insert_timing(hd_appending *a, int64_t record, size_t repetition, const hd_repetition *r) {
-    hd_sql_do(&a->sql, a->query[INSERT_TIMING], "iznnnnnnznzzz", record, repetition, r->seconds.total,
-              r->seconds.data, r->seconds.training, r->seconds.differentiate, r->seconds.validation,
-              r->operations, r->launches, r->sgemm_rate, r->peak_bytes, r->device_bytes, r->data_bytes);
+    hd_sql_first(&a->sql, a->query[INSERT_TIMING], "iznnnnnnznzzz", record, repetition, r->seconds.total,
+                 r->seconds.data, r->seconds.training, r->seconds.differentiate, r->seconds.validation,
+                 r->operations, r->launches, r->sgemm_rate, r->peak_bytes, r->device_bytes, r->data_bytes);
 }
 
 static void insert_record(hd_appending *a, int64_t run, const hd_run_entry *entry, size_t index) {
@@ -172,8 +170,8 @@ static void insert_record(hd_appending *a, int64_t run, const hd_run_entry *entr
     for (size_t i = 0; i < r->count; i++) insert_timing(a, record, i + 1, &r->repetitions[i]);
     for (size_t i = 0; i < entry->verdict_count; i++)
         if (entry->verdicts[i].record == index)
-            hd_sql_do(&a->sql, a->query[INSERT_RECORD_VERDICT], "ii", record,
-                      intern_verdict(a, &entry->verdicts[i]));
+            hd_sql_first(&a->sql, a->query[INSERT_RECORD_VERDICT], "ii", record,
+                         intern_verdict(a, &entry->verdicts[i]));
 }
 
 static void insert_all(hd_appending *a, const hd_run_entry *entry, hd_kept *kept) {
@@ -181,9 +179,10 @@ static void insert_all(hd_appending *a, const hd_run_entry *entry, hd_kept *kept
     insert_run(&a->sql, entry, kept);
     for (size_t i = 0; i < entry->record_count; i++) insert_record(a, kept->run, entry, i);
     for (size_t i = 0; i < entry->skip_count; i++)
-        hd_sql_do(&a->sql, a->query[INSERT_SKIP], "itt", kept->run, entry->skips[i][0], entry->skips[i][1]);
+        hd_sql_first(&a->sql, a->query[INSERT_SKIP], "itt", kept->run, entry->skips[i][0],
+                     entry->skips[i][1]);
     for (size_t i = 0; i < entry->failure_count; i++)
-        hd_sql_do(&a->sql, a->query[INSERT_FAILURE], "it", kept->run, entry->failures[i]);
+        hd_sql_first(&a->sql, a->query[INSERT_FAILURE], "it", kept->run, entry->failures[i]);
     set_checksum(&a->sql, kept->run, entry);
     for (size_t i = 0; i < QUERIES; i++) sqlite3_finalize(a->query[i]);
 }
@@ -218,20 +217,20 @@ hd_status hd_history_renamed(const hd_history *history, int64_t run,
     hd_sql sql = {
         .history = history, .doing = "was looked through for experiments of the same name", .error = error};
     /* the experiments whose names earlier runs used, but only for others; each with the last of these */
-    sqlite3_stmt *query = hd_sql_prepare(
-        &sql, "WITH now AS (SELECT moment, id FROM run WHERE id = ?1),"
-              " mine AS (SELECT DISTINCT experiment AS name, experiment_sha256 AS e, data_sha256 AS d"
-              "  FROM record JOIN series ON series.id = series WHERE run = ?1),"
-              " before AS (SELECT DISTINCT name, e, d, series.id, experiment_sha256, data_sha256,"
-              "   (SELECT max(run.moment) FROM record JOIN run ON run.id = run, now WHERE series = series.id"
-              "    AND (run.moment, run.id) < (now.moment, now.id)) AS last"
-              "  FROM mine JOIN series ON experiment = name),"
-              " known AS (SELECT * FROM before WHERE last IS NOT NULL)"
-              " SELECT name, e, d, experiment_sha256, data_sha256, max(last) FROM known WHERE name NOT IN"
-              "  (SELECT name FROM known WHERE e = experiment_sha256 AND d = data_sha256)"
-              " GROUP BY name, e, d ORDER BY name");
-    hd_sql_bind(&sql, query, "i", run);
-    while (hd_sql_row(&sql, query)) say_renamed(query, say, context);
-    sqlite3_finalize(query);
+    sqlite3_stmt *query = hd_sql_query(
+        &sql,
+        "WITH now AS (SELECT moment, id FROM run WHERE id = ?1),"
+        " mine AS (SELECT DISTINCT experiment AS name, experiment_sha256 AS e, data_sha256 AS d"
+        "  FROM record JOIN series ON series.id = series WHERE run = ?1),"
+        " before AS (SELECT DISTINCT name, e, d, series.id, experiment_sha256, data_sha256,"
+        "   (SELECT max(run.moment) FROM record JOIN run ON run.id = run, now WHERE series = series.id"
+        "    AND (run.moment, run.id) < (now.moment, now.id)) AS last"
+        "  FROM mine JOIN series ON experiment = name),"
+        " known AS (SELECT * FROM before WHERE last IS NOT NULL)"
+        " SELECT name, e, d, experiment_sha256, data_sha256, max(last) FROM known WHERE name NOT IN"
+        "  (SELECT name FROM known WHERE e = experiment_sha256 AND d = data_sha256)"
+        " GROUP BY name, e, d ORDER BY name",
+        "i", run);
+    while (hd_sql_next(&sql, &query)) say_renamed(query, say, context);
     return sql.status;
 }

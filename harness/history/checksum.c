@@ -33,7 +33,7 @@ static void add_number(hd_sha256 *digest, double value) {
 
 /* Adds all columns of the remaining rows. */
 static void add_rows(hd_sql *sql, sqlite3_stmt *query, hd_sha256 *digest) {
-    while (hd_sql_row(sql, query))
+    while (hd_sql_next(sql, &query))
         for (int c = 0; c < sqlite3_column_count(query); c++) switch (sqlite3_column_type(query, c)) {
             case SQLITE_INTEGER:
                 add_whole(digest, sqlite3_column_int64(query, c));
@@ -51,12 +51,7 @@ static void checksum_rows(hd_sql *sql, const char *const *queries, size_t count,
                           char hex[HD_SHA256]) {
     hd_sha256 digest = hd_sha256_begin();
     hex[0] = '\0';
-    for (size_t i = 0; i < count; i++) {
-        sqlite3_stmt *query = hd_sql_prepare(sql, queries[i]);
-        hd_sql_bind(sql, query, "i", id);
-        add_rows(sql, query, &digest);
-        sqlite3_finalize(query);
-    }
+    for (size_t i = 0; i < count; i++) add_rows(sql, hd_sql_query(sql, queries[i], "i", id), &digest);
     hd_status status = hd_sha256_end(&digest, hex, sql->status == HD_OK ? sql->error : NULL);
     if (sql->status == HD_OK) sql->status = status;
 }
@@ -130,24 +125,22 @@ static void expect_checksum(hd_sql *sql, const char *what, sqlite3_stmt *row, co
 /* The checksum of a text is over the text itself. */
 static void verify_texts(hd_sql *sql, const char *what, const char *rows) {
     sqlite3_stmt *row = hd_sql_prepare(sql, rows);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         char found[HD_SHA256];
         const char *text = hd_sql_text(row, 2);
         sql->status = hd_sha256_block(text, strlen(text), found, sql->error);
         expect_checksum(sql, what, row, found);
     }
-    sqlite3_finalize(row);
 }
 
 static void verify_rows(hd_sql *sql, const char *what, const char *rows,
                         void (*set_checksum)(hd_sql *sql, int64_t id, char hex[HD_SHA256])) {
     sqlite3_stmt *row = hd_sql_prepare(sql, rows);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         char found[HD_SHA256];
         set_checksum(sql, sqlite3_column_int64(row, 0), found);
         expect_checksum(sql, what, row, found);
     }
-    sqlite3_finalize(row);
 }
 
 hd_status hd_history_verify(const hd_history *history, hd_error *error) {

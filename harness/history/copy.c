@@ -80,24 +80,22 @@ static void salvage(hd_sql *sql, sqlite3 *from) {
              " pragma_table_info(t.name)), iif(wr, '1, 2', 'rowid'), iif(wr, '1 DESC, 2 DESC', 'rowid DESC')"
              " FROM pragma_table_list AS t WHERE schema = 'main' AND type = 'table'"
              " AND name NOT LIKE 'sqlite%'");
-    while (hd_sql_row(sql, table))
+    while (hd_sql_next(sql, &table))
         for (int order = 3; order <= 4; order++)
             salvage_rows(from, hd_sql_text(table, 1), hd_sql_text(table, order), hd_sql_text(table, 0),
                          hd_sql_text(table, 2), into);
-    sqlite3_finalize(table);
 }
 
 /* Appends those of the salvaged runs that have their checksums. */
 static void save_runs(hd_sql *salvaged, hd_history *into, size_t *saved, size_t *found) {
     sqlite3_stmt *run =
         hd_sql_prepare(salvaged, "SELECT id FROM run UNION SELECT run FROM record ORDER BY 1");
-    while (hd_sql_row(salvaged, run)) {
+    while (hd_sql_next(salvaged, &run)) {
         hd_status status = copy(salvaged->history, sqlite3_column_int64(run, 0), into, salvaged->error);
         *saved += status == HD_OK;
         ++*found;
         if (status == HD_UNAVAILABLE) salvaged->status = status; /* no room for more */
     }
-    sqlite3_finalize(run);
 }
 
 hd_status hd_history_recover(const hd_history *from, hd_history *into, size_t *saved, size_t *found,

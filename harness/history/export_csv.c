@@ -137,7 +137,7 @@ static void write_tail(hd_sql *sql, sqlite3_stmt *row, hd_results *results) {
 static void load_results(hd_sql *sql, hd_results *results) {
     sqlite3_stmt *row = hd_sql_prepare(sql, "SELECT id, json FROM result ORDER BY id");
     results->names = json_object();
-    results->count = (size_t)hd_sql_whole(sql, "SELECT max(id) FROM result") + 1;
+    results->count = (size_t)hd_sql_whole(sql, "SELECT max(id) FROM result", "") + 1;
     results->tail = calloc(results->count, sizeof *results->tail);
     if (!results->tail && sql->status == HD_OK)
         sql->status =
@@ -194,14 +194,13 @@ hd_status hd_export_csv(const hd_history *history, FILE *to, hd_error *error) {
     sqlite3_stmt *row = hd_sql_prepare(&sql, rows);
     int columns = sqlite3_column_count(row) - 1; /* the last, result.id, is not printed */
     put_heading(to, row, columns, results.names);
-    while (hd_sql_row(&sql, row)) {
+    while (hd_sql_next(&sql, &row)) {
         for (int c = 0; c < columns; c++) {
             if (c) putc(',', to);
             put_column(to, row, c);
         }
         fprintf(to, "%s\r\n", tail_of(&results, sqlite3_column_int64(row, columns)));
     }
-    sqlite3_finalize(row);
     free_results(&results);
     return hd_sql_end(&sql);
 }

@@ -85,15 +85,16 @@ static json_t *run_json(hd_exporting *x, sqlite3_stmt *run, sqlite3_stmt *const 
 
 static void put_runs(hd_exporting *x) {
     sqlite3_stmt *query[QUERIES],
-        *run = hd_sql_prepare(&x->sql, "SELECT id AS run, uid, sha256, started, kept, moment, clock_back, "
-                                       "host, version, commit_id AS \"commit\","
-                                       " arguments, status, passed, failed, known, "
-                                       "skipped, matrix, shard, shards, terms FROM run"
-                                       " WHERE ?1 IN (0, id) ORDER BY moment, id");
+        *run = hd_sql_query(&x->sql,
+                            "SELECT id AS run, uid, sha256, started, kept, moment, clock_back, "
+                            "host, version, commit_id AS \"commit\","
+                            " arguments, status, passed, failed, known, "
+                            "skipped, matrix, shard, shards, terms FROM run"
+                            " WHERE ?1 IN (0, id) ORDER BY moment, id",
+                            "i", x->run);
     for (size_t i = 0; i < QUERIES; i++) query[i] = hd_sql_prepare(&x->sql, texts[i]);
-    hd_sql_bind(&x->sql, run, "i", x->run);
     fputs("\"runs\":[", x->to);
-    for (size_t i = 0; hd_sql_row(&x->sql, run); i++) {
+    for (size_t i = 0; hd_sql_next(&x->sql, &run); i++) {
         json_t *object = run_json(x, run, query);
         fputs(i ? ",\n" : "\n", x->to);
         put(x, object, 0);
@@ -101,17 +102,15 @@ static void put_runs(hd_exporting *x) {
     }
     fputs("]", x->to);
     for (size_t i = 0; i < QUERIES; i++) sqlite3_finalize(query[i]);
-    sqlite3_finalize(run);
 }
 
 /* --- what they share --- */
 
 /* Writes {SHA-256: text, ...}; the texts are JSON, unless the file is corrupt. */
 static void put_texts(hd_exporting *x, const char *key, const char *rows) {
-    sqlite3_stmt *row = hd_sql_prepare(&x->sql, rows);
-    hd_sql_bind(&x->sql, row, "i", x->run);
+    sqlite3_stmt *row = hd_sql_query(&x->sql, rows, "i", x->run);
     fprintf(x->to, ",\n\"%s\":{", key);
-    for (size_t i = 0; hd_sql_row(&x->sql, row); i++) {
+    for (size_t i = 0; hd_sql_next(&x->sql, &row); i++) {
         json_t *text = json_loads(hd_sql_text(row, 1), 0, NULL);
         if (text)
             put_member(x, i, hd_sql_text(row, 0), text);
@@ -121,20 +120,19 @@ static void put_texts(hd_exporting *x, const char *key, const char *rows) {
                                     x->sql.history->path, x->sql.doing, key, hd_sql_text(row, 0));
     }
     fputs("}", x->to);
-    sqlite3_finalize(row);
 }
 
 static void put_verdicts(hd_exporting *x) {
-    sqlite3_stmt *verdict = hd_sql_prepare(
+    sqlite3_stmt *verdict = hd_sql_query(
         &x->sql,
         "SELECT verdict.id, sha256, against, passes, figures, failures, known, quantity.name AS worst,"
         " worst_budget FROM verdict LEFT JOIN quantity ON quantity.id = worst WHERE ?1 = 0 OR verdict.id IN"
         " (SELECT verdict FROM record_verdict JOIN record ON record.id = record WHERE run = ?1)"
-        " ORDER BY verdict.id");
+        " ORDER BY verdict.id",
+        "i", x->run);
     sqlite3_stmt *quantities = hd_sql_prepare(&x->sql, HD_JUDGEMENTS_OF_VERDICT);
-    hd_sql_bind(&x->sql, verdict, "i", x->run);
     fputs(",\n\"verdicts\":{", x->to);
-    for (size_t i = 0; hd_sql_row(&x->sql, verdict); i++) {
+    for (size_t i = 0; hd_sql_next(&x->sql, &verdict); i++) {
         json_t *object = hd_sql_object(verdict);
         set_rows(x, object, "quantities", quantities, taken(object, "id"));
         json_object_del(object, "sha256");
@@ -142,15 +140,13 @@ static void put_verdicts(hd_exporting *x) {
     }
     fputs("}", x->to);
     sqlite3_finalize(quantities);
-    sqlite3_finalize(verdict);
 }
 
 static void expect_run(hd_exporting *x) {
-    sqlite3_stmt *query = hd_sql_prepare(&x->sql, "SELECT id FROM run WHERE id = ?1");
-    if (hd_sql_first(&x->sql, query, "i", x->run) != x->run && x->sql.status == HD_OK)
+    if (hd_sql_whole(&x->sql, "SELECT id FROM run WHERE id = ?1", "i", x->run) != x->run &&
+        x->sql.status == HD_OK)
         x->sql.status =
             hd_fail(x->sql.error, HD_INVALID, "%s: has no run %lld", x->sql.history->path, (long long)x->run);
-    sqlite3_finalize(query);
 }
 
 hd_status hd_export_json(const hd_history *history, int64_t run, FILE *to, hd_error *error) {

@@ -16,13 +16,13 @@
 /* --- opening --- */
 
 static int64_t version_of(hd_sql *sql) {
-    return hd_sql_whole(sql, "PRAGMA user_version");
+    return hd_sql_whole(sql, "PRAGMA user_version", "");
 }
 
 /* Expects a history of a known schema, or an empty file. */
 static void recognise(hd_sql *sql) {
-    int64_t application = hd_sql_whole(sql, "PRAGMA application_id"), version = version_of(sql);
-    bool empty = !hd_sql_whole(sql, "SELECT count(*) FROM sqlite_schema") && !application && !version;
+    int64_t application = hd_sql_whole(sql, "PRAGMA application_id", ""), version = version_of(sql);
+    bool empty = !hd_sql_whole(sql, "SELECT count(*) FROM sqlite_schema", "") && !application && !version;
     if (sql->status != HD_OK || empty) return;
     const char *path = sql->history->path;
     if (application != HD_HISTORY_APPLICATION)

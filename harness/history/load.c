@@ -26,9 +26,7 @@ static void *allocated(hd_loading *l, size_t count, size_t size) {
 
 /* Starts a query of the run's rows. */
 static sqlite3_stmt *rows_of_run(hd_loading *l, const char *text) {
-    sqlite3_stmt *query = hd_sql_prepare(&l->sql, text);
-    hd_sql_bind(&l->sql, query, "i", l->run);
-    return query;
+    return hd_sql_query(&l->sql, text, "i", l->run);
 }
 
 static char *text_at(hd_loading *l, sqlite3_stmt *query, int column) {
@@ -92,27 +90,21 @@ static void load_record(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
         fail(l, hd_sha256_block(r->provenance, strlen(r->provenance), r->provenance_sha256, l->sql.error));
 }
 
-static size_t count_of_run(hd_loading *l, const char *text) {
-    sqlite3_stmt *query = rows_of_run(l, text);
-    size_t count = hd_sql_row(&l->sql, query) ? hd_sql_size(query, 0) : 0;
-    sqlite3_finalize(query);
-    return count;
-}
-
 static void load_records(hd_loading *l) {
-    size_t count = count_of_run(l, "SELECT count(*) FROM record WHERE run = ?1");
-    l->entry->records = allocated(l, count, sizeof *l->entry->records);
-    l->ids = allocated(l, count, sizeof *l->ids);
+    size_t count = 0; /* of the ids */
     sqlite3_stmt *q = rows_of_run(
         l,
         "SELECT record.id, " HD_SERIES_COLUMNS
         ", step, state_bytes, result.json, provenance.json FROM record JOIN series ON series.id = series JOIN result ON result.id = result"
         " JOIN provenance ON provenance.id = provenance WHERE run = ?1 ORDER BY record.id");
-    while (l->entry->record_count < count && hd_sql_row(&l->sql, q)) {
-        l->ids[l->entry->record_count] = sqlite3_column_int64(q, 0);
-        load_record(l, q, &l->entry->records[l->entry->record_count++]);
+    while (hd_sql_next(&l->sql, &q)) {
+        int64_t *id = hd_sql_add(&l->sql, &l->ids, &count, sizeof *id);
+        hd_kept_record *record =
+            hd_sql_add(&l->sql, &l->entry->records, &l->entry->record_count, sizeof *record);
+        if (!record) continue;
+        *id = sqlite3_column_int64(q, 0);
+        load_record(l, q, record);
     }
-    sqlite3_finalize(q);
 }
 
 /* Advances *at, an index of records, to the one whose id is the row's first column: rows come in that
@@ -123,10 +115,9 @@ static bool find_record(const hd_loading *l, sqlite3_stmt *query, size_t *at) {
 }
 
 static void load_timing(hd_loading *l, sqlite3_stmt *q, hd_kept_record *r) {
-    hd_repetition *more = hd_sql_room(&l->sql, r->repetitions, r->count, sizeof *more);
-    if (!more) return;
-    r->repetitions = more;
-    more[r->count++] = (hd_repetition){
+    hd_repetition *added = hd_sql_add(&l->sql, &r->repetitions, &r->count, sizeof *added);
+    if (!added) return;
+    *added = (hd_repetition){
         .seconds = {.total = sqlite3_column_double(q, 2),
                     .data = sqlite3_column_double(q, 3),
                     .training = sqlite3_column_double(q, 4),
@@ -146,9 +137,8 @@ static void load_timings(hd_loading *l) {
                                      " FROM record JOIN timing ON timing.record = record.id"
                                      " WHERE run = ?1 ORDER BY record.id, repetition");
     size_t at = 0;
-    while (hd_sql_row(&l->sql, q))
+    while (hd_sql_next(&l->sql, &q))
         if (find_record(l, q, &at)) load_timing(l, q, &l->entry->records[at]);
-    sqlite3_finalize(q);
 }
 
 /* --- verdicts --- */
@@ -204,7 +194,7 @@ static void load_verdicts(hd_loading *l) {
            " LEFT JOIN quantity ON quantity.id = worst WHERE run = ?1 ORDER BY record.id, verdict.id");
     sqlite3_stmt *judgements = hd_sql_prepare(&l->sql, HD_JUDGEMENTS_OF_VERDICT);
     size_t at = 0;
-    while (hd_sql_row(&l->sql, q)) {
+    while (hd_sql_next(&l->sql, &q)) {
         if (!find_record(l, q, &at)) continue;
         const hd_kept_record *r = &l->entry->records[at];
         hd_verdict verdict = {.step = r->step, .mode = r->mode};
@@ -218,20 +208,17 @@ static void load_verdicts(hd_loading *l) {
         hd_verdict_free(&verdict);
     }
     sqlite3_finalize(judgements);
-    sqlite3_finalize(q);
 }
 
 /* --- the rest --- */
 
 static void load_remarks(hd_loading *l) {
     sqlite3_stmt *q = rows_of_run(l, "SELECT what, why FROM skip WHERE run = ?1 ORDER BY rowid");
-    while (hd_sql_row(&l->sql, q))
+    while (hd_sql_next(&l->sql, &q))
         fail(l, hd_run_entry_add_skip(l->entry, hd_sql_text(q, 0), hd_sql_text(q, 1), l->sql.error));
-    sqlite3_finalize(q);
     q = rows_of_run(l, "SELECT message FROM failure WHERE run = ?1 ORDER BY rowid");
-    while (hd_sql_row(&l->sql, q))
+    while (hd_sql_next(&l->sql, &q))
         fail(l, hd_run_entry_add_failure(l->entry, hd_sql_text(q, 0), l->sql.error));
-    sqlite3_finalize(q);
 }
 
 hd_status hd_history_load(const hd_history *history, int64_t run, hd_run_entry **entry, hd_error *error) {

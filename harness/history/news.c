@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* --- gathering --- */
 
@@ -17,11 +16,9 @@ typedef struct hd_list {
 } hd_list;
 
 static void append(hd_list *list, hd_news news) {
-    hd_news *grown = hd_list_room(list->news, list->count, sizeof *grown);
-    list->no_memory |= !grown;
-    if (!grown) return;
-    list->news = grown;
-    grown[list->count++] = news;
+    hd_news *added = hd_list_add(&list->news, &list->count, sizeof *added);
+    list->no_memory |= !added;
+    if (added) *added = news;
 }
 
 static void gather_levels(const hd_trend *trend, size_t s, hd_cost cost, hd_list *list) {

@@ -24,12 +24,6 @@ typedef struct hd_reading {
     size_t night;         /* that of the current row; rows are in order of time */
 } hd_reading;
 
-/* Makes room for element `count`; without memory it fails and gives the old list. */
-static void *grow(hd_reading *reading, void *list, size_t count, size_t size) {
-    void *more = hd_sql_room(&reading->sql, list, count, size);
-    return more ? more : list;
-}
-
 static char *copy(hd_reading *reading, const char *text) {
     char *copied = strdup(text);
     if (!copied) hd_sql_no_memory(&reading->sql);
@@ -58,31 +52,26 @@ static size_t origin_of(hd_reading *reading, const json_t *provenance) {
     hd_night_details *details = reading->details;
     json_t *facts = facts_of(provenance);
     char *text = facts ? json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    hd_origin *origin = NULL;
-    for (size_t i = 0; text && i < details->origin_count && !origin; i++)
-        if (!strcmp(details->origins[i].text, text)) origin = &details->origins[i];
-    if (origin || !text) {
-        if (!text) hd_sql_no_memory(&reading->sql);
-        json_decref(facts);
-        free(text);
-        return origin ? (size_t)(origin - details->origins) : 0;
+    size_t i = 0;
+    if (!text) hd_sql_no_memory(&reading->sql);
+    while (text && i < details->origin_count && strcmp(details->origins[i].text, text) != 0) i++;
+    hd_origin *added = text && i == details->origin_count ? hd_sql_add(&reading->sql, &details->origins,
+                                                                       &details->origin_count, sizeof *added)
+                                                          : NULL;
+    if (added) {
+        *added = (hd_origin){facts, text, SIZE_MAX, 0};
+        return i;
     }
-    details->origins = grow(reading, details->origins, details->origin_count, sizeof *origin);
-    if (reading->sql.status != HD_OK) {
-        json_decref(facts);
-        free(text);
-        return 0;
-    }
-    details->origins[details->origin_count] = (hd_origin){facts, text, SIZE_MAX, 0};
-    return details->origin_count++;
+    json_decref(facts);
+    free(text);
+    return i;
 }
 
 static void read_provenances(hd_reading *reading) {
     sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, "SELECT id, json FROM provenance ORDER BY id");
-    while (hd_sql_row(&reading->sql, rows)) {
-        reading->made = grow(reading, reading->made, reading->made_count, sizeof *reading->made);
-        if (reading->sql.status != HD_OK) break;
-        hd_made *made = &reading->made[reading->made_count++];
+    while (hd_sql_next(&reading->sql, &rows)) {
+        hd_made *made = hd_sql_add(&reading->sql, &reading->made, &reading->made_count, sizeof *made);
+        if (!made) continue;
         *made = (hd_made){.id = sqlite3_column_int64(rows, 0),
                           .json = json_loads(hd_sql_text(rows, 1), JSON_REJECT_DUPLICATES, NULL)};
         if (json_is_object(made->json))
@@ -92,7 +81,6 @@ static void read_provenances(hd_reading *reading) {
                 hd_fail(reading->sql.error, HD_INVALID, "%.300s: provenance %.0f is no JSON object",
                         reading->sql.history->path, (double)made->id);
     }
-    sqlite3_finalize(rows);
 }
 
 static int by_id(const void *key, const void *made) {
@@ -106,8 +94,8 @@ static void add_origin(hd_reading *reading, hd_night_detail *detail, size_t inde
     origin->last = reading->night;
     for (size_t i = 0; i < detail->origin_count; i++)
         if (detail->origins[i] == index) return;
-    detail->origins = grow(reading, detail->origins, detail->origin_count, sizeof *detail->origins);
-    if (reading->sql.status == HD_OK) detail->origins[detail->origin_count++] = index;
+    size_t *added = hd_sql_add(&reading->sql, &detail->origins, &detail->origin_count, sizeof *added);
+    if (added) *added = index;
 }
 
 /* --- what differs --- */
@@ -139,19 +127,16 @@ static void add_difference(hd_reading *reading, hd_night_detail *detail, const c
     if (before && after) cut_alike(before, after);
     bool told = !before || !after;
     for (size_t i = 0; i < detail->difference_count && !told; i++) {
-        const hd_provenance_difference *difference = &detail->differences[i];
-        told = !strcmp(difference->key, key) && !strcmp(difference->before, before) &&
-               !strcmp(difference->after, after);
+        const hd_provenance_difference *other = &detail->differences[i];
+        told = !strcmp(other->key, key) && !strcmp(other->before, before) && !strcmp(other->after, after);
     }
-    char *named = told ? NULL : copy(reading, key);
-    if (named)
-        detail->differences =
-            grow(reading, detail->differences, detail->difference_count, sizeof *detail->differences);
-    if (named && reading->sql.status == HD_OK) {
-        detail->differences[detail->difference_count++] = (hd_provenance_difference){named, before, after};
+    hd_provenance_difference *difference =
+        told ? NULL
+             : hd_sql_add(&reading->sql, &detail->differences, &detail->difference_count, sizeof *difference);
+    if (difference) {
+        *difference = (hd_provenance_difference){copy(reading, key), before, after};
         return;
     }
-    free(named);
     free(before);
     free(after);
 }
@@ -185,7 +170,7 @@ static void read_records(hd_reading *reading) {
     const hd_made *compared[2] = {NULL, NULL};
     const size_t nights = reading->trend->night_count;
     reading->night = 0;
-    while (hd_sql_row(&reading->sql, rows)) {
+    while (hd_sql_next(&reading->sql, &rows)) {
         int64_t id = sqlite3_column_int64(rows, 2);
         hd_night_detail *detail = detail_of(reading, rows);
         size_t series = series_index(reading->trend, sqlite3_column_int64(rows, 1));
@@ -201,27 +186,22 @@ static void read_records(hd_reading *reading) {
         compared[0] = before;
         compared[1] = made;
     }
-    sqlite3_finalize(rows);
 }
 
 /* --- what failed --- */
-
-static void add_text(hd_reading *reading, char ***texts, size_t *count, const char *text) {
-    *texts = grow(reading, *texts, *count, sizeof **texts);
-    if (reading->sql.status == HD_OK) (*texts)[(*count)++] = copy(reading, text);
-}
 
 /* Reads texts of the runs into each night's list. */
 static void read_texts(hd_reading *reading, const char *query, bool skips) {
     sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, query);
     reading->night = 0;
-    while (hd_sql_row(&reading->sql, rows)) {
+    while (hd_sql_next(&reading->sql, &rows)) {
         hd_night_detail *detail = detail_of(reading, rows);
-        if (detail && skips) add_text(reading, &detail->skips, &detail->skip_count, hd_sql_text(rows, 1));
-        if (detail && !skips)
-            add_text(reading, &detail->failures, &detail->failure_count, hd_sql_text(rows, 1));
+        if (!detail) continue;
+        char **added =
+            skips ? hd_sql_add(&reading->sql, &detail->skips, &detail->skip_count, sizeof *added)
+                  : hd_sql_add(&reading->sql, &detail->failures, &detail->failure_count, sizeof *added);
+        if (added) *added = copy(reading, hd_sql_text(rows, 1));
     }
-    sqlite3_finalize(rows);
 }
 
 static void read_failing(hd_reading *reading) {
@@ -244,16 +224,16 @@ static void read_failing(hd_reading *reading) {
         hd_sql_bind(&reading->sql, rows, "iz", reading->trend->nights[n].id,
                     (size_t)HD_NIGHT_DETAILS_FAILING);
         while (hd_sql_row(&reading->sql, rows)) {
-            detail->failing = grow(reading, detail->failing, detail->failing_count, sizeof *detail->failing);
-            if (reading->sql.status != HD_OK) break;
-            detail->failing[detail->failing_count++] =
-                (hd_failing){.record = copy(reading, hd_sql_text(rows, 0)),
-                             .figure = copy(reading, hd_sql_text(rows, 1)),
-                             .against = copy(reading, hd_sql_text(rows, 2)),
-                             .note = copy(reading, hd_sql_text(rows, 3)),
-                             .value = hd_sql_number(rows, 4),
-                             .expected = hd_sql_number(rows, 5),
-                             .budget_used = hd_sql_number(rows, 6)};
+            hd_failing *failing =
+                hd_sql_add(&reading->sql, &detail->failing, &detail->failing_count, sizeof *failing);
+            if (!failing) break;
+            *failing = (hd_failing){.record = copy(reading, hd_sql_text(rows, 0)),
+                                    .figure = copy(reading, hd_sql_text(rows, 1)),
+                                    .against = copy(reading, hd_sql_text(rows, 2)),
+                                    .note = copy(reading, hd_sql_text(rows, 3)),
+                                    .value = hd_sql_number(rows, 4),
+                                    .expected = hd_sql_number(rows, 5),
+                                    .budget_used = hd_sql_number(rows, 6)};
         }
     }
     sqlite3_finalize(rows);

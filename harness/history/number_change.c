@@ -60,14 +60,13 @@ typedef struct hd_held {
 
 static void keep_change(hd_finder *finder, const hd_number_change *change, int64_t left) {
     hd_trend *trend = finder->trend;
-    hd_number_change *number_changes =
-        hd_sql_room(finder->sql, trend->number_changes, trend->number_change_count, sizeof *number_changes);
-    if (number_changes) trend->number_changes = number_changes;
-    int64_t *results = hd_sql_room(finder->sql, finder->left, trend->number_change_count, sizeof *results);
-    if (results) finder->left = results;
-    if (!number_changes || !results) return;
-    number_changes[trend->number_change_count] = *change;
-    results[trend->number_change_count++] = left;
+    size_t count = trend->number_change_count; /* of `left` too */
+    int64_t *result = hd_sql_add(finder->sql, &finder->left, &count, sizeof *result);
+    hd_number_change *kept =
+        hd_sql_add(finder->sql, &trend->number_changes, &trend->number_change_count, sizeof *kept);
+    if (!kept) return;
+    *kept = *change;
+    *result = left;
 }
 
 /* Whether a record's numbers differ from those before; then fills *change. Other parts of the text do not
@@ -117,11 +116,8 @@ static void withdraw(hd_finder *finder, const hd_standing *own) {
 }
 
 static void add_standing(hd_finder *finder, const hd_standing *standing) {
-    hd_standing *standings =
-        hd_sql_room(finder->sql, finder->standings, finder->standing_count, sizeof *standings);
-    if (!standings) return;
-    finder->standings = standings;
-    standings[finder->standing_count++] = *standing;
+    hd_standing *added = hd_sql_add(finder->sql, &finder->standings, &finder->standing_count, sizeof *added);
+    if (added) *added = *standing;
 }
 
 /* Moves `first` on if a new series or hyper-iteration begins. */
@@ -163,7 +159,7 @@ static void advance(hd_finder *finder, hd_standing now, hd_held *held) {
 static void follow(hd_finder *finder) {
     sqlite3_stmt *row = hd_sql_prepare(finder->sql, records_sql);
     hd_held held = {0};
-    while (hd_sql_row(finder->sql, row)) {
+    while (hd_sql_next(finder->sql, &row)) {
         const size_t night = hd_sql_size(row, 2);
         const hd_standing now = {
             .series = &finder->trend->series[sqlite3_column_int64(row, 0)],
@@ -176,7 +172,6 @@ static void follow(hd_finder *finder) {
         };
         advance(finder, now, &held);
     }
-    sqlite3_finalize(row);
     hd_record_free(&held.numbers);
 }
 
@@ -282,11 +277,9 @@ static const hd_member *nearest(const hd_member *members, size_t count, const hd
 
 static void disagree(hd_finder *finder, const hd_standing *a, const hd_standing *b) {
     hd_trend *trend = finder->trend;
-    hd_disagreement *all =
-        hd_sql_room(finder->sql, trend->disagreements, trend->disagreement_count, sizeof *all);
-    if (!all) return;
-    trend->disagreements = all;
-    hd_disagreement *one = &all[trend->disagreement_count++];
+    hd_disagreement *one =
+        hd_sql_add(finder->sql, &trend->disagreements, &trend->disagreement_count, sizeof *one);
+    if (!one) return;
     *one = (hd_disagreement){
         .other = index_of(finder, b->series),
         .last = a->last,

@@ -18,26 +18,23 @@ static void choose_nights(hd_sql *sql, size_t keep, hd_pruned *pruned) {
                     " WINDOW place AS (PARTITION BY series, step ORDER BY moment, run.id),"
                     " own AS (PARTITION BY series, step, host ORDER BY moment, run.id))"
                     " WHERE place = 1 OR before <> result OR after <> result");
-    sqlite3_stmt *insert = hd_sql_prepare(
-        sql, "INSERT INTO old SELECT id FROM run WHERE date(moment, 'unixepoch') < (SELECT min(night) FROM"
-             " (SELECT DISTINCT date(moment, 'unixepoch') AS night FROM run ORDER BY night DESC LIMIT ?1))");
-    hd_sql_do(sql, insert, "z", keep);
-    sqlite3_finalize(insert);
-    pruned->old_kept = (size_t)hd_sql_whole(sql, "SELECT count(*) FROM old JOIN turning USING (run)");
+    hd_sql_whole(
+        sql,
+        "INSERT INTO old SELECT id FROM run WHERE date(moment, 'unixepoch') < (SELECT min(night) FROM"
+        " (SELECT DISTINCT date(moment, 'unixepoch') AS night FROM run ORDER BY night DESC LIMIT ?1))",
+        "z", keep);
+    pruned->old_kept = (size_t)hd_sql_whole(sql, "SELECT count(*) FROM old JOIN turning USING (run)", "");
     hd_sql_run(sql, "DELETE FROM old WHERE run IN (SELECT run FROM turning); DROP TABLE turning");
 }
 
 static void choose_run(hd_sql *sql, size_t run) {
-    sqlite3_stmt *insert =
-        hd_sql_prepare(sql, "INSERT INTO old SELECT id FROM run WHERE id = ?1 RETURNING run");
-    const bool there = hd_sql_first(sql, insert, "z", run) != 0;
-    sqlite3_finalize(insert);
-    if (!there && sql->status == HD_OK)
+    if (!hd_sql_whole(sql, "INSERT INTO old SELECT id FROM run WHERE id = ?1 RETURNING run", "z", run) &&
+        sql->status == HD_OK)
         sql->status = hd_fail(sql->error, HD_INVALID, "%s: has no run %zu", sql->history->path, run);
 }
 
 static void count_chosen(hd_sql *sql, hd_pruned *pruned) {
-    pruned->of = (size_t)hd_sql_whole(sql, "SELECT count(*) FROM run");
+    pruned->of = (size_t)hd_sql_whole(sql, "SELECT count(*) FROM run", "");
     sqlite3_stmt *span =
         hd_sql_prepare(sql, "SELECT count(*), min(started), max(started) FROM run JOIN old ON run = id");
     if (hd_sql_row(sql, span)) {
@@ -66,7 +63,7 @@ static void remove_chosen(hd_sql *sql) {
              "DELETE FROM standard WHERE id NOT IN (SELECT standard FROM judgement);"
              "DELETE FROM quantity WHERE id NOT IN (SELECT quantity FROM standard)"
              " AND id NOT IN (SELECT worst FROM verdict WHERE worst IS NOT NULL)");
-    if (sql->status == HD_OK && hd_sql_whole(sql, "SELECT count(*) FROM pragma_foreign_key_check"))
+    if (sql->status == HD_OK && hd_sql_whole(sql, "SELECT count(*) FROM pragma_foreign_key_check", ""))
         sql->status = hd_fail(sql->error, HD_INVALID, "%s: %s: it would break references", sql->history->path,
                               sql->doing);
 }

@@ -68,10 +68,8 @@ static void read_standards(hd_result_numbers *numbers, int64_t record, hd_standa
     sqlite3_stmt *row = numbers->standards;
     hd_sql_bind(numbers->sql, row, "i", record);
     while (hd_sql_row(numbers->sql, row)) {
-        hd_allowed *of = hd_sql_room(numbers->sql, standards->of, standards->count, sizeof *of);
-        if (!of) return;
-        standards->of = of;
-        hd_allowed *allowed = &of[standards->count++];
+        hd_allowed *allowed = hd_sql_add(numbers->sql, &standards->of, &standards->count, sizeof *allowed);
+        if (!allowed) return;
         hd_sql_copy(row, 0, allowed->quantity, sizeof allowed->quantity);
         allowed->tolerance = hd_sql_number(row, 1);
     }

@@ -181,10 +181,9 @@ static bool same_series_and_step(const hd_kept_record *a, const hd_kept_record *
 }
 
 static hd_status add_repetition(hd_kept_record *kept, const hd_record *record, hd_error *error) {
-    hd_repetition *repetitions = hd_list_room(kept->repetitions, kept->count, sizeof *repetitions);
-    if (!repetitions) return no_memory(error);
-    kept->repetitions = repetitions;
-    repetitions[kept->count++] = (hd_repetition){
+    hd_repetition *repetition = hd_list_add(&kept->repetitions, &kept->count, sizeof *repetition);
+    if (!repetition) return no_memory(error);
+    *repetition = (hd_repetition){
         .seconds = record->seconds,
         .operations = record->operations,
         .sgemm_rate = record->sgemm_rate,
@@ -196,13 +195,10 @@ static hd_status add_repetition(hd_kept_record *kept, const hd_record *record, h
     return HD_OK;
 }
 
-/* Adds an element to the list; counts it first, so that hd_run_entry_free frees what it owns. */
 static hd_status new_record(hd_run_entry *entry, const hd_kept_record *heading, const hd_record *record,
                             hd_error *error) {
-    hd_kept_record *records = hd_list_room(entry->records, entry->record_count, sizeof *records);
-    if (!records) return no_memory(error);
-    entry->records = records;
-    hd_kept_record *kept = &records[entry->record_count++];
+    hd_kept_record *kept = hd_list_add(&entry->records, &entry->record_count, sizeof *kept);
+    if (!kept) return no_memory(error);
     *kept = *heading;
     return put_texts(kept, record, error);
 }
@@ -225,16 +221,13 @@ hd_status hd_run_entry_add_record(hd_run_entry *entry, const hd_record *record, 
 /* --- verdicts, skips and failures --- */
 
 static hd_status add_verdict(hd_run_entry *entry, const hd_verdict *verdict, hd_error *error) {
-    hd_kept_verdict *verdicts = hd_list_room(entry->verdicts, entry->verdict_count, sizeof *verdicts);
-    if (!verdicts) return no_memory(error);
-    entry->verdicts = verdicts;
-    hd_kept_verdict *kept = &verdicts[entry->verdict_count];
-    *kept = (hd_kept_verdict){.record = entry->last, .verdict = *verdict};
     size_t size = verdict->count * sizeof *verdict->judgements;
+    hd_kept_verdict *kept = hd_list_add(&entry->verdicts, &entry->verdict_count, sizeof *kept);
+    if (!kept) return no_memory(error);
+    *kept = (hd_kept_verdict){.record = entry->last, .verdict = *verdict};
     kept->verdict.judgements = malloc(size ? size : 1);
     if (!kept->verdict.judgements) return no_memory(error);
     if (size) memcpy(kept->verdict.judgements, verdict->judgements, size);
-    entry->verdict_count++;
     return hd_checksum_verdict(verdict, kept->sha256, error);
 }
 
@@ -244,10 +237,8 @@ hd_status hd_run_entry_add_verdict(hd_run_entry *entry, const hd_verdict *verdic
 
 hd_status hd_run_entry_add_skip(hd_run_entry *entry, const char *what, const char *why, hd_error *error) {
     if (!entry) return HD_OK;
-    char *(*skips)[2] = hd_list_room(entry->skips, entry->skip_count, sizeof *skips);
-    if (!skips) return added(entry, no_memory(error));
-    entry->skips = skips;
-    char **skip = skips[entry->skip_count++];
+    char **skip = hd_list_add(&entry->skips, &entry->skip_count, sizeof *entry->skips);
+    if (!skip) return added(entry, no_memory(error));
     skip[0] = text_copy(what);
     skip[1] = text_copy(why);
     return added(entry, skip[0] && skip[1] ? HD_OK : no_memory(error));
@@ -255,10 +246,7 @@ hd_status hd_run_entry_add_skip(hd_run_entry *entry, const char *what, const cha
 
 hd_status hd_run_entry_add_failure(hd_run_entry *entry, const char *message, hd_error *error) {
     if (!entry) return HD_OK;
-    char **failures = hd_list_room(entry->failures, entry->failure_count, sizeof *failures);
-    if (!failures) return added(entry, no_memory(error));
-    entry->failures = failures;
-    char *copy = text_copy(message);
-    failures[entry->failure_count++] = copy;
-    return added(entry, copy ? HD_OK : no_memory(error));
+    char **failure = hd_list_add(&entry->failures, &entry->failure_count, sizeof *failure);
+    if (failure) *failure = text_copy(message);
+    return added(entry, failure && *failure ? HD_OK : no_memory(error));
 }

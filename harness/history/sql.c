@@ -64,10 +64,10 @@ void hd_sql_no_memory(hd_sql *sql) {
     sql->status = hd_fail(sql->error, HD_UNAVAILABLE, "%s: %s: no memory", sql->history->path, sql->doing);
 }
 
-void *hd_sql_room(hd_sql *sql, void *list, size_t count, size_t size) {
-    void *more = sql->status == HD_OK ? hd_list_room(list, count, size) : NULL;
-    if (!more) hd_sql_no_memory(sql);
-    return more;
+void *hd_sql_add(hd_sql *sql, void *array, size_t *count, size_t size) {
+    void *added = sql->status == HD_OK ? hd_list_add(array, count, size) : NULL;
+    if (!added) hd_sql_no_memory(sql);
+    return added;
 }
 
 void hd_sql_run(hd_sql *sql, const char *statements) {
@@ -139,16 +139,25 @@ bool hd_sql_row(hd_sql *sql, sqlite3_stmt *query) {
     return false;
 }
 
-void hd_sql_do(hd_sql *sql, sqlite3_stmt *query, const char *types, ...) {
+sqlite3_stmt *hd_sql_query(hd_sql *sql, const char *text, const char *types, ...) {
+    sqlite3_stmt *query = hd_sql_prepare(sql, text);
     va_list values;
     va_start(values, types);
     bind(sql, query, types, values);
     va_end(values);
-    while (hd_sql_row(sql, query)) {
-    }
+    return query;
 }
 
-static int64_t first(hd_sql *sql, sqlite3_stmt *query) {
+bool hd_sql_next(hd_sql *sql, sqlite3_stmt **query) {
+    if (hd_sql_row(sql, *query)) return true;
+    sqlite3_finalize(*query);
+    *query = NULL;
+    return false;
+}
+
+/* Binds and runs. */
+static int64_t first(hd_sql *sql, sqlite3_stmt *query, const char *types, va_list values) {
+    bind(sql, query, types, values);
     if (!hd_sql_row(sql, query)) return 0;
     int64_t value = sqlite3_column_int64(query, 0);
     sqlite3_reset(query);
@@ -158,29 +167,28 @@ static int64_t first(hd_sql *sql, sqlite3_stmt *query) {
 int64_t hd_sql_first(hd_sql *sql, sqlite3_stmt *query, const char *types, ...) {
     va_list values;
     va_start(values, types);
-    bind(sql, query, types, values);
+    int64_t value = first(sql, query, types, values);
     va_end(values);
-    return first(sql, query);
+    return value;
 }
 
 int64_t hd_sql_intern(hd_sql *sql, sqlite3_stmt *find, sqlite3_stmt *insert, const char *types, ...) {
     va_list values, again;
     va_start(values, types);
     va_copy(again, values);
-    bind(sql, find, types, values);
-    int64_t id = first(sql, find);
-    if (!id) {
-        bind(sql, insert, types, again);
-        id = first(sql, insert);
-    }
+    int64_t id = first(sql, find, types, values);
+    if (!id) id = first(sql, insert, types, again);
     va_end(again);
     va_end(values);
     return id;
 }
 
-int64_t hd_sql_whole(hd_sql *sql, const char *text) {
+int64_t hd_sql_whole(hd_sql *sql, const char *text, const char *types, ...) {
     sqlite3_stmt *query = hd_sql_prepare(sql, text);
-    int64_t value = first(sql, query);
+    va_list values;
+    va_start(values, types);
+    int64_t value = first(sql, query, types, values);
+    va_end(values);
     sqlite3_finalize(query);
     return value;
 }

@@ -49,8 +49,8 @@ typedef struct hd_sql {
 /* Fails with HD_UNAVAILABLE: no memory. */
 void hd_sql_no_memory(hd_sql *sql);
 
-/* Makes room in a list for element `count` (hd_list_room). NULL after a failure; no memory is one. */
-void *hd_sql_room(hd_sql *sql, void *list, size_t count, size_t size);
+/* As hd_list_add. NULL after a failure; no memory is one. */
+void *hd_sql_add(hd_sql *sql, void *array, size_t *count, size_t size);
 
 /* Runs statements without values and without rows. */
 void hd_sql_run(hd_sql *sql, const char *statements);
@@ -72,19 +72,21 @@ void hd_sql_bind(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
 /* Steps to the next row. False at the end or after a failure; an interrupt (base/process.h) is a failure. */
 bool hd_sql_row(hd_sql *sql, sqlite3_stmt *query);
 
-/* Binds the values and runs the query to its end. */
-void hd_sql_do(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
+/* Prepares a query and binds its values. */
+sqlite3_stmt *hd_sql_query(hd_sql *sql, const char *text, const char *types, ...);
 
-/* Binds the values and gives the first row's first column, a whole number; 0 if no row, or after a
- * failure. */
+/* Steps a query that runs once to its next row. At its end, or after a failure, *query is finalized and NULL. */
+bool hd_sql_next(hd_sql *sql, sqlite3_stmt **query);
+
+/* Binds the values and gives the first row's first column, a whole number; 0 if no row, or after a failure. */
 int64_t hd_sql_first(hd_sql *sql, sqlite3_stmt *query, const char *types, ...);
 
 /* Gives the id that `find` finds for the values, else the one that `insert ... RETURNING id` gives for them;
  * 0 after a failure. */
 int64_t hd_sql_intern(hd_sql *sql, sqlite3_stmt *find, sqlite3_stmt *insert, const char *types, ...);
 
-/* hd_sql_first of a statement without values. */
-int64_t hd_sql_whole(hd_sql *sql, const char *text);
+/* hd_sql_first of a statement that is run once. */
+int64_t hd_sql_whole(hd_sql *sql, const char *text, const char *types, ...);
 
 /* A column of the current row: a number (also 'nan', 'inf', '-inf'); a size; a text, "" for NULL, which lives
  * until the next row; a copy of that text. */

@@ -31,7 +31,7 @@ static void print_names(FILE *to, const char *array) {
 size_t hd_history_print_runs(FILE *to, hd_sql *sql) {
     size_t count = 0;
     sqlite3_stmt *q = hd_history_runs(sql);
-    while (hd_sql_row(sql, q)) {
+    while (hd_sql_next(sql, &q)) {
         bool passes = !strcmp(hd_sql_text(q, 9), "pass");
         if (!count++)
             fprintf(to, "%5s  %-20s  %-12s  %-16s  %-7s  %6s  %6s  %6s  %5s  %7s  %7s  %s\n", "run",
@@ -49,7 +49,6 @@ size_t hd_history_print_runs(FILE *to, hd_sql *sql) {
         if (sqlite3_column_int(q, 4)) fputs("; the clock had gone back", to);
         fputc('\n', to);
     }
-    sqlite3_finalize(q);
     return count;
 }
 

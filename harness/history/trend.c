@@ -82,12 +82,11 @@ static void expect_moment(hd_sql *sql, sqlite3_stmt *row) {
 
 static void load_nights(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, runs_sql);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         expect_moment(sql, row);
-        hd_night *nights = hd_sql_room(sql, trend->nights, trend->night_count, sizeof *nights);
-        if (nights) trend->nights = nights, take_night(row, &nights[trend->night_count++]);
+        hd_night *night = hd_sql_add(sql, &trend->nights, &trend->night_count, sizeof *night);
+        if (night) take_night(row, night);
     }
-    sqlite3_finalize(row);
     for (size_t n = 0; n < trend->night_count; n++)
         trend->nights[n].first = first_of_host(trend, &trend->nights[n]);
     for (size_t n = 0; n < trend->night_count; n++) place_night(trend, &trend->nights[n]);
@@ -109,11 +108,10 @@ static void take_series(sqlite3_stmt *row, hd_series *series) {
 
 static void load_series(hd_sql *sql, hd_trend *trend) {
     sqlite3_stmt *row = hd_sql_prepare(sql, series_sql);
-    while (hd_sql_row(sql, row)) {
-        hd_series *series = hd_sql_room(sql, trend->series, trend->series_count, sizeof *series);
-        if (series) trend->series = series, take_series(row, &series[trend->series_count++]);
+    while (hd_sql_next(sql, &row)) {
+        hd_series *series = hd_sql_add(sql, &trend->series, &trend->series_count, sizeof *series);
+        if (series) take_series(row, series);
     }
-    sqlite3_finalize(row);
 }
 
 /* --- points --- */
@@ -124,11 +122,9 @@ typedef struct hd_values {
 } hd_values;
 
 static bool add(hd_values *sample, double value) {
-    double *x = hd_list_room(sample->x, sample->n, sizeof *x);
-    if (!x) return false;
-    sample->x = x;
-    x[sample->n++] = value;
-    return true;
+    double *x = hd_list_add(&sample->x, &sample->n, sizeof *x);
+    if (x) *x = value;
+    return x;
 }
 
 /* Gives the sample's median (NaN if empty) and empties it. */
@@ -158,12 +154,11 @@ static hd_trend_point *point_of(hd_gathering *now, hd_series *series, size_t nig
     if (series == now->series && series->points[series->count - 1].night == night)
         return &series->points[series->count - 1];
     settle(now);
-    hd_trend_point *points = hd_list_room(series->points, series->count, sizeof *points);
-    if (!points) return NULL;
+    hd_trend_point *point = hd_list_add(&series->points, &series->count, sizeof *point);
+    if (!point) return NULL;
     now->series = series;
-    series->points = points;
-    points[series->count] = (hd_trend_point){.night = night, .budget = NAN, .worst = ""};
-    return &points[series->count++];
+    *point = (hd_trend_point){.night = night, .budget = NAN, .worst = ""};
+    return point;
 }
 
 /* Takes one repetition's costs; a record without any has a row without values. False: no memory. */
@@ -181,11 +176,10 @@ static bool take_costs(hd_gathering *now, sqlite3_stmt *row, hd_trend_point *poi
 static void load_costs(hd_sql *sql, hd_trend *trend) {
     hd_gathering now = {0};
     sqlite3_stmt *row = hd_sql_prepare(sql, costs_sql);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         hd_trend_point *point = point_of(&now, &trend->series[hd_sql_size(row, 0)], hd_sql_size(row, 1));
         if (!point || !take_costs(&now, row, point)) hd_sql_no_memory(sql);
     }
-    sqlite3_finalize(row);
     settle(&now);
     free(now.time.x);
     free(now.products.x);
@@ -196,12 +190,11 @@ static void load_costs(hd_sql *sql, hd_trend *trend) {
 static const char *quantity_of(hd_trend *trend, const char *name) {
     for (size_t q = 0; q < trend->quantity_count; q++)
         if (!strcmp(trend->quantities[q], name)) return trend->quantities[q];
-    char **quantities = hd_list_room(trend->quantities, trend->quantity_count, sizeof *quantities);
-    if (!quantities) return NULL;
-    trend->quantities = quantities;
-    char *copied = strdup(name);
-    if (copied) quantities[trend->quantity_count++] = copied;
-    return copied;
+    char *copied = strdup(name), **quantity = NULL;
+    if (copied) quantity = hd_list_add(&trend->quantities, &trend->quantity_count, sizeof *quantity);
+    if (quantity) return *quantity = copied;
+    free(copied);
+    return NULL;
 }
 
 /* False: no memory. */
@@ -221,13 +214,12 @@ static void load_verdicts(hd_sql *sql, hd_trend *trend) {
     hd_series *series = NULL;
     size_t i = 0; /* of the series' points */
     sqlite3_stmt *row = hd_sql_prepare(sql, verdicts_sql);
-    while (hd_sql_row(sql, row)) {
+    while (hd_sql_next(sql, &row)) {
         if (series != &trend->series[hd_sql_size(row, 0)])
             i = 0, series = &trend->series[hd_sql_size(row, 0)];
         while (i + 1 < series->count && series->points[i].night < hd_sql_size(row, 1)) i++;
         if (!take_verdict(trend, row, &series->points[i])) hd_sql_no_memory(sql);
     }
-    sqlite3_finalize(row);
 }
 
 /* --- changes of level --- */

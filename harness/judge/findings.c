@@ -1,5 +1,6 @@
 #include "judge/findings.h"
 
+#include "base/list.h"
 #include "statistics/statistics.h"
 
 #include <math.h>
@@ -29,41 +30,28 @@ void hd_findings_free(hd_findings *findings) {
     *findings = (hd_findings){0};
 }
 
-/* Makes room for one more element. NULL: no memory, and the findings fail. */
-static void *longer(hd_findings *findings, void *list, size_t count, size_t size) {
-    void *grown = realloc(list, (count + 1) * size);
-    if (!grown) findings->no_memory = true;
-    return grown;
-}
-
 void hd_findings_add(hd_findings *findings, hd_finding *finding) {
-    hd_finding *records = longer(findings, findings->records, findings->record_count, sizeof *records);
-    if (!records) {
+    hd_finding *added = hd_list_add(&findings->records, &findings->record_count, sizeof *added);
+    if (!added) {
+        findings->no_memory = true;
         hd_finding_free(finding);
         return;
     }
     free(finding->record.weights.values);
     finding->record.weights.values = NULL;
-    findings->records = records;
-    records[findings->record_count++] = *finding;
+    *added = *finding;
     *finding = (hd_finding){0};
 }
 
 hd_verdict *hd_finding_judge(hd_finding *finding) {
-    hd_verdict *verdicts = realloc(finding->verdicts, (finding->count + 1) * sizeof *verdicts);
-    if (!verdicts) return NULL;
-    finding->verdicts = verdicts;
-    hd_verdict *verdict = &verdicts[finding->count++];
-    *verdict = (hd_verdict){0};
-    return verdict;
+    return hd_list_add(&finding->verdicts, &finding->count, sizeof *finding->verdicts);
 }
 
 static void add_unjudged(hd_findings *findings, hd_unjudged **list, size_t *count, const char *what,
                          const char *why) {
-    hd_unjudged *grown = longer(findings, *list, *count, sizeof *grown);
-    if (!grown) return;
-    *list = grown;
-    hd_unjudged *added = &grown[(*count)++];
+    hd_unjudged *added = hd_list_add(list, count, sizeof *added);
+    findings->no_memory |= !added;
+    if (!added) return;
     snprintf(added->what, sizeof added->what, "%s", what);
     snprintf(added->why, sizeof added->why, "%s", why);
 }

@@ -1,11 +1,11 @@
 #include "judge/trace_2017.h"
 
+#include "base/c_locale.h"
 #include "base/json.h"
 #include "run/record_json.h"
 
 #include <ctype.h>
 #include <dirent.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,17 +24,6 @@ enum { RECORDS = 100 }; /* NN.json: two digits */
 
 /* ---- reading ---- */
 
-static double read_c_number(const char *text, char **end) {
-    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!c) {
-        *end = (char *)text;
-        return 0;
-    }
-    double value = strtod_l(text, end, c);
-    freelocale(c);
-    return value;
-}
-
 /* The value of one unit of the last digit: 1e-4 in 0.6362, 1e-8 in 1.234e-05. */
 static double last_unit(const char *text) {
     const char *point = strchr(text, '.'), *exponent = strpbrk(text, "eE");
@@ -48,7 +37,7 @@ static hd_printed_number get_figure(const hd_node *node, const char *key) {
     char *end = figure.text;
     /* strtod would also take "nan", "0x1p3" and leading blanks. */
     if (figure.text[strspn(figure.text, "+-.0123456789eE")] == '\0')
-        figure.value = read_c_number(figure.text, &end);
+        figure.value = strtod_l(figure.text, &end, hd_c_locale());
     if (end == figure.text || *end || !isfinite(figure.value))
         hd_node_refuse(node, key, "\"%s\" is not a number", figure.text);
     figure.unit = last_unit(figure.text);

@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "base/list.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,12 +84,10 @@ bool hd_judgement_worse(const hd_judgement *a, const hd_judgement *b) {
 }
 
 void hd_verdict_append(hd_verdict *verdict, const hd_judgement *judgement) {
-    hd_judgement *grown = hd_list_room(verdict->judgements, verdict->count, sizeof *grown);
-    verdict->no_memory |= !grown;
-    if (!grown) return;
-    verdict->judgements = grown;
-    grown[verdict->count] = *judgement;
-    if (hd_judgement_worse(judgement, &verdict->judgements[verdict->worst])) verdict->worst = verdict->count;
+    hd_judgement *added = hd_list_add(&verdict->judgements, &verdict->count, sizeof *added);
+    verdict->no_memory |= !added;
+    if (!added) return;
+    *added = *judgement;
+    if (hd_judgement_worse(added, &verdict->judgements[verdict->worst])) verdict->worst = verdict->count - 1;
     verdict->failures += judgement->outcome == HD_FAIL;
-    verdict->count++;
 }

@@ -4,7 +4,6 @@
 #include "judge/trace_2017.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* --- records --- */

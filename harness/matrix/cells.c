@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <xxhash.h>
 
 size_t hd_cell_shard(const hd_cell *cell, size_t shards) {

@@ -38,17 +38,16 @@ static void expect_place(hd_sql *sql, const hd_shard_run *run) {
 /* Orders runs of the same moment by shard, not by the order in which they were merged. */
 static void load_runs(hd_sql *sql, hd_shard_merge *merge) {
     sqlite3_stmt *rows =
-        hd_sql_prepare(sql, "SELECT id, shard, shards, host, commit_id, started, status, passed, failed, "
-                            "known, skipped, terms FROM " RUNS " ORDER BY moment, shard, id");
-    hd_sql_bind(sql, rows, "t", merge->name);
-    while (hd_sql_row(sql, rows)) {
-        hd_shard_run *runs = hd_sql_room(sql, merge->runs, merge->run_count, sizeof *runs);
-        if (!runs) break;
-        merge->runs = runs;
-        read_run(rows, &runs[merge->run_count]);
-        expect_place(sql, &runs[merge->run_count++]);
+        hd_sql_query(sql,
+                     "SELECT id, shard, shards, host, commit_id, started, status, passed, failed, "
+                     "known, skipped, terms FROM " RUNS " ORDER BY moment, shard, id",
+                     "t", merge->name);
+    while (hd_sql_next(sql, &rows)) {
+        hd_shard_run *run = hd_sql_add(sql, &merge->runs, &merge->run_count, sizeof *run);
+        if (!run) continue;
+        read_run(rows, run);
+        expect_place(sql, run);
     }
-    sqlite3_finalize(rows);
 }
 
 static bool same_place(const hd_shard_run *a, const hd_shard_run *b) {
@@ -105,16 +104,14 @@ static bool same_bits(hd_sql *sql, const hd_made *first, const hd_made *made, hd
 }
 
 static void compare(hd_sql *sql, const hd_made *first, const hd_made *made, hd_shard_merge *merge) {
-    hd_verdict verdict = {0}, *differences = NULL;
+    hd_verdict verdict = {0}, *difference = NULL;
     merge->compared++;
     if (!same_bits(sql, first, made, &verdict))
-        differences = hd_sql_room(sql, merge->differences, merge->difference_count, sizeof *differences);
-    if (differences) {
-        merge->differences = differences;
-        differences[merge->difference_count++] = verdict;
-    } else {
+        difference = hd_sql_add(sql, &merge->differences, &merge->difference_count, sizeof *difference);
+    if (difference)
+        *difference = verdict;
+    else
         hd_verdict_free(&verdict);
-    }
 }
 
 static void free_made(hd_made *made) {
@@ -151,22 +148,23 @@ static void compare_bits(hd_sql *sql, hd_shard_merge *merge) {
     char kind[2 * HD_SHA256 + HD_LABEL] = "";
     hd_made first = {.run = NULL};
     hd_result_numbers numbers = hd_result_numbers_open(sql);
-    sqlite3_stmt *rows = hd_sql_prepare(
-        sql, "SELECT record.run, result.id, experiment, device, mode, step,"
-             " experiment_sha256 || ' ' || data_sha256 || ' ' || mode || ' ' || step AS kind"
-             " FROM record JOIN run ON run.id = record.run JOIN series ON series.id = record.series"
-             " JOIN result ON result.id = record.result"
-             " WHERE record.run IN (SELECT id FROM " RUNS ") AND result.json ->> 'arithmetic' = 'exact'"
-             " ORDER BY kind, moment, shard, record.run, record.id");
-    hd_sql_bind(sql, rows, "t", merge->name);
-    while (hd_sql_row(sql, rows)) {
+    sqlite3_stmt *rows =
+        hd_sql_query(sql,
+                     "SELECT record.run, result.id, experiment, device, mode, step,"
+                     " experiment_sha256 || ' ' || data_sha256 || ' ' || mode || ' ' || step AS kind"
+                     " FROM record JOIN run ON run.id = record.run JOIN series ON series.id = record.series"
+                     " JOIN result ON result.id = record.result"
+                     " WHERE record.run IN (SELECT id FROM " RUNS
+                     ") AND result.json ->> 'arithmetic' = 'exact'"
+                     " ORDER BY kind, moment, shard, record.run, record.id",
+                     "t", merge->name);
+    while (hd_sql_next(sql, &rows)) {
         const hd_shard_run *run = compared_run(merge, sqlite3_column_int64(rows, 0));
         if (strcmp(kind, hd_sql_text(rows, 6)) != 0) free_made(&first);
         hd_sql_copy(rows, 6, kind, sizeof kind);
         if (run) take_record(&numbers, rows, run, &first, merge);
     }
     free_made(&first);
-    sqlite3_finalize(rows);
     hd_result_numbers_close(&numbers);
 }
 

@@ -2,9 +2,6 @@
 
 #include "base/process.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 hd_status hd_request_experiment(const char *word, const hd_request *request, hd_experiment *experiment,
                                 hd_error *error) {
     char path[PATH_MAX];

@@ -9,7 +9,6 @@
 #include "run/record.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 hd_status hd_run_folder(const hd_job *job, const char *out, char folder[PATH_MAX], hd_error *error) {

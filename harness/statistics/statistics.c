@@ -1,7 +1,6 @@
 #include "statistics/statistics.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 static int ascending(const void *a, const void *b) {

@@ -4,7 +4,6 @@
 
 #include "arithmetic/random.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* A sample x_1 .. x_n: mean, standard deviation (divided by n - 1; 0 for n < 2), least and greatest. */

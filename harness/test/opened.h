@@ -10,7 +10,7 @@ static hd_error error;
 /* The first column of a query's first row, a whole number. */
 static inline int64_t count(const hd_history *history, const char *text) {
     hd_sql sql = {.history = history, .doing = "test", .error = &error};
-    int64_t value = hd_sql_whole(&sql, text);
+    int64_t value = hd_sql_whole(&sql, text, "");
     cr_assert_eq(sql.status, HD_OK, "%s", error.message);
     return value;
 }

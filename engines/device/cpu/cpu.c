@@ -240,6 +240,8 @@ static void destroy(hd_device *device) {
 
 static const hd_device_ops ops = {
     HD_HOST_OPS,
+    HD_NETWORK_OPS,
+    HD_MOMENTUM_OPS,
     .destroy = destroy,
     .upload = upload,
     .download = download,
@@ -250,17 +252,6 @@ static const hd_device_ops ops = {
     .batch_load = hd_cpu_batch_load,
     .batch_download = hd_cpu_batch_download,
     .multiply = hd_cpu_multiply,
-    .activate = activate,
-    .activate_tangent = activate_tangent,
-    .gate = gate,
-    .softmax = softmax,
-    .softmax_tangent = softmax_tangent,
-    .count_correct = count_correct,
-    .dot = dot,
-    .momentum_step = momentum_step,
-    .momentum_tangent = momentum_tangent,
-    .momentum_adjoint = momentum_adjoint,
-    .momentum_pull_back = momentum_pull_back,
 };
 
 /* The loops that the options name, or the widest that this processor runs. */

@@ -4,8 +4,6 @@
 #ifndef HD_DEVICE_CUDA_CUBLAS_CUH
 #define HD_DEVICE_CUDA_CUBLAS_CUH
 
-#include "device/device.h"
-
 #include <cstring>
 #include <cuda_runtime.h>
 #include <unistd.h>

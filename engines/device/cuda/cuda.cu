@@ -96,20 +96,11 @@ constexpr hd_device_ops ops = {
     .batch_load = batch_load,
     .batch_download = batch_download,
     .multiply = multiply,
-    .activate = activate,
-    .activate_tangent = activate_tangent,
-    .gate = gate,
-    .softmax = softmax,
-    .softmax_tangent = softmax_tangent,
-    .count_correct = count_correct,
-    .dot = dot,
+    HD_NETWORK_OPS,
     .section = section,
     .forget = forget,
     .settle = settle,
-    .momentum_step = momentum_step,
-    .momentum_tangent = momentum_tangent,
-    .momentum_adjoint = momentum_adjoint,
-    .momentum_pull_back = momentum_pull_back,
+    HD_MOMENTUM_OPS,
 };
 
 constexpr hd_device_ops ops_by_cublas() {

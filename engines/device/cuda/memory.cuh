@@ -41,6 +41,12 @@ void release_bytes(Cuda *cuda, const void *at) {
     }
 }
 
+/* To the GPU or back; done when it returns. */
+void transfer(Cuda *cuda, void *to, const void *from, size_t bytes, cudaMemcpyKind kind, const char *doing) {
+    check(cuda, cudaMemcpyAsync(to, from, bytes, kind, cuda->stream), doing);
+    check(cuda, cudaStreamSynchronize(cuda->stream), doing);
+}
+
 hd_real *allocate(hd_device *device, size_t count) {
     if (count > SIZE_MAX / sizeof(float)) return nullptr;
     return static_cast<hd_real *>(allocate_bytes(of(device), count * sizeof(float)));
@@ -78,34 +84,23 @@ void zero_sums(hd_device *device, size_t count, double *sums) {
 }
 
 void fetch_sums(hd_device *device, size_t count, const double *from, double *to) {
-    Cuda *cuda = of(device);
     memset(to, 0, count * sizeof *to);
-    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *to, cudaMemcpyDeviceToHost, cuda->stream),
-          "fetching sums");
-    check(cuda, cudaStreamSynchronize(cuda->stream), "fetching sums");
+    transfer(of(device), to, from, count * sizeof *to, cudaMemcpyDeviceToHost, "fetching sums");
 }
 
 void store_sums(hd_device *device, size_t count, const double *from, double *to) {
-    Cuda *cuda = of(device);
-    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *to, cudaMemcpyHostToDevice, cuda->stream),
-          "storing sums");
-    check(cuda, cudaStreamSynchronize(cuda->stream), "storing sums"); /* the caller may free `from` */
+    transfer(of(device), to, from, count * sizeof *to, cudaMemcpyHostToDevice, "storing sums");
 }
 
 void upload(hd_device *device, size_t count, const float *from, hd_real *to) {
-    Cuda *cuda = of(device);
-    check(cuda, cudaMemcpyAsync(to, from, count * sizeof *from, cudaMemcpyHostToDevice, cuda->stream),
-          "uploading");
-    check(cuda, cudaStreamSynchronize(cuda->stream), "uploading");
+    transfer(of(device), to, from, count * sizeof *from, cudaMemcpyHostToDevice, "uploading");
 }
 
 void download(hd_device *device, size_t count, const hd_real *from, double *to) {
     Cuda *cuda = of(device);
     float *floats =
         reinterpret_cast<float *>(to) + count; /* the upper half of `to`, widened in place, ascending */
-    check(cuda, cudaMemcpyAsync(floats, from, count * sizeof *floats, cudaMemcpyDeviceToHost, cuda->stream),
-          "downloading");
-    check(cuda, cudaStreamSynchronize(cuda->stream), "downloading");
+    transfer(cuda, floats, from, count * sizeof *floats, cudaMemcpyDeviceToHost, "downloading");
     for (size_t i = 0; i < count; i++) {
         float value;
         memcpy(&value, floats + i, sizeof value);
@@ -114,11 +109,8 @@ void download(hd_device *device, size_t count, const hd_real *from, double *to) 
 }
 
 const void *view(hd_device *device, size_t count, const hd_real *from, void *room) {
-    Cuda *cuda = of(device);
     memset(room, 0, count * sizeof(float));
-    check(cuda, cudaMemcpyAsync(room, from, count * sizeof(float), cudaMemcpyDeviceToHost, cuda->stream),
-          "downloading");
-    check(cuda, cudaStreamSynchronize(cuda->stream), "downloading");
+    transfer(of(device), room, from, count * sizeof(float), cudaMemcpyDeviceToHost, "downloading");
     return room;
 }
 
@@ -145,9 +137,7 @@ void draw(hd_device *device, const hd_xavier *layer, hd_real *to) {
 const void *place(hd_device *device, const void *bytes, size_t count) {
     Cuda *cuda = of(device);
     void *at = allocate_bytes(cuda, count);
-    if (at)
-        check(cuda, cudaMemcpyAsync(at, bytes, count, cudaMemcpyHostToDevice, cuda->stream), "placing data");
-    if (at) check(cuda, cudaStreamSynchronize(cuda->stream), "placing data");
+    if (at) transfer(cuda, at, bytes, count, cudaMemcpyHostToDevice, "placing data");
     return at;
 }
 void unplace(hd_device *device, const void *placed) {

@@ -1,7 +1,6 @@
 #include "device/overlay/kink.h"
 
 #include <float.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char name[] = "kinks";

@@ -3,7 +3,6 @@
 #include "device/cpu/cpu.h"
 #include "device/overlay/overlay.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char name[] = "rounding";

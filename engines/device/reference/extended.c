@@ -11,7 +11,6 @@ static void real_product(size_t m, size_t n, size_t k, const real *a, size_t a_r
 #include "device/reference/reference.h"
 
 #include <float.h>
-#include <stdio.h>
 
 /* Sums four outputs of a row at once, since one sum alone would wait for its own additions. column: where
  * they begin in b; the last ones may be the same. */

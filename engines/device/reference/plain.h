@@ -298,12 +298,9 @@ static void destroy(hd_device *device) {
 
 /* The table without view and replace. */
 #define PLAIN_OPS                                                                                            \
-    HD_HOST_OPS, .destroy = destroy, .upload = upload, .download = download, .batch_create = batch_create,   \
-                 .batch_release = batch_release, .batch_load = batch_load, .batch_download = batch_download, \
-                 .multiply = multiply, .activate = activate, .activate_tangent = activate_tangent,           \
-                 .gate = gate, .softmax = softmax, .softmax_tangent = softmax_tangent,                       \
-                 .count_correct = count_correct, .dot = dot, .momentum_step = momentum_step,                 \
-                 .momentum_tangent = momentum_tangent, .momentum_adjoint = momentum_adjoint,                 \
-                 .momentum_pull_back = momentum_pull_back
+    HD_HOST_OPS, HD_NETWORK_OPS, HD_MOMENTUM_OPS,                                                            \
+        .destroy = destroy, .upload = upload, .download = download, .batch_create = batch_create,            \
+        .batch_release = batch_release, .batch_load = batch_load, .batch_download = batch_download,          \
+        .multiply = multiply
 
 #endif

@@ -44,8 +44,10 @@ static size_t look(int told) {
         cr_assert_gt(hd_sql_first(&sql, find, "t", uid), 0, "run %s was told of and is gone", uid);
     sqlite3_finalize(find);
     cr_assert_eq(
-        hd_sql_whole(&sql, "SELECT count(*) FROM run WHERE (SELECT count(*) FROM record WHERE run = run.id)"
-                           " <> 3 * 3"),
+        hd_sql_whole(&sql,
+                     "SELECT count(*) FROM run WHERE (SELECT count(*) FROM record WHERE run = run.id)"
+                     " <> 3 * 3",
+                     ""),
         0, "a part of a run");
     hd_history_close(&history);
     return count;

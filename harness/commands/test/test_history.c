@@ -324,9 +324,9 @@ Test(command_history, what_no_run_has_any_more_goes_with_it) {
     static const char rows[] =
         "SELECT (SELECT count(*) FROM result) + (SELECT count(*) FROM provenance) * 1000"
         " + (SELECT count(*) FROM verdict) * 1000000";
-    int64_t before = hd_sql_whole(&sql, rows);
+    int64_t before = hd_sql_whole(&sql, rows, "");
     nights_add(&history, "alpha", 30, 2, 4, changes_on_the_fifth);
-    cr_expect_gt(hd_sql_whole(&sql, rows), before);
+    cr_expect_gt(hd_sql_whole(&sql, rows, ""), before);
     hd_sql_run(&sql, "PRAGMA foreign_keys = ON; DELETE FROM run WHERE id > 3");
     cr_assert_eq(sql.status, HD_OK, "%s", error.message);
     nights_add(&history, "alpha", 40, 1, 2, NULL);
@@ -334,9 +334,10 @@ Test(command_history, what_no_run_has_any_more_goes_with_it) {
     hyperdrift("history", "prune", file, "--keep-nights", "1");
     cr_expect_eq(program.status, 0, "%s", program.err);
     cr_assert_eq(hd_history_open(file, HD_HISTORY_READ, &history, &error), HD_OK);
-    cr_expect_eq(hd_sql_whole(&sql, "SELECT count(*) FROM result"), 6);
-    cr_expect_eq(hd_sql_whole(&sql, "SELECT count(*) FROM series"), 2);
-    cr_expect_eq(hd_sql_whole(&sql, "SELECT count(*) FROM provenance"), 2, "of the first run and the last");
+    cr_expect_eq(hd_sql_whole(&sql, "SELECT count(*) FROM result", ""), 6);
+    cr_expect_eq(hd_sql_whole(&sql, "SELECT count(*) FROM series", ""), 2);
+    cr_expect_eq(hd_sql_whole(&sql, "SELECT count(*) FROM provenance", ""), 2,
+                 "of the first run and the last");
     cr_expect_eq(hd_history_verify(&history, &error), HD_OK, "%s", error.message);
     hd_history_close(&history);
 }

@@ -3,8 +3,6 @@
 #include "base/escape.h"
 #include "judge/verdict_text.h"
 
-#include <string.h>
-
 static const char *escape_message(char character) {
     return character == '%' ? "%25" : character == '\r' ? "%0D" : character == '\n' ? "%0A" : NULL;
 }

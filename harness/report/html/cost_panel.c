@@ -69,11 +69,9 @@ static bool fill_line(hd_timeline_line *line, const hd_history_page_data *page, 
 
 /* Adds a mark; NULL: no memory. */
 static hd_timeline_mark *add_mark(hd_cost_panel *panel, size_t line, double day) {
-    hd_timeline_mark *marks = hd_list_room(panel->marks, panel->timeline.mark_count, sizeof *marks);
-    if (!marks) return NULL;
-    panel->marks = marks;
-    marks[panel->timeline.mark_count] = (hd_timeline_mark){.line = line, .day = day};
-    return &marks[panel->timeline.mark_count++];
+    hd_timeline_mark *mark = hd_list_add(&panel->marks, &panel->timeline.mark_count, sizeof *mark);
+    if (mark) *mark = (hd_timeline_mark){.line = line, .day = day};
+    return mark;
 }
 
 /* Labels a change "1.12 times since 18 Nov", or if that is long before the newest night, "since Nov 2025". */

@@ -1,7 +1,6 @@
 #include "report/html/chart_axis.h"
 #include "report/html/page.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { DAY = 86400 };

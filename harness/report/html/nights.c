@@ -1,9 +1,6 @@
 #include "report/html/chart_axis.h"
 #include "report/html/page.h"
 
-#include <math.h>
-#include <string.h>
-
 enum { DAY = 86400, ITEMS = 4, ORIGINS = 200 };
 
 /* --- what a night brought --- */

@@ -3,7 +3,6 @@
 #include "style.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void hd_page_begin(hd_html *html) {
     hd_html_add(html, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
