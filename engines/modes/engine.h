@@ -68,8 +68,8 @@ struct hd_engine {
 hd_status hd_problem_check(const hd_problem *problem, hd_error *error);
 
 /* Waits for the device, and gives what it latched as an error; HD_OK if nothing. Clears the latch. The problem
- * names the tensors. HD_DIFFERENT: a value that is not finite, or a sweep back that met other errors than the
- * way out; HD_UNAVAILABLE: no memory, or the device failed. */
+ * names the tensors. HD_DIFFERENT: a value that is not finite, or a backward sweep that met other errors than the
+ * forward sweep; HD_UNAVAILABLE: no memory, or the device failed. */
 hd_status hd_latched_error(hd_device *device, const hd_problem *problem, hd_error *error);
 
 hd_status hd_engine_create_with(hd_device *device, const hd_problem *problem, const hd_method *method,

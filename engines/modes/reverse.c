@@ -20,8 +20,8 @@ static size_t adjoint_sums(const hd_engine *engine) {
  * (random rounding, a library's products) they differ by rounding. Another batch differs by percents. */
 #define SAME_ERROR 0x1p-16
 
-/* engine->sums: the adjoint's, then of each step the sum of its batch's errors, [2][steps]: on the way out
- * and again on the way back. */
+/* engine->sums: the adjoint's, then of each step the sum of its batch's errors, [2][steps]: in the forward
+ * sweep and again in the backward sweep. */
 static size_t sum_count(const hd_engine *engine) {
     return adjoint_sums(engine) + 2 * engine->problem->steps;
 }

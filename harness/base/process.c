@@ -64,7 +64,8 @@ hd_status hd_process_start(hd_process *process, const char *what,
     *process = (hd_process){.what = what};
     if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
     if (pipe(ends))
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
+        return hd_fail(error, HD_UNAVAILABLE, "%s: cannot make a pipe for a process: %s", what,
+                       strerror(errno));
     fflush(NULL); /* or the child would write what is buffered once more */
     pid_t child = fork();
     if (child == 0) {
@@ -75,7 +76,7 @@ hd_status hd_process_start(hd_process *process, const char *what,
     close(ends[1]);
     if (child < 0) {
         close(ends[0]);
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
+        return hd_fail(error, HD_UNAVAILABLE, "%s: cannot start a process: %s", what, strerror(no_process));
     }
     process->child = child;
     process->report = ends[0];
@@ -152,7 +153,8 @@ hd_status hd_process_program(const hd_program *program, int *status, hd_error *e
     int ends[2] = {-1, -1};
     if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
     if (program->output && pipe2(ends, O_CLOEXEC))
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
+        return hd_fail(error, HD_UNAVAILABLE, "%s: cannot make a pipe for a process: %s", what,
+                       strerror(errno));
     fflush(NULL); /* or what we printed before might come after what it prints */
     pid_t child = fork();
     int no_process = errno;
@@ -160,7 +162,8 @@ hd_status hd_process_program(const hd_program *program, int *status, hd_error *e
     if (program->output) close(ends[1]);
     if (child > 0 && program->output) read_output(ends[0], program->output, program->size);
     if (program->output) close(ends[0]);
-    if (child < 0) return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
+    if (child < 0)
+        return hd_fail(error, HD_UNAVAILABLE, "%s: cannot start a process: %s", what, strerror(no_process));
     int how = reap_program(child);
     if (interrupted)
         return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted (%s)", what, strsignal(interrupted));

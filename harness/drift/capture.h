@@ -68,8 +68,8 @@ void hd_capture_writer_start(hd_capture_writer *writer);
 
 /* --- reading --- */
 
-/* Reverse mode's sweep back makes batch, activations, errors and deltas again: they must be what they were on
- * the way out, to the bit. */
+/* Reverse mode's backward sweep computes batch, activations, errors and deltas again: they must be what they
+ * were in the forward sweep, to the bit. */
 typedef struct hd_attest {
     size_t compared, differing;
     hd_place first; /* of those that differ */
@@ -90,7 +90,7 @@ typedef struct hd_capture_reader {
     hd_place next;     /* of the entry that must come next, */
     bool complete;     /* unless none may */
     size_t rows;       /* of the validation set's chunk that is being read; 0: not known yet */
-    uint64_t *way_out; /* [way_out_room]: hashes of what the way out showed, [steps][2 layers + 2] */
+    uint64_t *way_out; /* [way_out_room]: hashes of what the forward sweep showed, [steps][2 layers + 2] */
     size_t way_out_room;
 } hd_capture_reader;
 

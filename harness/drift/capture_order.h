@@ -37,7 +37,7 @@ typedef struct hd_capture_info {
     char device[16], arithmetic[16];
     bool float32; /* elements of the engines' tensors; batches and results are always double */
     bool full;
-    unsigned tensors;   /* bits of the kinds it holds, those of reverse mode's sweep back among them */
+    unsigned tensors;   /* bits of the kinds it holds, those of reverse mode's backward sweep among them */
     json_t *provenance; /* owned */
 } hd_capture_info;
 

@@ -41,7 +41,7 @@ typedef struct hd_crossings {
 } hd_crossings;
 
 /* Adds the crossings between the tensors that a and b have both just read: activations, weights, errors; others
- * have none. Both must be full, and not of the sweep back. HD_UNAVAILABLE: no memory. */
+ * have none. Both must be full, and not of the backward sweep. HD_UNAVAILABLE: no memory. */
 hd_status hd_crossings_add(hd_crossings *crossings, const hd_capture_reader *a, const hd_capture_reader *b,
                            hd_error *error);
 size_t hd_crossings_total(const hd_crossings *crossings);

@@ -17,7 +17,7 @@ typedef hd_status hd_replacement_judge(const char *root, const char *experiment,
 
 /* Puts an experiment's goldens into place, in the stead of `was`, which are those that are there. The
  * ledger must be open to append, which holds off others. HD_UNAVAILABLE: no room, no permission, or the
- * file system cannot exchange two folders in one step; HD_INVALID: the folder that is there holds other files
+ * file system cannot exchange two folders atomically; HD_INVALID: the folder that is there holds other files
  * than goldens; else the judge's errors. In each case all is as it was, but for two: where an exchange fails
  * that could be done when it was tried out, the entry stays, and is told as unplaced; and where the exchange
  * was done but cannot be flushed to the disk, the new goldens are in place, the old ones still hidden beside

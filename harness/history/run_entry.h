@@ -111,7 +111,7 @@ hd_status hd_history_append(hd_history *history, const hd_run_entry *entry, hd_k
 hd_status hd_history_load(const hd_history *history, int64_t run, hd_run_entry **entry, hd_error *error);
 
 /* Says of each experiment of the run whose name was another's on the nights before, by hash or data, and
- * never its own: "NAME is another experiment than on the nights before (hash 1234abcd, was 5678ef01)". One
+ * never its own: "NAME is a different experiment than on the nights before (hash 1234abcd, was 5678ef01)". One
  * that runs beside what was there before, under another seed, is no other. */
 hd_status hd_history_renamed(const hd_history *history, int64_t run,
                              void (*say)(void *context, const char *line), void *context, hd_error *error);

@@ -130,7 +130,7 @@ Test(engine, watching_changes_no_bit) {
 typedef struct memory {
     const small_problem *p;
     double *values[HD_TENSORS][64]; /* by tensor and index: [steps + 1][count] */
-    bool back;                      /* only what the sweep back shows, else only what the way out does */
+    bool back; /* only what the backward sweep shows, else only what the forward sweep does */
     size_t shown;
 } memory;
 
