@@ -348,7 +348,7 @@ static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
         testify(d, "The first difference is in %s%s.", where,
                 of_no_rounding(&drift->first) ? ", which no rounding can change" : "");
     if (drift->beyond.found && !hd_same_site(&drift->first, &drift->beyond))
-        testify(d, " The first step that adds more than rounding can is the one with %s.", beyond);
+        testify(d, " The first tensor to which a step adds more than rounding can is %s.", beyond);
     if (jumps)
         testify(d, " Tangents paired with adjoints jump between t = %zu and %zu, for %s.",
                 d->pairing.jump_step, d->pairing.jump_step + 1,

@@ -181,7 +181,7 @@ static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairin
         fprintf(to, "jumps between t = %zu and %zu\n", p->jump_step, p->jump_step + 1);
     else
         fprintf(to, "is the same for every t, up to rounding\n");
-    fprintf(to, "  largest change: %.2g of its size, in %s, from t = %zu to %zu; median: %.2g\n", p->jump,
+    fprintf(to, "  largest change: %.2g of its size (%s, t = %zu to %zu); median: %.2g\n", p->jump,
             hd_hyperparameter_name(info->hyper[p->jump_hyper], name), p->jump_step, p->jump_step + 1,
             p->tremble);
 }
