@@ -20,7 +20,7 @@ static hd_status check_hyperparameters(const hd_problem *problem, hd_error *erro
     char name[HD_NAME];
     bool eta = false, mu = false;
     if (problem->hypers > 2 * problem->layers + 2)
-        return hd_fail(error, HD_INVALID, "problem: %zu hyperparameters, of %zu possible", problem->hypers,
+        return hd_fail(error, HD_INVALID, "problem: %zu hyperparameters; allowed: up to %zu", problem->hypers,
                        2 * problem->layers + 2);
     for (size_t j = 0; j < problem->hypers; j++) {
         hd_hyperparameter h = problem->hyper[j];
@@ -31,7 +31,7 @@ static hd_status check_hyperparameters(const hd_problem *problem, hd_error *erro
         for (size_t i = 0; i < j; i++)
             if (problem->hyper[i].kind == h.kind &&
                 (problem->hyper[i].layer == h.layer || h.kind == HD_ETA || h.kind == HD_MU))
-                return hd_fail(error, HD_INVALID, "problem: hyperparameter %s is there twice",
+                return hd_fail(error, HD_INVALID, "problem: hyperparameter %s is given twice",
                                hd_hyperparameter_name(h, name));
     }
     if (eta && mu) return HD_OK;

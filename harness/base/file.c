@@ -46,7 +46,7 @@ hd_status hd_output_open(hd_output *output, const char *path, hd_error *error) {
     const size_t directory = directory_length(path), room = strlen(path) + 48;
     struct stat is;
     if (stat(path, &is) == 0 && !S_ISREG(is.st_mode))
-        return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: is no regular file", path);
+        return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: not a regular file", path);
     *output = (hd_output){.path = strdup(path), .temporary = malloc(room), .descriptor = -1};
     if (!output->path || !output->temporary) {
         release(output);
@@ -148,7 +148,7 @@ hd_status hd_file_append(const char *path, const void *data, size_t size, hd_err
     if (output.descriptor >= 0) close(output.descriptor);
     if (!output.failure) return HD_OK;
     return hd_fail(error, HD_UNAVAILABLE, "%s: cannot be written: %s%s", path, strerror(output.failure),
-                   partial ? "; a part of it may be there" : "");
+                   partial ? "; part of it may have been written" : "");
 }
 
 /* Reads to the end, or until there is more than limit, into a buffer that grows: a file's stated size may
@@ -198,7 +198,7 @@ hd_status hd_file_read_text(const char *path, size_t limit, char **text, size_t 
     if (status == HD_OK) status = read_to_end(descriptor, path, limit, text, size, error);
     close(descriptor);
     if (status == HD_OK && memchr(*text, '\0', *size)) {
-        status = hd_fail(error, HD_INVALID, "%s: not a text file: there is a zero byte in it", path);
+        status = hd_fail(error, HD_INVALID, "%s: not a text file: it contains a zero byte", path);
         free(*text);
         *text = NULL;
         *size = 0;
@@ -296,7 +296,8 @@ static hd_status inflate_some(hd_input *input, unsigned char *data, size_t size,
         const hd_status status = refill(input, &end, error);
         if (status != HD_OK) return status;
         if (end && !input->inflating) return HD_OK;
-        if (end) return hd_fail(error, HD_INVALID, "%s: truncated: its gzip data has no end", input->path);
+        if (end)
+            return hd_fail(error, HD_INVALID, "%s: truncated: its gzip data ends too early", input->path);
         if (!input->inflating) inflateReset(stream);
         input->inflating = true;
         const size_t piece = size - *got < 1u << 30 ? size - *got : 1u << 30;
@@ -309,7 +310,7 @@ static hd_status inflate_some(hd_input *input, unsigned char *data, size_t size,
         else if (result == Z_MEM_ERROR)
             return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to decompress it", input->path);
         else if (result != Z_OK && result != Z_BUF_ERROR)
-            return hd_fail(error, HD_INVALID, "%s: not a sound gzip file: %s", input->path,
+            return hd_fail(error, HD_INVALID, "%s: not a valid gzip file: %s", input->path,
                            stream->msg ? stream->msg : "damaged");
     }
     return HD_OK;
@@ -348,7 +349,7 @@ hd_status hd_input_expect_end(hd_input *input, hd_error *error) {
     if (status != HD_OK) return status;
     if (got > 0)
         return hd_fail(error, HD_INVALID,
-                       "%s: trailing bytes: it goes on after the %" PRIu64 " bytes expected", input->path,
+                       "%s: trailing bytes: it continues after the %" PRIu64 " bytes expected", input->path,
                        input->delivered);
     return HD_OK;
 }

@@ -49,8 +49,8 @@ static hd_status expect_clean(const char *root, hd_error *error) {
                 found, sizeof found, error);
     if (status != HD_OK || !found[0]) return status;
     return hd_fail(error, HD_INVALID,
-                   "bless: refused in a dirty tree: %.200s is %s (commit it first, or put it aside)",
-                   found + 3, found[0] == '?' ? "untracked" : "modified");
+                   "bless: refused in a dirty tree: %.200s is %s (commit it or stash it first)", found + 3,
+                   found[0] == '?' ? "untracked" : "modified");
 }
 
 hd_status hd_git_commit_find(const char *root, const char *program, char *commit, size_t size,
@@ -61,9 +61,10 @@ hd_status hd_git_commit_find(const char *root, const char *program, char *commit
     if (status == HD_OK && there) status = expect_clean(root, error);
     if (status != HD_OK) return status;
     if (strstr(program, "-dirty"))
-        return hd_fail(error, HD_INVALID,
-                       "bless: refused: this program is %s, from a dirty tree: build it from a clean one",
-                       program);
+        return hd_fail(
+            error, HD_INVALID,
+            "bless: refused: this program is %s, built from a dirty tree: build it from a clean one",
+            program);
     if (!there) {
         snprintf(commit, size, "%s", program);
         return HD_OK;
@@ -88,6 +89,5 @@ hd_status hd_git_commit_expect(const char *root, const char *path, hd_error *err
                          found, sizeof found, error);
     if (status != HD_OK || found[0]) return status;
     return hd_fail(error, HD_INVALID,
-                   "bless: refused: %.300s is not in the git tree that the goldens lie in: no commit has it",
-                   path);
+                   "bless: refused: %.300s is not in the goldens' git tree, so no commit contains it", path);
 }

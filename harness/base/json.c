@@ -130,7 +130,7 @@ const char *hd_node_text(const hd_node *node, const char *key) {
     json_t *json = member(node, key);
     if (!json) return "";
     if (json_is_string(json)) return json_string_value(json);
-    hd_node_refuse(node, key, "is not a text");
+    hd_node_refuse(node, key, "is not a string");
     return "";
 }
 

@@ -197,7 +197,7 @@ static hd_status read_header(hd_input *input, const char *path, hd_npy_header *h
     text[length] = '\0';
     if (memchr(text, '\0', length) || !parse_header(text, header))
         return hd_fail(error, HD_INVALID,
-                       "%s: its .npy header is not the one of an array of '<f4' or '<f8' numbers", path);
+                       "%s: its .npy header does not describe an array of '<f4' or '<f8' numbers", path);
     if (strcmp(header->type, "<f4") != 0 && strcmp(header->type, "<f8") != 0)
         return hd_fail(error, HD_INVALID, "%s: elements of type '%s': only '<f4' and '<f8' are read", path,
                        header->type);
@@ -213,7 +213,7 @@ static hd_status read_values(hd_input *input, const char *path, hd_array *array,
     const size_t element = element_size(array->is_float32);
     if (array->count > hd_input_capacity(input) / element)
         return hd_fail(error, HD_INVALID,
-                       "%s: truncated: it says it has %zu elements, which cannot be in its size", path,
+                       "%s: truncated: its header claims %zu elements, more than the file can hold", path,
                        array->count);
     array->values = calloc(array->count ? array->count : 1, sizeof *array->values);
     if (!array->values)

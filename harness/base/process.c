@@ -35,7 +35,8 @@ static hd_status split(const char *what, bool piped, int ends[2], pid_t *child, 
     ends[0] = ends[1] = -1;
     if (interrupted) return hd_fail(error, HD_UNAVAILABLE, "%s: interrupted", what);
     if (piped && pipe2(ends, O_CLOEXEC))
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe for a process: %s", what, strerror(errno));
+        return hd_fail(error, HD_UNAVAILABLE, "%s: cannot make a pipe for a process: %s", what,
+                       strerror(errno));
     fflush(NULL); /* or the child would write what is buffered once more, or before us */
     *child = fork();
     if (*child == 0) return HD_OK;
@@ -43,7 +44,7 @@ static hd_status split(const char *what, bool piped, int ends[2], pid_t *child, 
     if (piped) close(ends[1]);
     if (*child > 0) return HD_OK;
     if (piped) close(ends[0]);
-    return hd_fail(error, HD_UNAVAILABLE, "%s: no process: %s", what, strerror(no_process));
+    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot start a process: %s", what, strerror(no_process));
 }
 
 static void report_and_exit(hd_status (*body)(void *context, hd_error *error), void *context, int to) {

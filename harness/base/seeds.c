@@ -24,7 +24,7 @@ static bool has(const hd_seeds *seeds, uint32_t seed) {
 static hd_status add_range(hd_seeds *seeds, uint32_t first, uint32_t last, hd_error *error) {
     for (uint64_t seed = first; seed <= last; seed++) {
         if (has(seeds, (uint32_t)seed))
-            return hd_fail(error, HD_INVALID, "--seeds: %u is there twice", (uint32_t)seed);
+            return hd_fail(error, HD_INVALID, "--seeds: %u is given twice", (uint32_t)seed);
         if (seeds->count == HD_MAX_SEEDS)
             return hd_fail(error, HD_INVALID, "--seeds: too many; allowed: up to %d", HD_MAX_SEEDS);
         seeds->of[seeds->count++] = (uint32_t)seed;
@@ -43,9 +43,10 @@ hd_status hd_seeds_read(const char *text, hd_seeds *seeds, hd_error *error) {
         last = first;
         if (right && *next == '-') next++, right = read_seed(&next, &last) && first <= last;
         if (!right || (*next && *next != ','))
-            status = hd_fail(error, HD_INVALID,
-                             "--seeds %.100s: allowed: numbers from 0 to %u and ranges of them, as 1,2,5-9",
-                             text, UINT32_MAX);
+            status =
+                hd_fail(error, HD_INVALID,
+                        "--seeds %.100s: allowed: numbers from 0 to %u and ranges of them, such as 1,2,5-9",
+                        text, UINT32_MAX);
         else
             status = add_range(seeds, first, last, error);
     } while (status == HD_OK && *next++ == ',');

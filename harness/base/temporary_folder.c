@@ -12,7 +12,7 @@ hd_status hd_temporary_folder_make(char path[PATH_MAX], hd_error *error) {
     int length = snprintf(path, PATH_MAX, "%s/hyperdrift-XXXXXX", parent);
     if (length < PATH_MAX && mkdtemp(path)) return HD_OK;
     path[0] = '\0';
-    return hd_fail(error, HD_UNAVAILABLE, "%.200s: no folder for temporary files: %s", parent,
+    return hd_fail(error, HD_UNAVAILABLE, "%.200s: cannot make a folder for temporary files: %s", parent,
                    strerror(errno));
 }
 

@@ -37,7 +37,7 @@ static hd_status expect_person(hd_error *error) {
         const char *value = getenv(variables[i]);
         if (value && value[0])
             return hd_fail(error, HD_INVALID,
-                           "bless: refused where %s is set, as in CI: a golden needs a person and a reason",
+                           "bless: refused: %s is set, as in CI; only a person may bless, with a reason",
                            variables[i]);
     }
     return HD_OK;
@@ -68,7 +68,7 @@ static void sign(const hd_options *options, const char *commit, hd_golden_set *g
 
 static void print_kink(void *context, size_t step, const hd_hyper *reverse, double difference) {
     (void)context;
-    printf("    hyper-iteration %zu, hypergradient %s: a kink lies in the way of its finite difference "
+    printf("    hyper-iteration %zu, hypergradient %s: its finite difference crosses a kink "
            "(%.9g there, reverse %.9g)\n",
            step, reverse->name, difference, reverse->hypergradient);
 }
@@ -80,7 +80,7 @@ static hd_status ask_oracles(const hd_options *options, const hd_calibration *ca
                                               &differences, print_kink, NULL, error);
     if (status == HD_OK)
         printf("%s: forward, reverse and finite differences agree in %zu hypergradients (the differences use "
-               "at most %.2g%% of what they are allowed); a kink is in the way of %zu\n",
+               "at most %.2g%% of their allowance); those of %zu cross a kink\n",
                calibration->loaded->experiment.name, differences.agree, 100 * differences.worst,
                differences.kinked);
     return status;
@@ -96,7 +96,7 @@ static void print_change(const char *experiment, const hd_golden *was, const hd_
         return;
     }
     hd_compare_records(&change, &is->reference, &was->reference, hd_tolerance_everywhere(&none));
-    printf("golden/%s/step-%zu.json: %zu of %zu figures of the reference change (expected: as they were)\n",
+    printf("golden/%s/step-%zu.json: %zu of %zu figures of the reference change (expected: none)\n",
            experiment, is->reference.step, change.failures, change.count);
     hd_verdict_print_details(stdout, &change, false);
     hd_verdict_free(&change);
@@ -137,7 +137,7 @@ static hd_status tell_changes(const hd_options *options, const char *experiment,
     if (loosened == 0 || options->loosen) return HD_OK;
     return hd_fail(
         error, HD_DIFFERENT,
-        "%s: %zu tolerance%s would be looser: refused, nothing is written (--loosen accepts it, and "
+        "%s: %zu tolerance%s would be looser: refused, nothing was written (--loosen accepts this, and "
         "--reason is kept in the golden)",
         experiment, loosened, loosened == 1 ? "" : "s");
 }
@@ -154,7 +154,7 @@ static bool tell_lineage(const hd_ledger *ledger, const char *experiment, const 
         return false;
     }
     if (lineage.unplaced)
-        printf("%s: the blessing of %s of %s never came into place\n", ledger->path, experiment,
+        printf("%s: the blessing of %s of %s was never put in place\n", ledger->path, experiment,
                lineage.unplaced->date);
     return true;
 }
@@ -170,7 +170,7 @@ static hd_status replace(const hd_options *options, hd_ledger *ledger, const cha
     bool stands = status == HD_OK && tell_lineage(ledger, experiment, &was);
     if (status == HD_OK) status = tell_changes(options, experiment, &was, goldens, &changes, error);
     if (status == HD_OK && changes == 0 && stands) {
-        printf("%s: nothing changes, nothing is written\n", experiment);
+        printf("%s: nothing changes; nothing was written\n", experiment);
     } else if (status == HD_OK) {
         status = hd_replace_folder(ledger, hd_data_root(), &was, goldens, hd_fault_gate, error);
         if (status == HD_OK)

@@ -38,8 +38,7 @@ static void tell_verification(const hd_loaded_experiment *loaded, const hd_verif
     const char *holds = hd_verification_holds(v) ? "pass" : "FAIL";
     if (!document)
         printf("%s  %s: %zu of %zu records of %s raise an alarm; stated rate %g\n", holds,
-               loaded->experiment.name, v->alarms, v->records, "unfaulted replicas not calibrated on",
-               HD_FALSE_ALARMS);
+               loaded->experiment.name, v->alarms, v->records, "fresh replicas", HD_FALSE_ALARMS);
     else
         json_array_append_new(json_object_get(document, "verifications"),
                               json_pack("{sssisisf}", "experiment", loaded->experiment.name, "records",

@@ -11,7 +11,8 @@ hd_status hd_command_capture(const hd_options *options) {
     hd_error error;
     size_t length = strlen(options->request.out);
     if (length > 3 && !strcmp(options->request.out + length - 3, ".gz")) {
-        hd_fail(&error, HD_INVALID, "%s: captures are written plain; gzip it then, it will be read",
+        hd_fail(&error, HD_INVALID,
+                "%s: captures are written uncompressed; gzip it afterwards: drift reads that too",
                 options->request.out);
         return hd_terminal_complain(HD_OK, &error);
     }

@@ -29,7 +29,7 @@ static bool is_learning(const hd_series *series) {
 static void print_learning(const hd_series *series) {
     fputs("learning: ", stdout);
     hd_news_say_series(stdout, series);
-    fputs(": nights still needed before a change can be told", stdout);
+    fputs(": nights still needed before a change can be detected", stdout);
     for (hd_cost cost = 0, costs = 0; cost < HD_COSTS; cost++)
         if (series->learning[cost])
             printf("%s %s %zu", costs++ ? "," : ":", hd_cost_name(cost), series->learning[cost]);

@@ -269,7 +269,7 @@ static void print_totals(const hd_checking *checking) {
     if (sum.known)
         printf("%zu figure%s within a stated allowance (known, see above)\n", sum.known,
                sum.known == 1 ? "" : "s");
-    if (findings->no_bits) puts("the goldens' bits were left aside (--no-bits)");
+    if (findings->no_bits) puts("the goldens' bits were not compared (--no-bits)");
     hd_keep_run_print(stdout, &checking->keep);
     printf("%zu passed, %zu failed, %zu skipped\n", sum.passed, sum.failed, findings->skip_count);
 }

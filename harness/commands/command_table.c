@@ -13,11 +13,11 @@ const hd_command_row hd_command_table[HD_COMMANDS] = {
     [HD_COMMAND_CHECK] = {"check", 0, SIZE_MAX, NULL},
     [HD_COMMAND_DIFF] = {"diff", 2, 2, "name two records, run folders or .npy files"},
     [HD_COMMAND_BLESS] = {"bless", 1, SIZE_MAX, "name at least one experiment"},
-    [HD_COMMAND_DEVICES] = {"devices", 0, 0, "takes no words"},
+    [HD_COMMAND_DEVICES] = {"devices", 0, 0, "takes no arguments"},
     [HD_COMMAND_BENCH] = {"bench", 1, SIZE_MAX, "name at least one experiment"},
     [HD_COMMAND_DRIFT] = {"drift", 1, 2, "name an experiment, or two captures"},
     [HD_COMMAND_CAPTURE] = {"capture", 1, SIZE_MAX, "name an experiment"},
-    [HD_COMMAND_EXPLAIN] = {"explain", 1, 1, "name a folder of printed records: trace-2017"},
+    [HD_COMMAND_EXPLAIN] = {"explain", 1, 1, "name a folder of printed records, such as trace-2017"},
     [HD_COMMAND_REPORT] = {"report", 1, SIZE_MAX, "name at least one JSON document or history"},
     [HD_COMMAND_CALIBRATE] = {"calibrate", 1, SIZE_MAX, "name at least one experiment"},
     [HD_COMMAND_MERGE] = {"merge", 1, SIZE_MAX, "name a history, and those that go into it"},
@@ -34,38 +34,58 @@ const char hd_command_table_help[] =
     "Reproducibility test harness for hypergradients: computes them forward and in reverse, on every device, "
     "and judges each figure.\v"
     "Commands:\n"
-    "  run EXPERIMENT...     run experiments and print their records\n"
-    "  check [EXPERIMENT...] run them and judge every figure by golden/ (default: all of fixtures/)\n"
-    "  diff A B              compare two records, run folders, or .npy(.gz) files\n"
-    "  bless EXPERIMENT...   accept new results as golden, where the oracles agree and no planted fault "
-    "would pass; needs --reason; not in CI\n"
-    "  calibrate EXPERIMENT...  measure what rounding alone can do to each figure, and the tolerance that "
-    "follows\n"
-    "  devices               what this machine offers\n"
-    "  bench EXPERIMENT...   time of both modes, and what their products alone would take\n"
+    "  run EXPERIMENT...       run experiments and print their records\n"
+    "  check [EXPERIMENT...]   run experiments and judge every figure by golden/\n"
+    "                          (default: all of fixtures/)\n"
+    "  diff A B                compare two records, run folders or .npy(.gz) files\n"
+    "  bless EXPERIMENT...     accept new results as golden, if the oracles agree\n"
+    "                          and no planted fault would pass; needs --reason;\n"
+    "                          not in CI\n"
+    "  calibrate EXPERIMENT... measure how far rounding alone can move each figure,\n"
+    "                          and the tolerance that follows\n"
+    "  devices                 show what this machine offers\n"
+    "  bench EXPERIMENT...     time both modes, and what their products alone would\n"
+    "                          take\n"
     "  drift EXPERIMENT --a KEY=VALUE... --b KEY=VALUE...\n"
     "  drift EXPERIMENT --b KEY=VALUE... --against CAPTURE\n"
-    "  drift CAPTURE CAPTURE where two runs part, by how much, and why\n"
+    "  drift CAPTURE CAPTURE   where two runs first differ, by how much, and why\n"
     "  capture EXPERIMENT [KEY=VALUE...] --out FILE\n"
-    "                        keep a run's tensors, to be compared on another machine or night\n"
-    "  explain trace-2017    what made the records of 2017 differ, found by running variants\n"
-    "  history changes|list|show|verify|export|prune|recover FILE\n"
-    "                        what check --history has kept: changes FILE (slower, larger, other numbers);\n"
-    "                        list FILE; show FILE RUN; verify FILE;\n"
-    "                        export FILE --csv|--json; recover FILE --out NEW;\n"
-    "                        prune FILE --keep-nights N|--run RUN\n"
-    "  merge INTO FROM...    join histories, and judge the matrices that were split into shards\n"
+    "                          keep a run's tensors, to compare them with a run on\n"
+    "                          another machine or night\n"
+    "  explain trace-2017      find out what made the records of 2017 differ, by\n"
+    "                          running variants\n"
+    "  history changes FILE    what became slower, larger, or gave other numbers\n"
+    "  history list FILE       the runs that check --history has kept\n"
+    "  history show FILE RUN   one run in detail\n"
+    "  history verify FILE     check that every run is stored intact\n"
+    "  history export FILE --csv|--json\n"
+    "  history prune FILE --keep-nights N|--run RUN\n"
+    "                          forget old runs, or one run\n"
+    "  history recover FILE --out NEW\n"
+    "                          save what can be read of a damaged history\n"
+    "  merge INTO FROM...      join histories, and judge the matrices that were\n"
+    "                          split into shards\n"
     "  report FILE... --out FILE.html\n"
-    "                        one page of what drift, check and run gave with --json, of records, and of\n"
-    "                        a history\n"
+    "                          one HTML page of what drift, check and run printed\n"
+    "                          with --json, of records, and of a history\n"
     "\n"
     "EXPERIMENT is the path of an INI file, or the name of one in fixtures/.\n"
-    "Environment: HYPERDRIFT_ROOT (folder of fixtures/ and golden/), HYPERDRIFT_KERNELS (skx, haswell, zen2, "
-    "zen3, generic, own), HYPERDRIFT_LOOPS (avx512, avx2, baseline), HYPERDRIFT_MACHINE (the class of "
-    "machine in a history; default: the GPU's or processor's name), NO_COLOR.\n"
-    "device.arithmetic=cublas (by --set; device.tf32=on with it) has cuBLAS multiply, on cuda only.\n"
-    "Exit status: 0 all within tolerance; 1 a difference, NaN or Inf in a result; 2 wrong usage or bad "
-    "input; 3 the machine cannot (no such device, no memory, disk full).";
+    "--set device.arithmetic=cublas lets cuBLAS multiply, on cuda only;\n"
+    "--set device.tf32=on goes with it.\n"
+    "\n"
+    "Environment:\n"
+    "  HYPERDRIFT_ROOT         the folder of fixtures/ and golden/\n"
+    "  HYPERDRIFT_KERNELS      skx, haswell, zen2, zen3, generic or own\n"
+    "  HYPERDRIFT_LOOPS        avx512, avx2 or baseline\n"
+    "  HYPERDRIFT_MACHINE      the class of machine in a history (default: the name\n"
+    "                          of the GPU or processor)\n"
+    "  NO_COLOR                no colours\n"
+    "\n"
+    "Exit status:\n"
+    "  0  all within tolerance\n"
+    "  1  a difference, or NaN or Inf in a result\n"
+    "  2  wrong usage or bad input\n"
+    "  3  the machine cannot (no such device, no memory, disk full)";
 
 /* --- the command --- */
 
@@ -102,7 +122,7 @@ static hd_status refuse(char *const *words, size_t count, hd_error *error) {
     }
     const char *text = hd_suggestion_text(&known);
     if (!count) return hd_fail(error, HD_INVALID, "name a command: %s", text);
-    if (led && count == 1) return hd_fail(error, HD_INVALID, "%s: say which: %s", words[0], text);
+    if (led && count == 1) return hd_fail(error, HD_INVALID, "%s: name one of: %s", words[0], text);
     return hd_fail(error, HD_INVALID, "command %.60s%s%.60s: not known; allowed: %s", words[0],
                    led ? " " : "", part, text);
 }
@@ -138,9 +158,10 @@ hd_status hd_command_table_check(const hd_options *options, hd_error *error) {
          "--reason \"why the golden changes\" is missing"},
         {makes_file && !options->request.out, "--out FILE is missing"},
         {command == HD_COMMAND_HISTORY_RECOVER && !options->request.out, "--out NEW is missing"},
-        {command == HD_COMMAND_HISTORY_EXPORT && options->csv == options->json, "say either --csv or --json"},
+        {command == HD_COMMAND_HISTORY_EXPORT && options->csv == options->json,
+         "give either --csv or --json"},
         {command == HD_COMMAND_HISTORY_PRUNE && !options->keep_nights == !options->run,
-         "say either --keep-nights N or --run RUN"},
+         "give either --keep-nights N or --run RUN"},
         {two_captures && (options->side_count[0] || options->side_count[1]),
          "--a and --b go with an experiment, not with two captures"},
         {options->against && (two_captures || options->side_count[0] || options->pairing),
@@ -151,13 +172,13 @@ hd_status hd_command_table_check(const hd_options *options, hd_error *error) {
          "--shards goes with --matrix"},
         {are_one(options->history, options->junit) || are_one(options->history, options->markdown) ||
              are_one(options->junit, options->markdown),
-         "--history, --junit and --markdown need files of their own"},
+         "--history, --junit and --markdown must name different files"},
         {options->request.matrix && !hd_text_is_line(options->request.matrix),
          "--matrix: its name is not one line of UTF-8 text"},
         {command == HD_COMMAND_CHECK && options->request.matrix && !options->request.shard,
          "--matrix goes with --shard"},
         {options->history && options->request.shard && !options->request.matrix,
-         "--history with --shard: say --matrix NAME, the same for all shards"},
+         "--history with --shard needs --matrix NAME, the same for all shards"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].broken) return hd_fail(error, HD_INVALID, "%s: %s", usage->name, rules[i].rule);

@@ -88,7 +88,7 @@ static bool is_record(const char *name) {
 /* A record on one side only is a difference. */
 static void missing(hd_differing *differing, const char *path) {
     hd_error error;
-    hd_fail(&error, HD_DIFFERENT, "%.400s: missing, the other folder has it", path);
+    hd_fail(&error, HD_DIFFERENT, "%.400s: missing; the other folder has it", path);
     complain(differing, &error);
     differing->failed++;
 }
@@ -137,8 +137,8 @@ hd_status hd_command_diff(const hd_options *options) {
     hd_kind kind = kind_of(&differing, a), other = kind_of(&differing, b);
     hd_error error;
     if (kind != NOTHING && other != NOTHING && kind != other) {
-        hd_fail(&error, HD_INVALID, "%.200s and %.200s: not of one kind (record, run folder, .npy file)", a,
-                b);
+        hd_fail(&error, HD_INVALID, "%.200s and %.200s: not of the same kind (record, run folder, .npy file)",
+                a, b);
         complain(&differing, &error);
     } else if (kind == other && kind != NOTHING) {
         if (kind == RECORD) diff_records(&differing, a, b);
@@ -148,7 +148,8 @@ hd_status hd_command_diff(const hd_options *options) {
             walk(&differing, b, a, true);
         }
         if (differing.compared == 0 && differing.status == HD_OK) {
-            hd_fail(&error, HD_DIFFERENT, "%.200s and %.200s: no records there: nothing was compared", a, b);
+            hd_fail(&error, HD_DIFFERENT, "%.200s and %.200s: no records in them: nothing was compared", a,
+                    b);
             complain(&differing, &error);
         }
     }

@@ -41,7 +41,7 @@ static hd_status compare_captures(char *const *paths, hd_drift *drift, hd_error 
     if (status == HD_OK) status = open_stored(paths[1], &side[1], error);
     if (status == HD_OK && strcmp(side[0].reader.info.data_sha256, side[1].reader.info.data_sha256) != 0)
         status =
-            hd_fail(error, HD_INVALID, "%s and %s: different data: not to be compared", paths[0], paths[1]);
+            hd_fail(error, HD_INVALID, "%s and %s: different data: cannot be compared", paths[0], paths[1]);
     if (status == HD_OK) status = hd_drift_compare(&side[0].reader, &side[1].reader, NULL, drift, error);
     for (size_t s = 0; status == HD_OK && s < 2; s++) status = hd_input_expect_end(side[s].input, error);
     for (size_t s = 0; s < 2; s++) close_stored(&side[s]);

@@ -118,7 +118,7 @@ static hd_status locate(hd_explaining *x, const hd_explanation *e, size_t word, 
     if (status == HD_OK && drift.first.found) {
         const hd_site *site = &drift.first;
         const hd_elements *range = &site->difference.ranges[0];
-        say(x, "  %-18s parts in hyper-iteration %u, %s: %s, elements %zu..%zu", e->word[word],
+        say(x, "  %-18s first differs in hyper-iteration %u, %s: %s, elements %zu..%zu", e->word[word],
             site->place.iteration, site->part.phase, site->part.name, range->from, range->to);
         if (!strcmp(site->part.phase, "initial weights"))
             say(x, " (groups %zu..%zu of four)", range->from / 4, range->to / 4);
@@ -153,8 +153,9 @@ static void tell_unexplained(hd_explaining *x, json_t *list) {
     for (size_t i = 0; i < x->trace.count; i++) {
         const hd_explanation *e = &x->of[i];
         if (distance_left(e) <= 1) continue;
-        if (!json_array_size(list)) say(x, "\nWhat no word explains:\n");
-        say(x, "  record %zu, %s: printed less computed is %+.3g\n", e->printed->record, e->quantity, e->gap);
+        if (!json_array_size(list)) say(x, "\nWhat no setting explains:\n");
+        say(x, "  record %zu, %s: printed minus computed is %+.3g\n", e->printed->record, e->quantity,
+            e->gap);
         json_array_append_new(list, json_pack("{sisssf}", "record", (int)e->printed->record, "quantity",
                                               e->quantity, "gap", e->gap));
     }
@@ -166,13 +167,14 @@ static hd_status explain(hd_explaining *x, hd_error *error) {
     json_t *records = json_array(), *places = json_array(), *open = json_array();
     hd_status status = HD_OK;
     say(x,
-        "The worst figure of each record, as a share of its tolerance: as %s stands, and with the words that\n"
-        "bring it nearest, one by one (in brackets what is left of the printed difference to the CPU's record).\n\n",
+        "The worst figure of each record, as a share of its tolerance: with %s as it\n"
+        "stands, then with the settings that bring it nearest, added one by one (in brackets:\n"
+        "what is left of the printed difference to the CPU's record).\n\n",
         x->explainer.experiment);
     say(x, "  %2s  %-29s %15s  %-8s%11s\n", "", "execution", "hyper-iteration", "mode", "as is");
     for (size_t i = 0; status == HD_OK && i < x->trace.count; i++)
         status = explain_record(x, i, records, error);
-    say(x, "\nWhere each word acts:\n");
+    say(x, "\nWhere each setting acts:\n");
     if (status == HD_OK) status = locate_words(x, places, error);
     if (status == HD_OK) tell_unexplained(x, open);
     json_t *document = json_pack("{sososo}", "records", records, "places", places, "open", open);

@@ -49,11 +49,11 @@ static hd_status show(const hd_options *options, hd_history *history, hd_error *
 
 static hd_status verify(const hd_options *options, hd_history *history, hd_error *error) {
     (void)options;
-    hd_sql sql = {.history = history, .doing = "was verified", .error = error};
+    hd_sql sql = {.history = history, .doing = "could not be verified", .error = error};
     sql.status = hd_history_verify(history, error);
     int64_t runs = hd_sql_whole(&sql, "SELECT count(*) FROM run", "");
     if (sql.status == HD_OK)
-        printf("%s: %lld run%s, all whole\n", history->path, (long long)runs, runs == 1 ? "" : "s");
+        printf("%s: %lld run%s, all intact\n", history->path, (long long)runs, runs == 1 ? "" : "s");
     return sql.status;
 }
 
@@ -88,12 +88,12 @@ static void print_pruned(const hd_options *options, const hd_pruned *pruned) {
     if (options->run)
         putchar('\n');
     else
-        printf("; older, but kept for a number that changed there: %zu\n", pruned->old_kept);
+        printf("; older, but kept because a number changed there: %zu\n", pruned->old_kept);
     if (options->dry_run || !pruned->runs) return;
     if (pruned->vacuumed)
         printf("the file is %zu bytes smaller, of %zu\n", pruned->freed, pruned->bytes);
     else
-        puts("the file keeps its size: the disk has no room for a copy; later nights use the room in it");
+        puts("the file keeps its size: the disk has no room for a copy; later nights reuse the freed space");
 }
 
 static hd_status prune(const hd_options *options, hd_history *history, hd_error *error) {
@@ -108,7 +108,7 @@ static hd_status recover(const hd_options *options, hd_history *history, hd_erro
     hd_history into;
     size_t saved, found;
     if (access(options->request.out, F_OK) == 0)
-        return hd_fail(error, HD_INVALID, "%s: is there already", options->request.out);
+        return hd_fail(error, HD_INVALID, "%s: already exists", options->request.out);
     hd_status status = hd_history_open(options->request.out, HD_HISTORY_WRITE, &into, error);
     if (status == HD_OK) status = hd_history_recover(history, &into, &saved, &found, error);
     hd_history_close(&into);
@@ -118,10 +118,11 @@ static hd_status recover(const hd_options *options, hd_history *history, hd_erro
     }
     printf("%zu of %zu run%s saved in %s\n", saved, found, found == 1 ? "" : "s", options->request.out);
     if (saved == found && found) return HD_OK;
-    return hd_fail(error, HD_INVALID,
-                   "%s: %zu run%s cannot be read whole: lost; what can be read of single records is "
-                   "printed by: hyperdrift history export %s --csv",
-                   history->path, found - saved, found - saved == 1 ? "" : "s", history->path);
+    return hd_fail(
+        error, HD_INVALID,
+        "%s: %zu run%s cannot be read whole and are lost; to print the single records that can be read: "
+        "hyperdrift history export %s --csv",
+        history->path, found - saved, found - saved == 1 ? "" : "s", history->path);
 }
 
 /* --- the command --- */
@@ -145,7 +146,7 @@ static hd_status run_part(const hd_options *options, hd_error *error) {
     hd_status status = hd_history_open(options->words[0], parts[part].access, &history, error);
     if (status == HD_INVALID && part == HD_COMMAND_HISTORY_RECOVER) {
         hd_error cause = *error;
-        hd_fail(error, status, "%.*s: nothing can be saved of it", (int)strcspn(cause.message, ";"),
+        hd_fail(error, status, "%.*s: nothing can be recovered from it", (int)strcspn(cause.message, ";"),
                 cause.message);
     }
     if (status == HD_OK) status = parts[part].run(options, &history, error);

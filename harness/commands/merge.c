@@ -30,7 +30,7 @@ static void fail(hd_merging *merging, const hd_error *error) {
 /* Fails because something asked for is missing from the JSON. */
 static void refuse_document(hd_merging *merging, const char *what) {
     hd_error error;
-    hd_fail(&error, HD_INVALID, "%s: a text in it is not UTF-8 (or there is no memory for it)", what);
+    hd_fail(&error, HD_INVALID, "%s: a string in it is not UTF-8 (or there was no memory for it)", what);
     fail(merging, &error);
 }
 
@@ -39,7 +39,7 @@ static void refuse_document(hd_merging *merging, const char *what) {
 /* Notes which runs came, new or not. */
 static hd_status note_arrived(const hd_history *into, const hd_history *from, hd_error *error) {
     hd_sql reading = {.history = from, .doing = "its runs could not be read", .error = error};
-    hd_sql noting = {.history = into, .doing = "its runs could not be noted", .error = error};
+    hd_sql noting = {.history = into, .doing = "its new runs could not be listed", .error = error};
     sqlite3_stmt *runs = hd_sql_prepare(&reading, "SELECT uid FROM run");
     sqlite3_stmt *note = hd_sql_prepare(&noting, "INSERT OR IGNORE INTO arrived VALUES (?1)");
     while (noting.status == HD_OK && hd_sql_row(&reading, runs))
@@ -108,7 +108,7 @@ static void print_json(hd_merging *merging) {
 }
 
 static void print_totals(const hd_merging *merging) {
-    printf("%s: %zu new run%s, %zu there already\n", merging->into.path, merging->copied,
+    printf("%s: %zu new run%s, %zu already there\n", merging->into.path, merging->copied,
            merging->copied == 1 ? "" : "s", merging->there);
     printf("%zu passed, %zu failed, %zu skipped\n", merging->passed, merging->failed, merging->skipped);
 }
@@ -135,7 +135,7 @@ hd_status hd_command_merge(const hd_options *options) {
         json_decref(merging.matrices);
         return hd_terminal_complain(HD_OK, &error);
     }
-    hd_sql sql = {.history = &merging.into, .doing = "no room for what arrives", .error = &error};
+    hd_sql sql = {.history = &merging.into, .doing = "no room for the new runs", .error = &error};
     hd_sql_run(&sql, "CREATE TEMP TABLE arrived (uid TEXT PRIMARY KEY)");
     if (sql.status != HD_OK) fail(&merging, &error);
     for (size_t i = 1; i < options->word_count; i++)

@@ -136,7 +136,7 @@ static hd_status set_devices(hd_options *options, const hd_option *option, const
         status = name_device(word, &name, error);
         for (size_t i = 0; status == HD_OK && i < count; i++)
             if (options->request.devices[i] == name)
-                status = hd_fail(error, HD_INVALID, "--%s: %s is there twice", option->name, name);
+                status = hd_fail(error, HD_INVALID, "--%s: %s is given twice", option->name, name);
         if (status == HD_OK) options->request.devices[count++] = name;
     }
     options->request.devices[count] = NULL;
@@ -201,73 +201,74 @@ enum {
 static const hd_option option_list[] = {
     {"mode", 0, "LIST", RUN | CHECK | BENCH, set_modes, 0, 0, "forward, reverse (default: both)"},
     {"device", 0, "LIST", RUN | CHECK | BENCH, set_devices, 0, 0,
-     "cpu, reference, cuda, or all: those that are there (default: cpu); extended: the reference in long "
-     "double"},
-    {"require", 0, "DEVICE", RUN | CHECK, set_required, 0, 0, "under --device all, its absence is an error"},
+     "cpu, reference, cuda, extended (the reference in long double; not in all), or all: all that are present (default: cpu)"},
+    {"require", 0, "DEVICE", RUN | CHECK, set_required, 0, 0,
+     "under --device all, fail if this device is absent"},
     {"set", 0, "SECTION.KEY=VALUE", RUN | CHECK | BENCH | CALIBRATE, add_setting, 0, 0,
      "override one setting of the experiments; may be repeated"},
     {"out", 'o', "DIR", RUN | CHECK | CAPTURE | REPORT | EXPORT | RECOVER, set_name, AT(request.out), 0,
-     "keep records and weights in DIR/<experiment>/<device>/<mode>/; all but run and check: the file"},
+     "run and check: keep records and weights in DIR/<experiment>/<device>/<mode>/; others: the file to write"},
     {"resume", 0, NULL, RUN | CHECK, set_flag, AT(request.resume), 0,
-     "do not run again what --out DIR has whole records of, made by this program on this machine"},
+     "do not rerun what --out DIR already has complete records of, made by this program on this machine"},
     {"threads", 0, "N", RUN | CHECK | BLESS | DEVICES | BENCH | CALIBRATE, set_whole,
      AT(request.device.threads), 65536,
-     "threads (default: one a core, or what a CPU quota allows); changes no bit"},
+     "number of threads (default: one per core, or what a CPU quota allows); changes no bit"},
     {"seeds", 0, "LIST", RUN | CHECK, set_seeds, 0, 0,
-     "each experiment under these seeds, as 1,2,5-9 (default: its own); where there is no golden the float64 "
-     "reference judges"},
+     "run each experiment under these seeds, such as 1,2,5-9 (default: its own); where a seed has no golden, the "
+     "float64 reference judges"},
     {"shard", 0, "I/N", RUN | CHECK, set_shard, 0, 0,
-     "of all experiments, seeds, devices and modes those of shard I of N; a shard keeps its cells when "
-     "others are added"},
+     "run only shard I of N of all experiments, seeds, devices and modes; a shard keeps its cells when others "
+     "are added"},
     {"matrix", 0, "NAME", CHECK | MERGE, set_name, AT(request.matrix), 0,
-     "the name that all shards of a matrix have in their histories, and no other matrix; merge: judge that "
-     "one alone (default: every one that comes)"},
+     "the name of the matrix that a shard belongs to, the same for all its shards; merge: judge this matrix "
+     "alone (default: every one that FROM has)"},
     {"shards", 0, "N", MERGE, set_whole, AT(request.shards), HD_MAX_SHARDS,
-     "how many shards the matrix has (default: as they say)"},
-    {"list", 0, NULL, RUN | CHECK, set_flag, AT(list), 0, "say what would be run, and run nothing"},
+     "how many shards the matrix has (default: what the shards say)"},
+    {"list", 0, NULL, RUN | CHECK, set_flag, AT(list), 0, "print what would be run, and run nothing"},
     {"json", 0, NULL,
      RUN | CHECK | DIFF | DEVICES | DRIFT | EXPLAIN | CALIBRATE | MERGE | CHANGES | LIST | SHOW | EXPORT,
-     set_flag, AT(json), 0, "one JSON document on standard output, nothing else there"},
+     set_flag, AT(json), 0, "print one JSON document, and nothing else, on standard output"},
     {"no-bits", 0, NULL, CHECK, set_flag, AT(request.no_bits), 0,
-     "judge by the reference, its measured tolerances and the trace alone, not by the exact bits"},
+     "judge by the reference, its measured tolerances and the trace, not by the exact bits"},
     {"junit", 0, "FILE", CHECK, set_name, AT(junit), 0, "also write a JUnit XML report"},
     {"markdown", 0, "FILE", CHECK, set_name, AT(markdown), 0,
-     "also append a summary in Markdown, at most 1 MiB in all"},
+     "also append a summary in Markdown; the file grows to at most 1 MiB"},
     {"annotations", 0, NULL, CHECK, set_flag, AT(annotations), 0,
      "also print GitHub's log commands for what failed (with --json: on standard error)"},
     {"reason", 0, "TEXT", BLESS, set_text, AT(reason), 0, "why the golden changes"},
     {"replicas", 0, "N", BLESS | CALIBRATE, set_whole, AT(replicas), 1000,
-     "replicas a mode that tolerances are measured from (default: 32)"},
+     "replicas per mode from which tolerances are measured (default: 32)"},
     {"verify", 0, "M", CALIBRATE, set_whole, AT(verify), 100000,
      "judge M more replicas, which the calibration did not use"},
-    {"loosen", 0, NULL, BLESS, set_flag, AT(loosen), 0, "allow tolerances to become looser than they are"},
+    {"loosen", 0, NULL, BLESS, set_flag, AT(loosen), 0, "let tolerances become looser than they are"},
     {"tolerance", 0, "X", DIFF, set_tolerance, 0, 0, "allow this error in every quantity (default: 0)"},
     {"repeat", 0, "N", CHECK | BENCH, set_whole, AT(request.repeat), 1000,
-     "repetitions (default: 5 of bench, 1 of check); in check the exact arithmetic must give the same bits "
-     "each "
-     "time, and --history keeps all times"},
+     "repetitions (default: bench 5, check 1); in check, the exact arithmetic must give the same bits each "
+     "time; --history keeps all times"},
     {"history", 0, "FILE", CHECK, set_name, AT(history), 0,
-     "keep the run in this history (an SQLite file; made if missing)"},
+     "keep the run in this history (an SQLite file; created if missing)"},
     {"a", 'a', "KEY=VALUE", DRIFT, add_to_side, 0, 0,
      "one side; may be repeated. Keys: device, mode, threads, blis-kernels, loops, math, rounding, "
      "arithmetic, tf32, fill, fill-race, powf, section.key"},
     {"b", 'b', "KEY=VALUE", DRIFT, add_to_side, 0, 0, "the other side"},
     {"pairing", 0, NULL, DRIFT, set_flag, AT(pairing), 0,
-     "pair b's tangents with its adjoints, step by step (always done where a and b differ in mode)"},
+     "pair b's tangents with its adjoints, step by step (always done if a and b differ in mode)"},
     {"against", 0, "CAPTURE", DRIFT, set_name, AT(against), 0, "the other side is this capture"},
-    {"full", 0, NULL, CAPTURE, set_flag, AT(full), 0, "keep whole tensors, not digests of them"},
-    {"csv", 0, NULL, EXPORT, set_flag, AT(csv), 0, "a table, a row for each repetition of each record"},
+    {"full", 0, NULL, CAPTURE, set_flag, AT(full), 0, "keep whole tensors, not only their digests"},
+    {"csv", 0, NULL, EXPORT, set_flag, AT(csv), 0,
+     "write a table with a row for each repetition of each record"},
     {"keep-nights", 0, "N", PRUNE, set_whole, AT(keep_nights), 1000000,
-     "forget runs older than the newest N nights, but for those at which a number changed"},
-    {"run", 0, "RUN", PRUNE, set_whole, AT(run), 1000000000, "forget this run alone"},
+     "forget runs older than the newest N nights, except those at which a number changed"},
+    {"run", 0, "RUN", PRUNE, set_whole, AT(run), 1000000000, "forget only this run"},
     {"since", 0, "RUN", CHANGES, set_whole, AT(since), 1000000000,
      "only what was found on that run or later"},
     {"last", 0, NULL, CHANGES, set_flag, AT(last), 0, "only what is new on the newest night"},
-    {"dry-run", 0, NULL, PRUNE, set_flag, AT(dry_run), 0, "say what would go, and change nothing"},
+    {"dry-run", 0, NULL, PRUNE, set_flag, AT(dry_run), 0,
+     "print what would be forgotten, and change nothing"},
     {"quiet", 'q', NULL, RUN | CHECK | DIFF | BLESS | DRIFT | CALIBRATE | MERGE | CHANGES, set_flag,
-     AT(quiet), 0, "verdicts only"},
+     AT(quiet), 0, "print verdicts only"},
     {"verbose", 'v', NULL, CHECK | DIFF | DRIFT | SHOW, set_flag, AT(verbose), 0,
-     "every quantity, passed ones too"},
+     "print every quantity, passed ones too"},
 };
 enum { OPTIONS = sizeof option_list / sizeof *option_list, FIRST_KEY = 256 };
 
@@ -302,9 +303,9 @@ static hd_status refuse_strays(const hd_parsing *parsing, hd_error *error) {
                                      option_list[i].name);
     for (size_t i = 0; i < OPTIONS; i++)
         if (parsing->given[i] && !(option_list[i].takers >> command & 1))
-            return hd_fail(error, HD_INVALID, "%s: --%s is none of its options; allowed: %s%s",
+            return hd_fail(error, HD_INVALID, "%s: does not take --%s; allowed: %s%s",
                            hd_command_table[command].name, option_list[i].name, allowed,
-                           variant ? "; say mode=, device=, threads= or section.key= as KEY=VALUE" : "");
+                           variant ? "; give mode=, device=, threads= or section.key= as KEY=VALUE" : "");
     return HD_OK;
 }
 

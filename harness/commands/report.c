@@ -48,7 +48,8 @@ static hd_status write_document(hd_html *html, const char *path, hd_error *error
     if (s < sizeof sections / sizeof *sections)
         sections[s].write(html, &root);
     else
-        hd_node_refuse(&root, "format", "is \"%.64s\": not of drift, check, run or a record", format);
+        hd_node_refuse(&root, "format", "is \"%.64s\": not the output of drift, check or run, nor a record",
+                       format);
     return hd_document_close(&document);
 }
 
@@ -78,7 +79,7 @@ static hd_status expect_one_history(const hd_options *options, hd_error *error) 
 static hd_status expect_another_file(const hd_options *options, hd_error *error) {
     for (size_t i = 0; i < options->word_count; i++)
         if (hd_file_same(options->request.out, options->words[i]))
-            return hd_fail(error, HD_INVALID, "%s: the page would take the place of what it is made of",
+            return hd_fail(error, HD_INVALID, "%s: the page would overwrite one of its own inputs",
                            options->request.out);
     return HD_OK;
 }

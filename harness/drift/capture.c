@@ -247,7 +247,7 @@ hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, h
     if (numbers[0] != BYTE_ORDER_MARK)
         return hd_fail(error, HD_INVALID, "%s: a capture from a machine of another byte order", stream.name);
     if (numbers[1] > LARGEST_INFO)
-        return hd_fail(error, HD_INVALID, "%s: its heading is too long", stream.name);
+        return hd_fail(error, HD_INVALID, "%s: its header is too long", stream.name);
     char *text = malloc(numbers[1] + 1);
     if (!text) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to read it", stream.name);
     status = get(reader, text, numbers[1], error);
@@ -255,7 +255,7 @@ hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, h
     json_t *json = status == HD_OK ? json_loadb(text, numbers[1], JSON_REJECT_DUPLICATES, &where) : NULL;
     free(text);
     if (status != HD_OK) return status;
-    if (!json) return hd_fail(error, HD_INVALID, "%s: its heading is broken: %s", stream.name, where.text);
+    if (!json) return hd_fail(error, HD_INVALID, "%s: its header is broken: %s", stream.name, where.text);
     status = hd_capture_info_read(&reader->info, stream.name, json, error);
     if (status == HD_OK && !(reader->info.tensors >> reader->next.tensor & 1)) expect_next(reader);
     return status;
@@ -344,9 +344,9 @@ static hd_status read_end(hd_capture_reader *reader, uint64_t hash, hd_error *er
     reader->ended = true;
     if (reader->complete && reader->head.count == reader->entries) {
         if (place->index == (uint32_t)hash && place->step == (uint32_t)(hash >> 32)) return HD_OK;
-        return hd_fail(error, HD_INVALID, "%s: was changed since it was captured", reader->stream.name);
+        return hd_fail(error, HD_INVALID, "%s: was changed after it was captured", reader->stream.name);
     }
-    return hd_fail(error, HD_INVALID, "%s: holds %llu entries and says %llu%s", reader->stream.name,
+    return hd_fail(error, HD_INVALID, "%s: holds %llu frames, but its end says %llu%s", reader->stream.name,
                    (unsigned long long)reader->entries, (unsigned long long)reader->head.count,
                    reader->complete ? "" : ": the run's last tensors are missing");
 }
@@ -371,7 +371,7 @@ hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back
             status = head->full ? get_values(reader, error)
                                 : get(reader, &reader->digest, sizeof reader->digest, error);
         if (status == HD_OK && !(sound && is_finite(reader)))
-            status = hd_fail(error, HD_INVALID, "%s: entry %llu is broken", reader->stream.name,
+            status = hd_fail(error, HD_INVALID, "%s: frame %llu is broken", reader->stream.name,
                              (unsigned long long)reader->entries);
         if (status == HD_OK) status = attest(reader, error);
         if (status != HD_OK) return status;

@@ -64,7 +64,7 @@ static void read_shapes(hd_capture_info *info, const hd_node *root) {
     for (size_t j = 0; j < info->hypers; j++) {
         hd_node hyper = hd_node_element(&hypers, j);
         size_t kind = hd_node_size(&hyper, "kind"), layer = hd_node_size(&hyper, "layer");
-        if (kind > HD_MU || layer >= info->layers) hd_node_refuse(&hyper, NULL, "is no hyperparameter");
+        if (kind > HD_MU || layer >= info->layers) hd_node_refuse(&hyper, NULL, "is not a hyperparameter");
         info->hyper[j] = (hd_hyperparameter){(hd_hyper_kind)kind, layer};
     }
 }
@@ -93,7 +93,7 @@ hd_status hd_capture_info_read(hd_capture_info *info, const char *name, json_t *
     info->mode = hd_node_second(&root, "mode", "forward", "reverse") ? HD_REVERSE : HD_FORWARD;
     info->tensors = (unsigned)read_size(&root, "tensors", 1, hd_capture_kinds(info->mode));
     if (info->tensors & ~hd_capture_kinds(info->mode))
-        hd_node_refuse(&root, "tensors", "has kinds that %s mode has not", hd_mode_name(info->mode));
+        hd_node_refuse(&root, "tensors", "has kinds that %s mode does not have", hd_mode_name(info->mode));
     hd_node_copy(&root, "device", info->device, sizeof info->device);
     hd_node_copy(&root, "arithmetic", info->arithmetic, sizeof info->arithmetic);
     info->float32 = hd_node_second(&root, "elements", "float64", "float32");

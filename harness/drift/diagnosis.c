@@ -267,9 +267,8 @@ static void describe_kinks(const hd_drift *drift, hd_diagnosis *d, size_t hyper)
         if (hd_cause_share(&d->kinks, j) > MOST) hyper = j;
     if (hyper == SIZE_MAX) return;
     snprintf(d->evidence + length, sizeof d->evidence - length,
-             " Decisions at kinks fell differently (%zu); taken the other way they carry %.0f%% of the "
-             "difference in "
-             "%s.",
+             " Decisions at kinks fell differently (%zu); forcing them the other way explains %.0f%% of the "
+             "difference in %s.",
              d->kink_count, 100 * hd_cause_share(&d->kinks, hyper),
              hd_hyperparameter_name(drift->info[0].hyper[hyper], name));
 }
@@ -304,12 +303,14 @@ static void testify(hd_diagnosis *d, const char *format, ...) {
 static void conclude_rounding(const hd_drift *drift, const char *where, hd_diagnosis *d) {
     size_t kinked = carried_by_kinks(drift, d);
     d->finding = kinked == SIZE_MAX ? HD_BY_ROUNDING : HD_BY_KINK;
-    testify(d, "The first difference is in %s. %s The hypergradients end up to %.2g apart, relatively.",
-            where,
-            drift->followed[HD_FOLLOW_ROUNDING]
-                ? "Led along a's states, no step of b adds more than rounding at random does."
-                : "It is of the size of rounding; nothing was led along, so later steps are not judged.",
-            worst_difference(drift, d->iteration));
+    testify(
+        d,
+        "The first difference is in %s. %s In the end the hypergradients differ by up to %.2g, relatively.",
+        where,
+        drift->followed[HD_FOLLOW_ROUNDING]
+            ? "When each step starts from a's state, no step of b adds more than random rounding does."
+            : "It is of the size of rounding; no step was run from the other's state, so later steps are not judged.",
+        worst_difference(drift, d->iteration));
     describe_kinks(drift, d, kinked);
 }
 
@@ -317,7 +318,7 @@ static void conclude_rounding(const hd_drift *drift, const char *where, hd_diagn
 static void name_component(const hd_drift *drift, const hd_cause *cause, bool swapped, hd_diagnosis *d) {
     if (cause) snprintf(d->component, sizeof d->component, "%s", cause->component);
     if (cause && d->cause_count > 1)
-        testify(d, " Most of that goes with %s when it alone is swapped.", cause->component);
+        testify(d, " Swapping %s alone removes or brings in most of that.", cause->component);
     else if (cause)
         testify(d, " The two differ in %s alone.", cause->component);
     else
@@ -326,7 +327,7 @@ static void name_component(const hd_drift *drift, const hd_cause *cause, bool sw
             swapped ? "No component that was swapped explains it: a bug is likely."
             : same_settings(drift)
                 ? "The settings are the same."
-                : "The settings are not the same; drift EXPERIMENT with --a and --b tells which of them carries the difference.");
+                : "The settings are not the same; drift EXPERIMENT with --a and --b tells which of them matters.");
 }
 
 /* swapped: components were swapped to explain the difference. */
@@ -345,15 +346,15 @@ static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
         testify(d, "All %zu tensors compared have the same bits.", drift->compared);
     else
         testify(d, "The first difference is in %s%s.", where,
-                of_no_rounding(&drift->first) ? ", which no rounding can touch" : "");
+                of_no_rounding(&drift->first) ? ", which no rounding can change" : "");
     if (drift->beyond.found && !hd_same_site(&drift->first, &drift->beyond))
-        testify(d, " The first step that adds more than rounding can is that of %s.", beyond);
+        testify(d, " The first tensor to which a step adds more than rounding can is %s.", beyond);
     if (jumps)
         testify(d, " Tangents paired with adjoints jump between t = %zu and %zu, for %s.",
                 d->pairing.jump_step, d->pairing.jump_step + 1,
                 hd_hyperparameter_name(drift->info[0].hyper[d->pairing.jump_hyper], name));
     if (drift->differing == 0) return;
-    testify(d, " The hypergradients end up to %.2g apart, relatively.",
+    testify(d, " In the end the hypergradients differ by up to %.2g, relatively.",
             worst_difference(drift, d->iteration));
     name_component(drift, cause, swapped, d);
 }

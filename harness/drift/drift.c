@@ -32,7 +32,7 @@ static hd_status comparable(const hd_capture_reader *left, const hd_capture_read
     else if (a->float32 != b->float32 && !(a->full && b->full))
         differ = "digests of float32 and of float64 elements";
     if (!differ) return HD_OK;
-    return hd_fail(error, HD_INVALID, "%s and %s: %s: not to be compared", left->stream.name,
+    return hd_fail(error, HD_INVALID, "%s and %s: %s: cannot be compared", left->stream.name,
                    right->stream.name, differ);
 }
 
@@ -53,7 +53,8 @@ static hd_status follow(hd_comparison *c, const hd_follower *follower, unsigned 
     hd_status status = hd_capture_read(follower->reader, tensors, back, c->error);
     if (status != HD_OK) return status;
     if (!hd_place_same(&follower->reader->head.place, &head->place))
-        return hd_fail(c->error, HD_INVALID, "%s: is out of step", follower->reader->stream.name);
+        return hd_fail(c->error, HD_INVALID, "%s: its tensors come in another order",
+                       follower->reader->stream.name);
     hd_tensor_difference d = {.relative = 0};
     if (hd_tensor_differs(a, follower->reader))
         hd_tensor_difference_measure(a, follower->reader, 0, head->count, &d);
@@ -63,7 +64,8 @@ static hd_status follow(hd_comparison *c, const hd_follower *follower, unsigned 
     if (follower->lead.write(follower->lead.context, head, sizeof *head) &&
         follower->lead.write(follower->lead.context, a->values, bytes))
         return HD_OK;
-    return hd_fail(c->error, HD_UNAVAILABLE, "%s: does not follow", follower->reader->stream.name);
+    return hd_fail(c->error, HD_UNAVAILABLE, "%s: could not be given a's states",
+                   follower->reader->stream.name);
 }
 
 /* --- one place --- */

@@ -142,7 +142,8 @@ static bool rounds(const hd_variant *a) {
 
 static hd_status prepare(hd_lanes *lanes, const hd_variant *a, const hd_variant *b, unsigned tensors,
                          bool follow, hd_error *error) {
-    static const char *const what[LANES] = {"a", "b", "b led along a", "a with rounding led along a"};
+    static const char *const what[LANES] = {"a", "b", "b from a's states",
+                                            "a with rounding from its own states"};
     unsigned leads = shown_by_both(a, b);
     hd_status status = HD_OK;
     for (size_t i = 0; status == HD_OK && i < LANES; i++) {
@@ -252,7 +253,7 @@ hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drif
     hd_status status = use_alone(&lanes, b, a->info.tensors, error);
     lane->digests = !a->info.full;
     if (status == HD_OK && strcmp(lane->dataset->sha256, a->info.data_sha256) != 0)
-        status = hd_fail(error, HD_INVALID, "%s and %s: different data: not to be compared", a->stream.name,
+        status = hd_fail(error, HD_INVALID, "%s and %s: different data: cannot be compared", a->stream.name,
                          lane->what);
     if (status == HD_OK) status = start_reading(&lanes, error);
     if (status == HD_OK) status = hd_drift_compare(a, &lane->reader, NULL, drift, error);

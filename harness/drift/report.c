@@ -19,7 +19,7 @@ static void print_site(FILE *to, const char *what, const hd_site *site) {
     const hd_tensor_difference *d = &site->difference;
     if (!site->found) return;
     fprintf(to, "  %-18s hyper-iteration %u, step %u, %s: %s%s\n", what, site->place.iteration,
-            site->place.step, site->part.phase, site->part.name, site->place.back ? " (sweep back)" : "");
+            site->place.step, site->part.phase, site->part.name, site->place.back ? " (backward sweep)" : "");
     fprintf(to, "  %-18s", "");
     if (d->range_count) fprintf(to, " elements");
     for (size_t r = 0; r < d->range_count && r < 6; r++)
@@ -28,7 +28,7 @@ static void print_site(FILE *to, const char *what, const hd_site *site) {
     if (d->differing != SIZE_MAX) fprintf(to, "; %zu of %zu differ", d->differing, d->elements);
     hd_elements pixels;
     if (hd_site_pixels(site, &pixels)) fprintf(to, "; pixels %zu..%zu", pixels.from, pixels.to);
-    fprintf(to, "; relative %.2g%s", d->relative, d->sampled ? " (by its sample)" : "");
+    fprintf(to, "; relative %.2g%s", d->relative, d->sampled ? " (of a sample)" : "");
     if (!isnan(d->worst_ulps)) {
         fprintf(to, ", at most %.3g ulp, at ", d->worst_ulps);
         if (site->part.shape.to)
@@ -65,9 +65,8 @@ static void print_number(FILE *to, double value) {
 
 static void print_growth(FILE *to, const hd_drift *drift, bool all) {
     if (!drift->grown) return;
-    fprintf(to,
-            "\n  growth: |b - a| / |a|, what the step adds itself when done from a's state, and what random "
-            "rounding adds there\n");
+    fprintf(to, "\n  growth: |b - a| / |a|; what the step itself adds when it starts from a's state;\n"
+                "  and what random rounding adds there\n");
     fprintf(to, "  %4s %5s  %-32s%12s%12s%12s\n", "iter", "step", "tensor", "relative", "added", "rounding");
     size_t left_out = 0;
     for (size_t i = 0; i < drift->grown; i++) {
@@ -164,35 +163,34 @@ static void print_attest(FILE *to, const hd_drift *drift) {
         const hd_attest *attest = &drift->attest[s];
         hd_tensor_part part = hd_place_whole(&drift->info[s], &attest->first, 1);
         if (!attest->differing) continue;
-        fprintf(
-            to,
-            "  %c's sweep back did not go over its way out: %zu of %zu tensors differ, first %s of step %u, "
-            "hyper-iteration %u\n",
-            s ? 'b' : 'a', attest->differing, attest->compared, part.name, attest->first.step,
-            attest->first.iteration);
+        fprintf(to,
+                "  In %c, the backward sweep of reverse mode did not repeat its forward sweep:\n"
+                "  %zu of %zu tensors differ, first %s of step %u, hyper-iteration %u\n",
+                s ? 'b' : 'a', attest->differing, attest->compared, part.name, attest->first.step,
+                attest->first.iteration);
     }
 }
 
 static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairing *p) {
     char name[HD_NAME];
     if (!p->values) return;
-    fprintf(to, "\n  pairing: p_t . Z_t + sum of p_{s+1} . B_s for s >= t, of hyper-iteration %zu, ",
+    fprintf(to, "\n  pairing of hyper-iteration %zu: p_t . Z_t + sum of p_{s+1} . B_s for s >= t\n  ",
             p->iteration);
     if (hd_pairing_jumps(p))
         fprintf(to, "jumps between t = %zu and %zu\n", p->jump_step, p->jump_step + 1);
     else
         fprintf(to, "is the same for every t, up to rounding\n");
-    fprintf(to, "  largest change %.2g of its size, %s from t = %zu to %zu; the median change is %.2g\n",
-            p->jump, hd_hyperparameter_name(info->hyper[p->jump_hyper], name), p->jump_step, p->jump_step + 1,
+    fprintf(to, "  largest change: %.2g of its size (%s, t = %zu to %zu); median: %.2g\n", p->jump,
+            hd_hyperparameter_name(info->hyper[p->jump_hyper], name), p->jump_step, p->jump_step + 1,
             p->tremble);
 }
 
-/* Prints lines of at most 100 characters. */
+/* Prints lines of at most 80 characters. */
 static void print_paragraph(FILE *to, const char *text) {
     size_t column = 0;
     while (*text) {
         size_t word = strcspn(text, " ");
-        if (column && column + 1 + word > 98) column = 0, fputc('\n', to);
+        if (column && column + 1 + word > 78) column = 0, fputc('\n', to);
         fprintf(to, "%s%.*s", column ? " " : "  ", (int)word, text);
         column += word + 1;
         text += word + strspn(text + word, " ");
@@ -224,7 +222,7 @@ void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnos
     if (drift->differing) print_hypergradients(to, drift, diagnosis);
     char nearer = hd_nearer_reference(diagnosis);
     if (nearer != '?')
-        fprintf(to, "  against the float64 reference: a is off by %.2g, b by %.2g at most, relatively: %s\n",
+        fprintf(to, "  largest relative error (float64 reference): a %.2g, b %.2g: %s\n",
                 diagnosis->reference_error[0], diagnosis->reference_error[1],
                 nearer == '='   ? "equally near"
                 : nearer == 'a' ? "a is nearer"

@@ -31,14 +31,14 @@ static hd_status read_header(hd_input *input, const char *path, const hd_idx *id
     if (magic != expected)
         return hd_fail(error, HD_INVALID,
                        "%s: not an IDX file of bytes in %zu dimensions: its magic number is "
-                       "0x%08x, allowed is 0x%08x",
+                       "0x%08x; allowed: 0x%08x",
                        path, rank, magic, expected);
     status = hd_input_read(input, bytes + 4, 4 * rank, error);
     if (status != HD_OK) return status;
     for (size_t i = 0; i < rank; i++) {
         const uint32_t size = big_endian(bytes + 4 + 4 * i);
         if (size != idx->dims[i])
-            return hd_fail(error, HD_INVALID, "%s: dimension %zu is %u, allowed is %zu", path, i, size,
+            return hd_fail(error, HD_INVALID, "%s: dimension %zu is %u; allowed: %zu", path, i, size,
                            idx->dims[i]);
     }
     hd_sha256_add(digest, bytes, 4 + 4 * rank);
@@ -61,7 +61,7 @@ static hd_status check_below(const char *path, const hd_idx *idx, const uint8_t 
     if (idx->below == 0) return HD_OK;
     for (size_t i = 0; i < size; i++)
         if (bytes[i] >= idx->below)
-            return hd_fail(error, HD_INVALID, "%s: a value of %u, allowed are 0 to %u", path, bytes[i],
+            return hd_fail(error, HD_INVALID, "%s: a value of %u; allowed: 0 to %u", path, bytes[i],
                            idx->below - 1);
     return HD_OK;
 }
@@ -88,7 +88,7 @@ hd_status hd_idx_read(const char *path, const hd_idx *idx, uint8_t *bytes, hd_er
     }
     status = hd_sha256_end(&digest, sha256, error);
     if (status == HD_OK && idx->sha256 && strcmp(sha256, idx->sha256) != 0)
-        status = hd_fail(error, HD_INVALID, "%s: its content has the SHA-256 %s, allowed is %s", path, sha256,
+        status = hd_fail(error, HD_INVALID, "%s: its content has the SHA-256 %s; allowed: %s", path, sha256,
                          idx->sha256);
     return status;
 }
@@ -190,10 +190,10 @@ hd_status hd_dataset_load_idx(hd_idx_kind kind, const char *directory, hd_datase
 }
 
 static hd_status check_blobs(const hd_blobs *blobs, hd_error *error) {
-    if (blobs->examples < 1) return hd_fail(error, HD_INVALID, "blobs: examples is 0, allowed is 1 or more");
-    if (blobs->inputs < 1) return hd_fail(error, HD_INVALID, "blobs: inputs is 0, allowed is 1 or more");
+    if (blobs->examples < 1) return hd_fail(error, HD_INVALID, "blobs: examples is 0; allowed: 1 or more");
+    if (blobs->inputs < 1) return hd_fail(error, HD_INVALID, "blobs: inputs is 0; allowed: 1 or more");
     if (blobs->classes < 2 || blobs->classes > 256)
-        return hd_fail(error, HD_INVALID, "blobs: classes is %zu, allowed is 2 to 256", blobs->classes);
+        return hd_fail(error, HD_INVALID, "blobs: classes is %zu; allowed: 2 to 256", blobs->classes);
     return HD_OK;
 }
 

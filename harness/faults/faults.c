@@ -115,9 +115,10 @@ static hd_status expect_content(const char *scratch, const char *experiment, hd_
     bool seen;
     hd_status status = check(scratch, &none, true, &seen, by, error);
     if (status != HD_OK || !seen) return status;
-    return hd_fail(error, HD_DIFFERENT,
-                   "faults: check %s fails with none planted (%.200s): its seeing one would tell nothing",
-                   experiment, by);
+    return hd_fail(
+        error, HD_DIFFERENT,
+        "faults: check %s fails with no fault planted (%.200s), so its failing with one would prove nothing",
+        experiment, by);
 }
 
 /* --- drift --- */

@@ -47,7 +47,7 @@ HD_WRAP(hd_status, hd_setup_create, hd_setup *setup, const hd_experiment *experi
         const hd_dataset *dataset, uint32_t permutation, hd_error *error) {
     *setup = (hd_setup){.experiment = experiment};
     if (lacking(experiment))
-        return hd_fail(error, HD_INVALID, "%s: the fault %s has no place in it: there is no %s",
+        return hd_fail(error, HD_INVALID, "%s: the fault %s cannot be planted in it: there is no %s",
                        experiment->name, hd_fault_catalogue[hd_fault_chosen()].name, lacking(experiment));
     hd_status status = __real_hd_setup_create(setup, experiment, dataset, permutation, error);
     hd_problem *problem = &setup->problem;
@@ -168,7 +168,7 @@ HD_WRAP(hd_status, hd_variant_make, const char *name, const char *const *texts, 
 /* A fault is no component: drift must not find it by its name. */
 HD_WRAP(hd_status, hd_variant_swap, const hd_variant *variant, const hd_variant *other, const char *key,
         hd_variant *out, hd_error *error) {
-    if (!strcmp(key, "fault")) return hd_fail(error, HD_INVALID, "fault: not to be swapped");
+    if (!strcmp(key, "fault")) return hd_fail(error, HD_INVALID, "fault: cannot be swapped");
     hd_variant without = *variant;
     const hd_word *word = fault_word(variant);
     if (word) without.words[word - variant->words] = without.words[--without.count];

@@ -130,7 +130,7 @@ static hd_status judge_reference(const hd_record *reference, const hd_record *ex
         if (!(j->relative <= allowed))
             status = hd_fail(
                 error, HD_DIFFERENT,
-                "%s %s, hyper-iteration %zu: the reference's %s is off by %.3g, relatively, from long "
+                "%s %s, hyper-iteration %zu: the reference's %s differs by %.3g, relatively, from long "
                 "double's; allowed: %.3g, a hundredth of its tolerance",
                 reference->experiment, hd_mode_name(reference->mode), reference->step, j->name, j->relative,
                 allowed);

@@ -22,7 +22,7 @@ static hd_status find_program(char path[PATH_MAX], hd_error *error) {
         return hd_fail(error, HD_INVALID, "%.200s: too long a path", self);
     if (access(path, X_OK) == 0) return HD_OK;
     return hd_fail(error, HD_INVALID,
-                   "bless: planted faults cannot be tried, %.300s is not there: `make %s` builds it", path,
+                   "bless: cannot try the planted faults: there is no %.300s; `make %s` builds it", path,
                    program_name);
 }
 
@@ -92,7 +92,7 @@ static hd_status plant(const char *experiment, const char *scratch, hd_error *er
     if (status != HD_OK || ended == 0) return status;
     if (ended == HD_DIFFERENT)
         return hd_fail(error, HD_DIFFERENT,
-                       "%s: not blessed: not every planted fault would be seen (the table above has them)",
+                       "%s: not blessed: some planted faults would not be seen (see the table above)",
                        experiment);
     return hd_fail(error, HD_UNAVAILABLE, "%s: not blessed: %s ended with status %d", experiment,
                    program_name, ended);

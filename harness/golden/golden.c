@@ -280,7 +280,7 @@ static void get_calibration(hd_golden *golden, const hd_node *root) {
     json_t *value;
     json_object_foreach(errors.json, name, value) {
         if (golden->reference_error_count == HD_MAX_HYPERS || strlen(name) >= HD_NAME) {
-            hd_node_refuse(&errors, name, "is no hyperparameter");
+            hd_node_refuse(&errors, name, "is not a hyperparameter");
             return;
         }
         hd_reference_error *to = &golden->reference_errors[golden->reference_error_count++];

@@ -37,8 +37,8 @@ static hd_status load_step(const char *folder, size_t step, hd_golden *golden, h
     hd_status status = hd_run_record(folder, step, path, error);
     if (status == HD_OK) status = hd_golden_load(path, golden, error);
     if (status == HD_OK && golden->reference.step != step)
-        status =
-            hd_fail(error, HD_INVALID, "%s: is hyper-iteration %zu's golden", path, golden->reference.step);
+        status = hd_fail(error, HD_INVALID, "%s: is the golden of hyper-iteration %zu", path,
+                         golden->reference.step);
     return status;
 }
 

@@ -50,7 +50,7 @@ static hd_status find(const hd_ledger *ledger, const char *root, hd_last_blessin
     hd_status status = hd_golden_set_folder(root, experiment, folder, error);
     if (status == HD_OK) status = hd_golden_set_load(folder, &goldens, error);
     if (status == HD_OK && goldens.count == 0)
-        status = hd_fail(error, HD_INVALID, "%s: no goldens are there", folder);
+        status = hd_fail(error, HD_INVALID, "%s: there are no goldens", folder);
     if (status == HD_OK) status = hd_ledger_lineage(ledger, experiment, &goldens, &lineage, error);
     if (status == HD_OK) {
         const hd_golden *first = &goldens.steps[0];

@@ -64,7 +64,7 @@ static hd_status expect_goldens_alone(const hd_places *places, hd_error *error) 
     if (!folder) return HD_OK; /* no goldens yet */
     for (struct dirent *entry; status == HD_OK && (entry = readdir(folder));)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !is_goldens(entry->d_name))
-            status = hd_fail(error, HD_INVALID, "%s: %s is no golden's: the folder is not replaced",
+            status = hd_fail(error, HD_INVALID, "%s: %s is not a golden's file; the folder was left as it is",
                              places->kept, entry->d_name);
     closedir(folder);
     return status;
@@ -78,9 +78,9 @@ static hd_status make(const char *path, hd_error *error) {
 static hd_status exchange(const char *one, const char *other, hd_error *error) {
     if (renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) == 0) return HD_OK;
     const char *cause = errno == EINVAL || errno == ENOSYS
-                            ? "its file system cannot exchange two folders in one step"
+                            ? "its file system cannot exchange two folders atomically"
                             : strerror(errno);
-    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot take the place of another: %s", one, cause);
+    return hd_fail(error, HD_UNAVAILABLE, "%s: cannot replace another: %s", one, cause);
 }
 
 /* Tries an exchange, before the ledger says that there will be one. */
@@ -113,10 +113,11 @@ static hd_status put_in_place(const hd_places *places, hd_error *error) {
 static hd_status settle(const hd_places *places, hd_error *error) {
     hd_error cause;
     if (hd_directory_sync(places->all, &cause) != HD_OK)
-        return hd_fail(error, HD_UNAVAILABLE,
-                       "%s: the new goldens are in place, but not surely on the disk; those before are kept "
-                       "in %s: %s",
-                       places->kept, places->hidden, cause.message);
+        return hd_fail(
+            error, HD_UNAVAILABLE,
+            "%s: the new goldens are in place, but perhaps not on the disk yet; the previous ones are kept "
+            "in %s: %s",
+            places->kept, places->hidden, cause.message);
     hd_temporary_folder_remove(places->hidden);
     return HD_OK;
 }

@@ -156,15 +156,11 @@ hd_status hd_measurement_conclude(const hd_measurement *measurement, hd_golden *
     snprintf(
         method, sizeof method,
         "Errors of float32 runs against the float64 reference, in each mode once as the experiment stands "
-        "and "
-        "in %zu replicas, each with random rounding and a symmetry of its own (inputs, hidden units and the "
-        "examples of each batch permuted, which changes the order of every sum). A tolerance bounds the next "
-        "unfaulted run: of a record's %zu quantities any is past its own with probability at most %g. Normal "
-        "and "
-        "lognormal: Student's prediction bound, plus the least error float32 can show; of a bimodal sample, "
-        "the greatest error plus the bound within its two kinds; lognormal at most %g times the greatest "
-        "error "
-        "seen; count: negative binomial.",
+        "and in %zu replicas, each with random rounding and a permutation of its own (of the inputs, the hidden "
+        "units and the examples of each batch, which changes the order of every sum). A correct run's record "
+        "fails any of its %zu checks with probability at most %g. Normal and lognormal: Student's prediction "
+        "bound, plus the least error float32 can show; bimodal: the greatest error plus the bound within its "
+        "two clusters; lognormal at most %g times the greatest error seen; count: negative binomial.",
         most - 1, measurement->count, HD_FALSE_ALARMS, HD_MOST_SEEN);
     free(golden->tolerances);
     free(golden->method);

@@ -192,7 +192,7 @@ hd_status hd_history_append(hd_history *history, const hd_run_entry *entry, hd_k
     bool alone = sqlite3_get_autocommit(history->database);
     *kept = (hd_kept){0};
     if (entry->incomplete)
-        return hd_fail(error, HD_UNAVAILABLE, "%s: the run is not kept: there was no memory for all of it",
+        return hd_fail(error, HD_UNAVAILABLE, "%s: the run was not kept: there was not enough memory for it",
                        history->path);
     if (alone) hd_sql_begin(&a.sql);
     insert_all(&a, entry, kept);
@@ -207,15 +207,16 @@ static void say_renamed(sqlite3_stmt *query, void (*say)(void *context, const ch
     char line[256];
     bool data = !strcmp(hd_sql_text(query, 1), hd_sql_text(query, 3)); /* the experiment is the same */
     snprintf(line, sizeof line, "%s %s than on the nights before (hash %.8s, was %.8s)",
-             hd_sql_text(query, 0), data ? "has other data" : "is another experiment",
+             hd_sql_text(query, 0), data ? "has different data" : "is a different experiment",
              hd_sql_text(query, data ? 2 : 1), hd_sql_text(query, data ? 4 : 3));
     say(context, line);
 }
 
 hd_status hd_history_renamed(const hd_history *history, int64_t run,
                              void (*say)(void *context, const char *line), void *context, hd_error *error) {
-    hd_sql sql = {
-        .history = history, .doing = "was looked through for experiments of the same name", .error = error};
+    hd_sql sql = {.history = history,
+                  .doing = "could not be searched for experiments of the same name",
+                  .error = error};
     /* the experiments whose names earlier runs used, but only for others; each with the last of these */
     sqlite3_stmt *query = hd_sql_query(
         &sql,

@@ -144,7 +144,7 @@ static void verify_rows(hd_sql *sql, const char *what, const char *rows,
 }
 
 hd_status hd_history_verify(const hd_history *history, hd_error *error) {
-    hd_sql sql = {.history = history, .doing = "was verified", .error = error};
+    hd_sql sql = {.history = history, .doing = "could not be verified", .error = error};
     sql.status = hd_history_inspect(history, error);
     verify_texts(&sql, "result", "SELECT id, sha256, json FROM result");
     verify_texts(&sql, "provenance", "SELECT id, sha256, json FROM provenance");

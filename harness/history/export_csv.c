@@ -90,7 +90,7 @@ static json_t *result_at(hd_sql *sql, sqlite3_stmt *row) {
     json_t *result = json_loads(hd_sql_text(row, 1), 0, NULL);
     if (!result && sql->status == HD_OK)
         sql->status =
-            hd_fail(sql->error, HD_INVALID, "%s: result %lld is no JSON (or there is no memory for it)",
+            hd_fail(sql->error, HD_INVALID, "%s: result %lld is not JSON (or there was no memory for it)",
                     sql->history->path, (long long)sqlite3_column_int64(row, 0));
     return result;
 }

@@ -12,7 +12,7 @@ static void put(hd_exporting *x, const json_t *json, size_t flags) {
     if (json_dumpf(json, x->to, JSON_COMPACT | JSON_REAL_PRECISION(17) | flags) && !ferror(x->to) &&
         x->sql.status == HD_OK)
         x->sql.status = hd_fail(x->sql.error, HD_INVALID,
-                                "%s: %s: a text in it is not UTF-8 (or there is no memory for it)",
+                                "%s: %s: a string in it is not UTF-8 (or there was no memory for it)",
                                 x->sql.history->path, x->sql.doing);
 }
 
@@ -116,7 +116,7 @@ static void put_texts(hd_exporting *x, const char *key, const char *rows) {
             put_member(x, i, hd_sql_text(row, 0), text);
         else
             x->sql.status = hd_fail(x->sql.error, HD_INVALID,
-                                    "%s: %s: %s %.64s is no JSON (or there is no memory for it)",
+                                    "%s: %s: %s %.64s is not JSON (or there was no memory for it)",
                                     x->sql.history->path, x->sql.doing, key, hd_sql_text(row, 0));
     }
     fputs("}", x->to);

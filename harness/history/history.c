@@ -35,8 +35,8 @@ static void recognise(hd_sql *sql) {
                     "one; the file was left as it is",
                     path, (long long)version, HD_HISTORY_NEWEST);
     else if (version < 1)
-        sql->status = hd_fail(sql->error, HD_INVALID, "%s: says of itself that it has schema %lld", path,
-                              (long long)version);
+        sql->status =
+            hd_fail(sql->error, HD_INVALID, "%s: claims to have schema %lld", path, (long long)version);
 }
 
 /* Brings the schema up to date. */
@@ -96,9 +96,9 @@ static hd_status look_at(const char *path, hd_history_access access, hd_error *e
     bool there = stat(path, &is) == 0;
     /* SQLite takes a file of one byte for an empty one, and would overwrite it */
     if (there && S_ISREG(is.st_mode) && is.st_size == 1)
-        return hd_fail(error, HD_INVALID, "%s: is no SQLite file, but a single byte", path);
+        return hd_fail(error, HD_INVALID, "%s: not an SQLite file, but a single byte", path);
     if (there && S_ISREG(is.st_mode)) return HD_OK;
-    if (there) return hd_fail(error, HD_INVALID, "%s: is no regular file, so no history", path);
+    if (there) return hd_fail(error, HD_INVALID, "%s: not a regular file, so not a history", path);
     if (access == HD_HISTORY_WRITE && errno == ENOENT) return look_at_folder(path, error);
     return hd_fail(error, errno == ENOENT ? HD_INVALID : HD_UNAVAILABLE, "%s: %s", path, strerror(errno));
 }
@@ -165,7 +165,7 @@ static hd_status judge(const hd_history *history, hd_error *error, const char *d
 }
 
 hd_status hd_history_inspect(const hd_history *history, hd_error *error) {
-    hd_sql sql = {.history = history, .doing = "was inspected", .error = error};
+    hd_sql sql = {.history = history, .doing = "could not be inspected", .error = error};
     sqlite3_stmt *query = hd_sql_prepare(&sql, "PRAGMA integrity_check(1)");
     if (hd_sql_row(&sql, query) && strcmp(hd_sql_text(query, 0), "ok") != 0)
         sql.status = judge(history, error, sql.doing, hd_sql_text(query, 0));

@@ -78,7 +78,7 @@ static void read_provenances(hd_reading *reading) {
             made->origin = origin_of(reading, made->json);
         else
             reading->sql.status =
-                hd_fail(reading->sql.error, HD_INVALID, "%.300s: provenance %.0f is no JSON object",
+                hd_fail(reading->sql.error, HD_INVALID, "%.300s: provenance %.0f is not a JSON object",
                         reading->sql.history->path, (double)made->id);
     }
 }

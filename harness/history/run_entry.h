@@ -111,7 +111,7 @@ hd_status hd_history_append(hd_history *history, const hd_run_entry *entry, hd_k
 hd_status hd_history_load(const hd_history *history, int64_t run, hd_run_entry **entry, hd_error *error);
 
 /* Calls `say` for each experiment of the run whose name other experiments (by hash or data) had on the nights
- * before, and this one never: "NAME is another experiment than on the nights before (hash 1234abcd, was
+ * before, and this one never: "NAME is a different experiment than on the nights before (hash 1234abcd, was
  * 5678ef01)". An experiment that ran before under this name too, beside another seed, is not reported. */
 hd_status hd_history_renamed(const hd_history *history, int64_t run,
                              void (*say)(void *context, const char *line), void *context, hd_error *error);

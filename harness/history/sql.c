@@ -11,11 +11,10 @@
 
 hd_status hd_history_corrupt(const hd_history *history, hd_error *error, const char *doing,
                              const char *cause) {
-    return hd_fail(
-        error, HD_INVALID,
-        "%s: %s: the file is corrupt (%s); what can be read of it is saved by: hyperdrift history recover "
-        "%s --out NEW",
-        history->path, doing, cause, history->path);
+    return hd_fail(error, HD_INVALID,
+                   "%s: %s: the file is corrupt (%s); to save what can be read: hyperdrift history recover "
+                   "%s --out NEW",
+                   history->path, doing, cause, history->path);
 }
 
 hd_status hd_history_fail(const hd_history *history, hd_error *error, const char *doing) {
@@ -30,7 +29,8 @@ hd_status hd_history_fail(const hd_history *history, hd_error *error, const char
     case SQLITE_CORRUPT:
         return hd_history_corrupt(history, error, doing, sqlite3_errmsg(database));
     case SQLITE_NOTADB:
-        return hd_fail(error, HD_INVALID, "%s: %s: is no SQLite file, or its header is gone", path, doing);
+        return hd_fail(error, HD_INVALID, "%s: %s: not an SQLite file, or its header is damaged", path,
+                       doing);
     case SQLITE_INTERRUPT:
         return hd_fail(error, HD_UNAVAILABLE, "%s: %s: interrupted", path, doing);
     case SQLITE_FULL:
@@ -40,7 +40,7 @@ hd_status hd_history_fail(const hd_history *history, hd_error *error, const char
     case SQLITE_CANTOPEN: /* SQLite opens a file that it could not create, and keeps only that cause */
         return hd_fail(
             error, HD_UNAVAILABLE, "%s: %s: the file or its journal cannot be opened: %s", path, doing,
-            number == ENOENT ? "it is not there, and cannot be made (no room for another file?)" : why);
+            number == ENOENT ? "it does not exist, and cannot be made (no room for another file?)" : why);
     case SQLITE_IOERR:
     case SQLITE_NOMEM:
     case SQLITE_PERM:
@@ -244,7 +244,7 @@ json_t *hd_sql_array(hd_sql *sql, sqlite3_stmt *query) {
     while (hd_sql_row(sql, query))
         if (json_array_append_new(array, hd_sql_object(query)) && sql->status == HD_OK)
             sql->status = hd_fail(sql->error, HD_INVALID,
-                                  "%s: %s: a text in it is not UTF-8 (or there is no memory for it)",
+                                  "%s: %s: a string in it is not UTF-8 (or there was no memory for it)",
                                   sql->history->path, sql->doing);
     return array;
 }

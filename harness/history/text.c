@@ -129,7 +129,8 @@ void hd_history_print_run(FILE *to, int64_t run, const hd_run_entry *entry, bool
     if (entry->shards)
         fprintf(to, "  shard %zu/%zu%s%s\n", entry->shard, entry->shards,
                 entry->matrix[0] ? " of matrix " : "", entry->matrix);
-    if (entry->clock_back) fputs("  the clock had gone back since this machine's run before was kept\n", to);
+    if (entry->clock_back)
+        fputs("  the clock had gone back since this machine's previous run was kept\n", to);
     for (size_t i = 0; i < entry->record_count; i++) print_record(to, entry, i, verbose);
     print_provenance(to, entry);
     if (entry->skip_count || entry->failure_count) fputc('\n', to);

@@ -76,7 +76,7 @@ static void expect_moment(hd_sql *sql, sqlite3_stmt *row) {
     double moment = sqlite3_column_double(row, 1);
     if (!is_number || !(moment >= 0 && moment < end))
         sql->status =
-            hd_fail(sql->error, HD_INVALID, "%s: run %lld: its place in time, %.40s, is none",
+            hd_fail(sql->error, HD_INVALID, "%s: run %lld: its time, %.40s, is not a time",
                     sql->history->path, (long long)sqlite3_column_int64(row, 0), hd_sql_text(row, 1));
 }
 

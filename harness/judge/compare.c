@@ -34,7 +34,7 @@ static void settle(hd_verdict *verdict, hd_judgement *judgement) {
     judgement->outcome = within ? HD_PASS : HD_FAIL;
     judgement->budget_used = finite ? budget(error, judgement->tolerance) : INFINITY;
     if (!finite)
-        note(judgement, "NaN or Inf is within no tolerance");
+        note(judgement, "no tolerance admits NaN or Inf");
     else if (isnan(judgement->tolerance))
         note(judgement, "has no tolerance");
     hd_verdict_append(verdict, judgement);
@@ -120,7 +120,7 @@ void hd_compare_bits(hd_verdict *verdict, const char *name, double value, double
     hd_judgement judgement = named(name);
     measure(&judgement, value, expected, float32);
     bool same = isfinite(value) && value == expected && signbit(value) == signbit(expected);
-    if (!same) note(&judgement, isfinite(value) ? "has other bits" : "NaN or Inf is within no tolerance");
+    if (!same) note(&judgement, isfinite(value) ? "has different bits" : "no tolerance admits NaN or Inf");
     settle_same(verdict, &judgement, same);
 }
 
@@ -253,12 +253,12 @@ void hd_compare_array(hd_verdict *verdict, const char *name, const double *value
 
 /* Why two records' weights cannot be compared; NULL: they can. */
 static const char *mismatch(const hd_record *record, const hd_record *expected) {
-    if (record->layers != expected->layers) return "another number of layers";
+    if (record->layers != expected->layers) return "a different number of layers";
     for (size_t l = 0; l <= record->layers; l++)
-        if (record->dims[l] != expected->dims[l]) return "layers of other sizes";
+        if (record->dims[l] != expected->dims[l]) return "layers of different sizes";
     size_t count = hd_weight_count(record->layers, record->dims);
     if (record->weights.count != count || expected->weights.count != count)
-        return "another number of weights";
+        return "a different number of weights";
     if (!record->weights.values || !expected->weights.values) return "the weights are missing";
     return NULL;
 }
@@ -323,14 +323,14 @@ void hd_compare_names(hd_verdict *verdict, const hd_hyper *hyper, size_t hypers,
     for (size_t j = 0; j < expected_hypers; j++) {
         snprintf(quantity, sizeof quantity, "hypergradient %s", expected[j].name);
         if (find(hyper, hypers, expected[j].name) == hypers)
-            hd_compare_failed(verdict, quantity, "missing: expected, but not there");
+            hd_compare_failed(verdict, quantity, "missing: expected, but not present");
     }
     for (size_t j = 0; j < hypers; j++) {
         snprintf(quantity, sizeof quantity, "hypergradient %s", hyper[j].name);
         if (find(expected, expected_hypers, hyper[j].name) == expected_hypers)
-            hd_compare_failed(verdict, quantity, "extra: there, but not expected");
+            hd_compare_failed(verdict, quantity, "extra: present, but not expected");
         else if (find(hyper, hypers, hyper[j].name) != j)
-            hd_compare_failed(verdict, quantity, "there twice");
+            hd_compare_failed(verdict, quantity, "given twice");
     }
 }
 

@@ -169,7 +169,7 @@ static void judge_accuracy(hd_verdict *verdict, const char *name, hd_accuracy va
     if (!(correct >= 0 && correct <= total &&
           fabs(correct / total - printed->value) <= 1.5 * printed->unit)) {
         char cause[HD_NOTE];
-        snprintf(cause, sizeof cause, "%s, as printed, is no share of %zu examples", printed->text,
+        snprintf(cause, sizeof cause, "%s, as printed, is not a share of %zu examples", printed->text,
                  value.total);
         hd_compare_failed(verdict, name, cause);
         return;

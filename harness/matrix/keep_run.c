@@ -48,7 +48,7 @@ static hd_status append(hd_keep_run *keep, hd_error *error) {
     if (status == HD_OK) status = hd_history_renamed(&history, keep->kept.run, note, keep->notes, error);
     if (keep->kept.clock_back)
         note(keep->notes,
-             "the clock has gone back since this machine's run before was kept: this one is placed "
+             "the clock has gone back since this machine's previous run was kept: this run is ordered "
              "after it");
     hd_history_close(&history);
     return status;
@@ -57,7 +57,7 @@ static hd_status append(hd_keep_run *keep, hd_error *error) {
 hd_status hd_keep_run_end(hd_keep_run *keep, const hd_findings *findings, hd_status status, hd_error *error) {
     if (!keep->entry) return HD_OK;
     if (hd_process_interrupted())
-        return hd_fail(error, HD_UNAVAILABLE, "%s: the run is not kept: it was interrupted", keep->path);
+        return hd_fail(error, HD_UNAVAILABLE, "%s: the run was not kept: it was interrupted", keep->path);
     hd_totals sum = hd_findings_totals(findings);
     hd_status filled = fill(keep->entry, findings, error);
     if (filled != HD_OK) return filled;

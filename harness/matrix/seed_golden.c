@@ -19,7 +19,7 @@ hd_status hd_seed_golden(const hd_round *round, hd_mode mode, size_t step, const
     const hd_experiment *own = &round->loaded->own;
     *golden = (hd_golden){0};
     if (!round->reference[mode])
-        return hd_fail(error, HD_INVALID, "%s: no reference to judge seed %u by", own->name,
+        return hd_fail(error, HD_INVALID, "%s: no reference by which to judge seed %u", own->name,
                        round->loaded->experiment.seed);
     hd_status status = hd_golden_load(path, golden, error);
     if (status != HD_OK) return status;

@@ -31,8 +31,8 @@ static void read_run(sqlite3_stmt *row, hd_shard_run *run) {
 static void expect_place(hd_sql *sql, const hd_shard_run *run) {
     if (run->shards <= HD_MAX_SHARDS && run->shard <= run->shards && !run->shard == !run->shards) return;
     sql->status =
-        hd_fail(sql->error, HD_INVALID, "%s: run %lld: says of itself that it is shard %lld of %lld",
-                sql->history->path, (long long)run->id, (long long)run->shard, (long long)run->shards);
+        hd_fail(sql->error, HD_INVALID, "%s: run %lld: claims to be shard %lld of %lld", sql->history->path,
+                (long long)run->id, (long long)run->shard, (long long)run->shards);
 }
 
 /* Orders runs of the same moment by shard, not by the order in which they were merged. */
@@ -95,8 +95,9 @@ static bool same_bits(hd_sql *sql, const hd_made *first, const hd_made *made, hd
     if (made->result == first->result || sql->status != HD_OK) return true;
     sql->status = hd_golden_take_exact(&bits, &first->record, sql->error);
     if (sql->status != HD_OK) return true;
-    snprintf(by, sizeof by, "%s on %.80s (run %lld), itself on %.80s (run %lld)", first->record.device,
-             first->run->host, (long long)first->run->id, made->run->host, (long long)made->run->id);
+    snprintf(by, sizeof by, "%s on %.80s (run %lld), while this one is on %.80s (run %lld)",
+             first->record.device, first->run->host, (long long)first->run->id, made->run->host,
+             (long long)made->run->id);
     hd_verdict_head(verdict, &made->record, by);
     hd_golden_judge_bits(&bits, &made->record, verdict);
     hd_golden_free(&bits);
@@ -210,7 +211,8 @@ static void hold_to(const hd_shard_run *standard, const hd_shard_run *run, json_
     if (run->terms)
         hd_shard_terms_compare(standard->terms, one, run->terms, other, conflicts);
     else
-        json_array_append_new(conflicts, json_sprintf("%s does not tell what it was started with", other));
+        json_array_append_new(conflicts,
+                              json_sprintf("%s does not say with which arguments it was started", other));
 }
 
 /* said: the number of shards was not asked for, but is that of the last run. */
@@ -222,7 +224,7 @@ static void compare_terms(hd_sql *sql, hd_shard_merge *merge, bool said) {
         write_who(run, who);
         if (said && run->shards != merge->shards)
             json_array_append_new(merge->conflicts,
-                                  json_sprintf("%s: others are of %zu shards", who, merge->shards));
+                                  json_sprintf("%s: others have %zu shards", who, merge->shards));
         if (!standard || !run->counts) continue;
         if (run != standard) hold_to(standard, run, merge->conflicts);
         sql->status =
@@ -284,14 +286,15 @@ static void print_one(FILE *to, const hd_shard_run *run, size_t shards) {
                 run->skipped, (int)run->status);
     else
         fprintf(to, "does not count: %s\n",
-                run->shards == shards ? "a later run took its place" : "the matrix is divided otherwise");
+                run->shards == shards ? "a later run took its place"
+                                      : "the matrix has another number of shards");
 }
 
 static void print_bits(FILE *to, const hd_shard_merge *merge) {
-    fprintf(to, "  %zu record%s in the exact arithmetic, %zu of them made again elsewhere: ", merge->records,
+    fprintf(to, "  %zu record%s in the exact arithmetic, %zu of them also made elsewhere: ", merge->records,
             merge->records == 1 ? "" : "s", merge->compared);
     if (merge->difference_count)
-        fprintf(to, "%zu with other bits\n", merge->difference_count);
+        fprintf(to, "%zu with different bits\n", merge->difference_count);
     else
         fprintf(to, "%s\n", merge->compared ? "the same bits" : "nothing to compare");
 }
@@ -309,7 +312,7 @@ void hd_shard_merge_print(FILE *to, const hd_shard_merge *merge, bool quiet) {
     for (size_t i = 0; i < json_array_size(merge->missing_cells); i++)
         fprintf(to, "  not run: %s\n", json_string_value(json_array_get(merge->missing_cells, i)));
     for (size_t i = 0; i < json_array_size(merge->conflicts); i++)
-        fprintf(to, "matrix %s is not one: %s\n", merge->name,
+        fprintf(to, "matrix %s is inconsistent: %s\n", merge->name,
                 json_string_value(json_array_get(merge->conflicts, i)));
     if (merge->failed || !quiet) hd_last_blessings_print(to, &merge->goldens);
     if (!quiet) print_bits(to, merge);

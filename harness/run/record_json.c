@@ -44,7 +44,7 @@ static void put_hypers(hd_builder *builder, const hd_record *record, json_t *roo
         for (size_t i = 0; i < j && builder->status == HD_OK; i++)
             if (strcmp(record->hyper[i].name, hyper->name) == 0)
                 builder->status =
-                    hd_fail(builder->error, HD_INVALID, "hyperparameter %s: is there twice", hyper->name);
+                    hd_fail(builder->error, HD_INVALID, "hyperparameter %s: is given twice", hyper->name);
         json_t *object = hd_build_element(builder, array, json_object());
         hd_build_text(builder, object, "name", hyper->name);
         snprintf(what, sizeof what, "hyperparameter %s", hyper->name);
@@ -116,7 +116,7 @@ static void get_hypers(hd_record *record, const hd_node *root) {
         hyper->hypergradient = get_result(record, &element, "hypergradient");
         for (size_t i = 0; i < j; i++)
             if (strcmp(record->hyper[i].name, hyper->name) == 0)
-                hd_node_refuse(&element, "name", "\"%s\" is there twice", hyper->name);
+                hd_node_refuse(&element, "name", "\"%s\" is given twice", hyper->name);
     }
 }
 

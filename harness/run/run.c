@@ -112,7 +112,7 @@ static hd_status iterate(const hd_job *job, hd_setup *setup, hd_device *device, 
         if (status != HD_OK) return in_context(job, k, status, error);
         hd_hyperopt_step(hyperopt, result.hypergradients, value);
         if (watch && !watch->end(watch->observer.context, k, &result, value))
-            status = hd_fail(error, HD_INVALID, "stopped by who looked on");
+            status = hd_fail(error, HD_INVALID, "stopped by the observer");
         if (status == HD_OK && folder)
             status = save(job, setup, device, &result, value, best, k, folder, error);
     }
@@ -159,7 +159,8 @@ static hd_status find_record(const hd_running *running, size_t step, const json_
     bool same =
         record.step == step && record.mode == running->job->mode && json_equal(record.provenance, provenance);
     hd_record_free(&record);
-    return same ? HD_OK : hd_fail(error, HD_DIFFERENT, "%s: made otherwise", path);
+    return same ? HD_OK
+                : hd_fail(error, HD_DIFFERENT, "%s: made by another program, machine or setting", path);
 }
 
 static hd_status find_records(void *context, hd_error *error) {

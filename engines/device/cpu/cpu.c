@@ -294,7 +294,8 @@ static hd_status choose_products(hd_cpu *cpu, const char *kernels, hd_error *err
         hd_status status = hd_product_start(kernels, device->kernels, error);
         if (status != HD_OK || all_pass(cpu, NULL)) return status;
         snprintf(device->note, sizeof device->note,
-                 "BLIS's '%s' kernels do not give the arithmetic's bits: own loops instead", device->kernels);
+                 "BLIS's '%s' kernels do not give the exact arithmetic's bits: hyperdrift uses its own loops",
+                 device->kernels);
     }
     cpu->own = cpu->loops;
     snprintf(device->kernels, sizeof device->kernels, "own");

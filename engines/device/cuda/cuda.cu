@@ -169,9 +169,10 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_de
     bool by_cublas = strcmp(arithmetic, "exact") != 0, tf32 = !strcmp(arithmetic, "cublas-tf32");
     const char *variable = by_cublas ? meddling_variable() : nullptr;
     if (variable)
-        return hd_fail(error, HD_INVALID,
-                       "device cuda: arithmetic %s: %.*s is set, which would change it unseen: unset it",
-                       arithmetic, (int)strcspn(variable, "="), variable);
+        return hd_fail(
+            error, HD_INVALID,
+            "device cuda: arithmetic %s: %.*s is set, which would silently change the results: unset it",
+            arithmetic, (int)strcspn(variable, "="), variable);
     cudaDeviceProp properties;
     hd_status status = find_gpu(&properties, error);
     if (status != HD_OK) return status;

@@ -150,12 +150,12 @@ static bool is_there(const hd_problem *problem, const hd_kink *kink) {
 hd_status hd_kinks_lay(hd_device *device, const hd_problem *problem, const hd_kink *kinks, size_t count,
                        hd_error *error) {
     if (device->asynchronous)
-        return hd_fail(error, HD_INVALID, "device %s: decisions can be ordered on a device of the host only",
+        return hd_fail(error, HD_INVALID, "device %s: decisions can be forced only on a device of the host",
                        device->name);
     for (size_t i = 0; i < count; i++)
         if (!is_there(problem, &kinks[i]))
             return hd_fail(error, HD_INVALID,
-                           "decision %zu: no %s [%zu,%zu] of layer %zu at step %zu: nothing to order", i,
+                           "decision %zu: there is no %s [%zu,%zu] of layer %zu at step %zu", i,
                            kinks[i].kind == HD_KINK_RELU ? "unit" : "weight", kinks[i].row, kinks[i].unit,
                            kinks[i].layer, kinks[i].step);
     hd_kinked *k = hd_overlay_lay(device, sizeof *k, name, error);

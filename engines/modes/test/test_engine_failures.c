@@ -43,10 +43,10 @@ Test(engine, hyperparameters_missing_twice_or_of_no_layer_are_refused) {
     expect_refused(p, "mu is missing");
     p = usual_problem();
     p->hyper[p->problem.hypers - 2] = (hd_hyperparameter){HD_MU, 0};
-    expect_refused(p, "mu is there twice");
+    expect_refused(p, "mu is given twice");
     p = usual_problem();
     p->hyper[1] = p->hyper[0];
-    expect_refused(p, "rho_l1_0 is there twice");
+    expect_refused(p, "rho_l1_0 is given twice");
     p = usual_problem();
     p->hyper[4].layer = 3;
     expect_refused(p, "rho_l2_3: there are 3 layers");

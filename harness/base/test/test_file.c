@@ -137,8 +137,8 @@ Test(file, cannot_take_the_place_of_a_directory_or_a_device) {
     char *path = folder_path("record.json"), *pipe = folder_path("pipe");
     cr_assert_eq(mkdir(path, 0755), 0);
     cr_assert_eq(mkfifo(pipe, 0644), 0);
-    expect_error(hd_file_write(path, "x", 1, &error), HD_UNAVAILABLE, &error, path, "is no regular file");
-    expect_error(hd_file_write(pipe, "x", 1, &error), HD_UNAVAILABLE, &error, pipe, "is no regular file");
+    expect_error(hd_file_write(path, "x", 1, &error), HD_UNAVAILABLE, &error, path, "not a regular file");
+    expect_error(hd_file_write(pipe, "x", 1, &error), HD_UNAVAILABLE, &error, pipe, "not a regular file");
     cr_expect_eq(folder_entries(), 2);
     free(path);
     free(pipe);

@@ -61,8 +61,8 @@ Test(seeds, refuse_whatever_else) {
 }
 
 Test(seeds, are_there_once_each) {
-    expect_refused("1,2,1", "1 is there twice");
-    expect_refused("1-5,3", "3 is there twice");
+    expect_refused("1,2,1", "1 is given twice");
+    expect_refused("1-5,3", "3 is given twice");
 }
 
 Test(seeds, are_not_more_than_a_machine_can_ever_run) {

@@ -77,7 +77,7 @@ Test(bad_input, gzipped_data_that_is_corrupt) {
     make_mnist_without(LABELS);
     size_t size = gzipped(LABELS);
     content[size / 2] ^= 4;
-    expect_refused(LABELS ".gz", size, "not a sound gzip file");
+    expect_refused(LABELS ".gz", size, "not a valid gzip file");
 }
 
 Test(bad_input, data_named_gz_that_is_not_gzipped) {
@@ -312,7 +312,7 @@ Test(bad_input, folders_that_cannot_be_written) {
     program_expect_failure(3, "File name too long");
     setenv("TMPDIR", path_of("nowhere"), 1);
     hyperdrift("run", "blobs-logistic");
-    program_expect_failure(3, "nowhere: no folder for temporary files");
+    program_expect_failure(3, "nowhere: cannot make a folder for temporary files");
 }
 
 Test(bad_input, a_report_that_cannot_be_written) {

@@ -48,7 +48,7 @@ Test(command_changes, tell_of_nothing_where_nothing_changed) {
     changes(0);
     expect_out("learning: blobs-logistic forward on cpu (");
     expect_out("learning: blobs-logistic reverse on cpu (another, ");
-    expect_out(", 1 thread): nights still needed before a change can be told: time 2");
+    expect_out(", 1 thread): nights still needed before a change can be detected: time 2");
     expect_out(", memory 29\n");
     expect_out("\n4 runs, ");
     expect_no("numbers");

@@ -124,11 +124,11 @@ Test(command_check, writes_no_two_things_into_one_file) {
     char history[128];
     snprintf(history, sizeof history, "%s", path_of("history.sqlite"));
     hyperdrift("check", "blobs-logistic", "--history", history, "--junit", history);
-    program_expect_failure(2, "check: --history, --junit and --markdown need files of their own");
+    program_expect_failure(2, "check: --history, --junit and --markdown must name different files");
     put_bytes(history, "", 0);
     cr_assert_eq(symlink("history.sqlite", path_of("link")), 0);
     hyperdrift("check", "blobs-logistic", "--history", history, "--markdown", path_of("link"));
-    program_expect_failure(2, "check: --history, --junit and --markdown need files of their own");
+    program_expect_failure(2, "check: --history, --junit and --markdown must name different files");
 }
 
 Test(command_check, skips_devices_that_have_not_the_experiment_s_arithmetic) {
@@ -292,7 +292,7 @@ Test(command_check, without_bits_judges_by_tolerances_alone_and_says_so) {
     cr_expect_eq(program.status, 0, "%s", program.err);
     cr_expect_null(strstr(program.out, "bits weights"), "%.2000s", program.out);
     expect_has(program.out, "hypergradient eta");
-    expect_has(program.out, "bits were left aside (--no-bits)");
+    expect_has(program.out, "bits were not compared (--no-bits)");
     hyperdrift("check", "blobs-logistic", "--json", "--no-bits");
     json_t *json = program_json();
     cr_expect(json_is_false(json_object_get(json, "bits")));

@@ -64,7 +64,7 @@ Test(command_diff, fails_a_diff_that_compared_nothing) {
     hyperdrift("diff", path_of("a"), path_of("c"));
     program_expect_failure(2, "c: no such file or folder");
     hyperdrift("diff", path_of("a"), "fixtures/blobs-deep.ini");
-    program_expect_failure(2, "not of one kind");
+    program_expect_failure(2, "not of the same kind");
     hyperdrift("diff", "fixtures/blobs-deep.ini", "fixtures/blobs-deep.ini");
     program_expect_failure(2, "fixtures/blobs-deep.ini");
 }

@@ -39,7 +39,7 @@ Test(command_history, of_nothing_says_so) {
     cr_expect_eq(program.status, 0);
     expect_has(program.out, "h: has no runs\n");
     hyperdrift("history", "verify", file);
-    expect_has(program.out, "h: 0 runs, all whole\n");
+    expect_has(program.out, "h: 0 runs, all intact\n");
     cr_expect_eq(runs(), 0);
 }
 
@@ -51,7 +51,7 @@ Test(command_history, shows_a_run_with_its_records_and_what_failed) {
     expect_has(program.out, "synthetic-0 on cpu (AMD EPYC, 2 threads; experiment 00000000, data bbbbbbbb)\n");
     expect_has(program.out, "  hyper-iteration 2, reverse: result ");
     expect_has(program.out, "    fail validation_error: nan, expected 1; off by nan, relative nan; allowed "
-                            "relative 1e-05; NaN or Inf is within no tolerance\n");
+                            "relative 1e-05; no tolerance admits NaN or Inf\n");
     expect_has(program.out, "  cpu                  AMD EPYC\n");
     expect_has(program.out, "24 passed, 6 failed, 0 known, 0 skipped; exit status 1\n");
     cr_expect_null(strstr(program.out, "pass hypergradient"), "only what failed");
@@ -74,7 +74,7 @@ Test(command_history, shows_a_run_with_its_records_and_what_failed) {
 Test(command_history, is_told_what_to_do) {
     make(1, NULL);
     hyperdrift("history");
-    program_expect_failure(2, "history: say which: history changes, history list");
+    program_expect_failure(2, "history: name one of: history changes, history list");
     hyperdrift("history", "list");
     program_expect_failure(2, "history list: name a history, nothing else");
     hyperdrift("history", "burn", file);
@@ -84,13 +84,13 @@ Test(command_history, is_told_what_to_do) {
     hyperdrift("history", "list", file, file);
     program_expect_failure(2, "history list: name a history, nothing else");
     hyperdrift("history", "export", file);
-    program_expect_failure(2, "say either --csv or --json");
+    program_expect_failure(2, "give either --csv or --json");
     hyperdrift("history", "prune", file);
-    program_expect_failure(2, "say either --keep-nights N or --run RUN");
+    program_expect_failure(2, "give either --keep-nights N or --run RUN");
     hyperdrift("history", "recover", file);
     program_expect_failure(2, "--out NEW is missing");
     hyperdrift("history", "recover", file, "--out", file);
-    program_expect_failure(2, "h: is there already");
+    program_expect_failure(2, "h: already exists");
 }
 
 /* --- export --- */
@@ -205,10 +205,10 @@ Test(command_history, with_a_text_that_is_no_utf8_is_bad_input_as_json) {
     change("UPDATE run SET host = CAST(x'ff80fe' AS TEXT)");
     hyperdrift("history", "list", file, "--json");
     cr_expect_eq(program.status, 2, "%s", program.err);
-    expect_has(program.err, "h: could not be listed: a text in it is not UTF-8");
+    expect_has(program.err, "h: could not be listed: a string in it is not UTF-8");
     hyperdrift("history", "export", file, "--json");
     cr_expect_eq(program.status, 2, "%s", program.err);
-    expect_has(program.err, "h: could not be exported: a text in it is not UTF-8");
+    expect_has(program.err, "h: could not be exported: a string in it is not UTF-8");
     hyperdrift("history", "list", file);
     cr_expect_eq(program.status, 0, "%s", program.err);
 }
@@ -217,10 +217,10 @@ Test(command_history, with_a_text_that_is_no_json_is_not_exported_as_json) {
     make(2, NULL);
     change("UPDATE provenance SET json = substr(json, 2) WHERE id = 1");
     hyperdrift("history", "export", file, "--json", "--out", path_of("x.json"));
-    program_expect_failure(2, " is no JSON");
+    program_expect_failure(2, " is not JSON");
     change("UPDATE provenance SET json = '{' || json, sha256 = CAST(x'ff' AS TEXT) WHERE id = 1");
     hyperdrift("history", "export", file, "--json", "--out", path_of("x.json"));
-    program_expect_failure(2, "a text in it is not UTF-8");
+    program_expect_failure(2, "a string in it is not UTF-8");
     cr_expect_eq(folder_entries(), 1);
 }
 
@@ -247,7 +247,7 @@ Test(command_history, is_not_replaced_by_what_is_made_of_it) {
     hyperdrift("history", "export", file, "--csv", "--out", path_of("link"));
     program_expect_failure(2, "link: is the history itself");
     hyperdrift("report", file, "--out", file);
-    program_expect_failure(2, "h: the page would take the place of what it is made of");
+    program_expect_failure(2, "h: the page would overwrite one of its own inputs");
     cr_expect_eq(runs(), 3);
 }
 
@@ -264,7 +264,7 @@ Test(command_history, forgets_old_nights_but_not_those_at_which_a_number_changed
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out,
                "would forget 7 of 20 runs, started from 2025-12-02T02:00:00Z to 2025-12-10T02:00:00Z; "
-               "older, but kept for a number that changed there: 3\n");
+               "older, but kept because a number changed there: 3\n");
     cr_expect_eq(runs(), 20);
     hyperdrift("history", "prune", file, "--keep-nights", "10");
     cr_expect_eq(program.status, 0, "%s", program.err);
@@ -279,7 +279,7 @@ Test(command_history, forgets_old_nights_but_not_those_at_which_a_number_changed
             ids[i]);
     json_decref(json);
     hyperdrift("history", "verify", file);
-    expect_has(program.out, "13 runs, all whole");
+    expect_has(program.out, "13 runs, all intact");
 }
 
 Test(command_history, forgets_a_run_that_should_not_have_been_kept) {
@@ -287,7 +287,7 @@ Test(command_history, forgets_a_run_that_should_not_have_been_kept) {
     hyperdrift("history", "prune", file, "--run", "5");
     program_expect_failure(2, "h: has no run 5");
     hyperdrift("history", "prune", file, "--run", "2", "--keep-nights", "1");
-    program_expect_failure(2, "say either --keep-nights N or --run RUN");
+    program_expect_failure(2, "give either --keep-nights N or --run RUN");
     hyperdrift("history", "prune", file, "--run", "2", "--dry-run");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out,
@@ -299,7 +299,7 @@ Test(command_history, forgets_a_run_that_should_not_have_been_kept) {
     hyperdrift("history", "show", file, "2");
     program_expect_failure(2, "has no run 2");
     hyperdrift("history", "verify", file);
-    expect_has(program.out, "3 runs, all whole");
+    expect_has(program.out, "3 runs, all intact");
 }
 
 static void on_beta(size_t night, size_t series, hd_record *record, hd_verdict *verdict) {
@@ -315,7 +315,7 @@ Test(command_history, forgets_nights_on_which_hosts_that_disagree_took_turns) {
     hyperdrift("history", "prune", file, "--keep-nights", "10", "--dry-run");
     cr_expect_eq(program.status, 0, "%s", program.err);
     expect_has(program.out, "would forget 8 of 20 runs, started from 2025-12-03T02:00:00Z to ");
-    expect_has(program.out, "; older, but kept for a number that changed there: 2\n");
+    expect_has(program.out, "; older, but kept because a number changed there: 2\n");
 }
 
 Test(command_history, what_no_run_has_any_more_goes_with_it) {

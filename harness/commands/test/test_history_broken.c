@@ -79,7 +79,7 @@ Test(command_history, of_a_newer_schema_is_left_alone) {
 Test(command_history, is_not_made_of_something_else) {
     snprintf(file, sizeof file, "%s/h", folder);
     put_bytes(file, "# Results\n\nAll is well.\n", 24);
-    expect_refused(2, "is no SQLite file, or its header is gone");
+    expect_refused(2, "not an SQLite file, or its header is damaged");
     cr_assert_eq(remove(file), 0);
     change("CREATE TABLE mail (message); INSERT INTO mail VALUES ('keep me')");
     expect_refused(2, "is another program's SQLite file, not a history");
@@ -135,7 +135,7 @@ Test(command_history, that_is_corrupt_is_not_added_to_and_what_is_whole_is_saved
     hyperdrift("history", "verify", file);
     program_expect_failure(2, "the file is corrupt (");
     hyperdrift("history", "recover", file, "--out", path_of("saved"));
-    program_expect_failure(2, " cannot be read whole: lost");
+    program_expect_failure(2, " cannot be read whole and are lost");
     size_t saved = 0, found = 0;
     cr_expect_eq(sscanf(program.out, "%zu of %zu runs saved in", &saved, &found), 2, "%s", program.out);
     cr_expect_lt(saved, found);
@@ -144,7 +144,7 @@ Test(command_history, that_is_corrupt_is_not_added_to_and_what_is_whole_is_saved
     hyperdrift("history", "verify", path_of("saved"));
     cr_expect_eq(program.status, 0, "%s", program.err);
     char line[64];
-    snprintf(line, sizeof line, "saved: %zu run%s, all whole\n", saved, saved == 1 ? "" : "s");
+    snprintf(line, sizeof line, "saved: %zu run%s, all intact\n", saved, saved == 1 ? "" : "s");
     expect_has(program.out, line);
 }
 
@@ -171,7 +171,8 @@ Test(command_history, whose_header_is_gone_cannot_be_saved_and_says_so) {
     for (int i = 0; i < 100; i++) putc(0, stream);
     cr_assert_eq(fclose(stream), 0);
     hyperdrift("history", "recover", file, "--out", path_of("saved"));
-    program_expect_failure(2, "is no SQLite file, or its header is gone: nothing can be saved of it");
+    program_expect_failure(2,
+                           "not an SQLite file, or its header is damaged: nothing can be recovered from it");
     cr_expect_neq(access(path_of("saved"), F_OK), 0);
 }
 
@@ -196,7 +197,7 @@ Test(command_history, keeps_a_run_in_its_place_though_the_clock_went_back) {
     check_into_it();
     cr_expect_eq(program.status, 3, "%s", program.err);
     expect_has(program.out,
-               "the clock has gone back since this machine's run before was kept: this one is placed "
+               "the clock has gone back since this machine's previous run was kept: this run is ordered "
                "after it\nkept as run 2 in ");
     hyperdrift("history", "list", file);
     expect_has(program.out, "blobs-logistic; the clock had gone back\n");
@@ -218,7 +219,7 @@ Test(command_history, tells_another_experiment_of_the_same_name_by_its_hash) {
     json_t *json = program_json();
     cr_expect_eq(json_array_size(json_object_get(json, "notes")), 1);
     expect_has(json_string_value(program_value(json, "notes.0")),
-               "blobs-logistic is another experiment than on the nights before (hash ");
+               "blobs-logistic is a different experiment than on the nights before (hash ");
     json_decref(json);
     hyperdrift("check", "blobs-logistic", "--mode", "forward", "-q", "--set", "training.steps=9", "--history",
                file);

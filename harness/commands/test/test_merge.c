@@ -38,8 +38,8 @@ Test(command_merge, gives_what_one_machine_would_have_given) {
     size_t merged = passed();
     expect_has(program.out, "matrix m: 2 of 2 shards\n");
     expect_has(program.out,
-               "12 records in the exact arithmetic, 0 of them made again elsewhere: nothing to compare\n");
-    expect_has(program.out, ": 2 new runs, 0 there already\n");
+               "12 records in the exact arithmetic, 0 of them also made elsewhere: nothing to compare\n");
+    expect_has(program.out, ": 2 new runs, 0 already there\n");
     hyperdrift("check", "blobs-logistic", "blobs-one-hidden", "-q");
     cr_expect_eq(merged, passed());
 }
@@ -50,13 +50,13 @@ Test(command_merge, changes_nothing_when_it_is_done_again_nor_where_it_reads) {
     size_t size = get_bytes(path_of("2.sqlite"), before, sizeof before);
     hyperdrift("merge", path_of("1.sqlite"), path_of("2.sqlite"));
     cr_expect_eq(program.status, 0, "%s", program.err);
-    expect_has(program.out, ": 1 new run, 0 there already\n");
+    expect_has(program.out, ": 1 new run, 0 already there\n");
     cr_expect_eq(get_bytes(path_of("2.sqlite"), after, sizeof after), size);
     cr_expect_arr_eq(before, after, size);
     size = get_bytes(path_of("1.sqlite"), before, sizeof before);
     hyperdrift("merge", path_of("1.sqlite"), path_of("2.sqlite"), path_of("1.sqlite"));
     cr_expect_eq(program.status, 0, "%s", program.err);
-    expect_has(program.out, ": 0 new runs, 3 there already\n");
+    expect_has(program.out, ": 0 new runs, 3 already there\n");
     cr_expect_eq(get_bytes(path_of("1.sqlite"), after, sizeof after), size);
     cr_expect_arr_eq(before, after, size);
 }
@@ -68,7 +68,7 @@ Test(command_merge, adds_nothing_to_a_file_that_is_corrupt_and_names_it) {
     memset(before + size - 4096, 0xa5, 4096);
     put_bytes(path_of("1.sqlite"), before, size);
     hyperdrift("merge", path_of("1.sqlite"), path_of("2.sqlite"));
-    program_expect_failure(2, "1.sqlite: was inspected: the file is corrupt (");
+    program_expect_failure(2, "1.sqlite: could not be inspected: the file is corrupt (");
     cr_expect_eq(get_bytes(path_of("1.sqlite"), after, sizeof after), size);
     cr_expect_arr_eq(before, after, size);
 }
@@ -134,10 +134,10 @@ Test(command_merge, says_which_words_make_two_matrices_of_one_name) {
     cr_assert_eq(program.status, 0, "%s%s", program.out, program.err);
     hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), path_of("2.sqlite"), "-q");
     cr_expect_eq(program.status, 2, "%s", program.err);
-    expect_has(program.out, "matrix m is not one: experiment blobs-one-hidden (hash ");
-    expect_has(program.out, "matrix m is not one: --set training.steps=20: in shard 2/2 (run ");
-    expect_has(program.out, "matrix m is not one: seed 1 and 1 more: in shard 2/2 (run ");
-    expect_has(program.out, "matrix m is not one: bits: true in shard 1/2 (run ");
+    expect_has(program.out, "matrix m is inconsistent: experiment blobs-one-hidden (hash ");
+    expect_has(program.out, "matrix m is inconsistent: --set training.steps=20: in shard 2/2 (run ");
+    expect_has(program.out, "matrix m is inconsistent: seed 1 and 1 more: in shard 2/2 (run ");
+    expect_has(program.out, "matrix m is inconsistent: bits: true in shard 1/2 (run ");
     expect_has(program.out, " passed, 4 failed, 0 skipped\n");
 }
 
@@ -181,7 +181,7 @@ Test(command_merge, goes_on_without_a_file_that_is_no_history) {
     expect_has(program.err, "broken.sqlite: ");
     expect_has(program.err, "none.sqlite: ");
     expect_has(program.out, "shard 2/2 of matrix m is missing\n");
-    expect_has(program.out, ": 1 new run, 0 there already\n");
+    expect_has(program.out, ": 1 new run, 0 already there\n");
     expect_has(program.out, " passed, 3 failed, 0 skipped\n"); /* both files, and the shard */
 }
 
@@ -204,7 +204,7 @@ Test(command_merge, fails_where_a_matrix_cannot_be_told_as_json) {
     sqlite3_close(database);
     hyperdrift("merge", path_of("all.sqlite"), path_of("1.sqlite"), "--json");
     cr_expect_eq(program.status, 2);
-    expect_has(program.err, "\xff: a text in it is not UTF-8");
+    expect_has(program.err, "\xff: a string in it is not UTF-8");
 }
 
 Test(command_merge, is_told_what_it_needs) {
@@ -219,7 +219,7 @@ Test(command_merge, is_told_what_it_needs) {
     expect_has(program.err, "check: --matrix goes with --shard");
     hyperdrift("check", "blobs-logistic", "--shard", "1/2", "--history", path_of("h.sqlite"));
     cr_expect_eq(program.status, 2);
-    expect_has(program.err, "--history with --shard: say --matrix NAME");
+    expect_has(program.err, "--history with --shard needs --matrix NAME");
     hyperdrift("merge", "all.sqlite", "--matrix", "\xe4");
     program_expect_failure(2, "merge: --matrix: its name is not one line of UTF-8 text");
     char name[100] = "";

@@ -14,7 +14,7 @@ Test(program, explains_itself) {
     hyperdrift("--help");
     cr_expect_eq(program.status, 0);
     expect_has(program.out, "check [EXPERIMENT...]");
-    expect_has(program.out, "Exit status: 0");
+    expect_has(program.out, "Exit status:\n  0  all within tolerance");
     hyperdrift("--version");
     cr_expect_eq(program.status, 0);
     cr_expect_str_eq(program.out, "hyperdrift " HD_VERSION " (" HD_COMMIT ")\n");
@@ -44,7 +44,7 @@ Test(program, refuses_wrong_usage_and_says_what_is_allowed) {
     hyperdrift("run", "blobs-logistic", "--device", "tpu");
     expect_usage_error("device tpu: not known; allowed: cpu, reference, extended, cuda");
     hyperdrift("run", "blobs-logistic", "--device", "cpu,cpu");
-    expect_usage_error("cpu is there twice");
+    expect_usage_error("cpu is given twice");
     hyperdrift("check", "--require", "cuda");
     expect_usage_error("check: --require goes with --device all");
     hyperdrift("run", "blobs-logistic", "--out", "");
@@ -52,7 +52,7 @@ Test(program, refuses_wrong_usage_and_says_what_is_allowed) {
     hyperdrift("diff", "one");
     expect_usage_error("diff: name two");
     hyperdrift("devices", "cpu");
-    expect_usage_error("devices: takes no words");
+    expect_usage_error("devices: takes no arguments");
 }
 
 Test(program, refuses_an_option_that_the_command_does_not_read) {
@@ -97,8 +97,7 @@ Test(program, refuses_an_option_that_the_command_does_not_read) {
             if (lines[i].part) arguments[count++] = lines[i].part;
             for (size_t w = 0; w < 2; w++) arguments[count++] = lines[i].words[w];
             program_run(arguments);
-            snprintf(said, sizeof said,
-                     "hyperdrift: %s%s%s: %.*s is none of its options; allowed: ", lines[i].command,
+            snprintf(said, sizeof said, "hyperdrift: %s%s%s: does not take %.*s; allowed: ", lines[i].command,
                      lines[i].part ? " " : "", lines[i].part ? lines[i].part : "", (int)strcspn(*stray, "="),
                      *stray);
             program_expect_failure(2, said);

@@ -62,8 +62,8 @@ Test(report_page, tells_of_a_drift) {
                                         "<figcaption>After training</figcaption>",
                                         "Decisions that went different ways",
                                         "relu, layer 1",
-                                        "What the runs came to",
-                                        "a’s sweep back made"};
+                                        "Results of the runs",
+                                        "a’s backward sweep computed"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) markup_expect_has(page, parts[i]);
     cr_expect_gt(markup_count(page, "<circle"), 0);
     cr_expect_eq(markup_count(page, "<svg"), markup_count(page, "<desc>"), "each picture is described");

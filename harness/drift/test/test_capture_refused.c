@@ -128,7 +128,7 @@ Test(capture, refuses_a_number_of_entries_that_is_not_theirs) {
     hd_frame_head end = captured_head(&c, at);
     end.count++;
     with_head(&c, at, &end);
-    expect_refused(&c, "count", "entries and says");
+    expect_refused(&c, "count", "frames, but its end says");
     free(c.bytes);
 }
 
@@ -193,15 +193,15 @@ Test(capture, refuses_headings_of_sizes_that_no_experiment_has) {
         {"hyper_iterations", "1001", "hyper_iterations: is 1001"},
         {"tensors", "0", "tensors: is 0"},
         {"tensors", "4294967297", "tensors: is "},
-        {"tensors", "128", "tensors: has kinds that reverse mode has not"},
+        {"tensors", "128", "tensors: has kinds that reverse mode does not have"},
         {"dims", "[20]", "dims: has 1 numbers"},
         {"dims", "[20,0]", "dims: has a number out of range"},
         {"dims", "[20,\"4\"]", "dims: has a number out of range"},
         {"dims", "[20,99999999999]", "dims: has a number out of range"},
         {"dims", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "dims: has 19 numbers"},
         {"hyperparameters", "[]", "hyperparameters: are 0"},
-        {"hyperparameters", "[{\"kind\":4,\"layer\":0}]", "hyperparameters[0]: is no hyperparameter"},
-        {"hyperparameters", "[{\"kind\":0,\"layer\":1}]", "hyperparameters[0]: is no hyperparameter"},
+        {"hyperparameters", "[{\"kind\":4,\"layer\":0}]", "hyperparameters[0]: is not a hyperparameter"},
+        {"hyperparameters", "[{\"kind\":0,\"layer\":1}]", "hyperparameters[0]: is not a hyperparameter"},
         {"hyperparameters", "[3]", "hyperparameters[0]: is not an object"},
         {"mode", "\"sideways\"", "mode: is \"sideways\""},
         {"keeps", "\"all\"", "keeps: is \"all\""},

@@ -68,7 +68,7 @@ Test(dataset, idx_of_another_magic_number_or_size_is_refused) {
     }
     make_file(file);
     expect_refused(file, sizeof file, (hd_idx){.dims = {5}}, "magic number");
-    expect_refused(file, sizeof file, (hd_idx){.dims = {6, 2, 3}}, "dimension 0 is 5, allowed is 6");
+    expect_refused(file, sizeof file, (hd_idx){.dims = {6, 2, 3}}, "dimension 0 is 5; allowed: 6");
 }
 
 Test(dataset, idx_cut_anywhere_or_with_trailing_bytes_is_refused) {
@@ -93,7 +93,7 @@ Test(dataset, idx_with_a_label_out_of_range_is_refused) {
     unsigned char file[HEADER + SIZE];
     make_file(file);
     expect_refused(file, sizeof file, (hd_idx){.dims = {5, 2, 3}, .below = SIZE - 1},
-                   "a value of 29, allowed are 0 to 28");
+                   "a value of 29; allowed: 0 to 28");
 }
 
 Test(dataset, idx_that_is_missing_or_corrupt_is_refused) {

@@ -38,13 +38,13 @@ Test(planted, a_fault_is_refused_by_an_experiment_that_has_no_place_for_it) {
     with_faults("check", "faults-small-steps", "--seeds", "0-2", "-q");
     cr_expect_eq(program.status, 2, "%s", program.err);
     expect_said(program.err,
-                "faults-small-steps-seed-2: the fault shuffle-reversed has no place in it: there "
+                "faults-small-steps-seed-2: the fault shuffle-reversed cannot be planted in it: there "
                 "is no second epoch");
     setenv("HYPERDRIFT_FAULT", "label-flipped", 1); /* ten steps */
     with_faults("check", "faults-small-steps", "-q");
     cr_expect_eq(program.status, 2, "%s", program.err);
     expect_said(program.err,
-                "faults-small-steps: the fault label-flipped has no place in it: there is no such "
+                "faults-small-steps: the fault label-flipped cannot be planted in it: there is no such "
                 "step");
     with_faults("check", "blobs-deep", "--seeds", "4", "-q");
     cr_expect_eq(program.status, 1, "%s", program.err);

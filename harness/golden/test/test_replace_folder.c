@@ -149,7 +149,7 @@ Test(placing, leaves_all_as_it_was_where_folders_cannot_be_exchanged) {
     hd_golden_set goldens = sample_goldens(1, SECOND, 2);
     cannot_exchange = true;
     cr_expect_eq(place(&goldens, agree), HD_UNAVAILABLE);
-    cr_expect_not_null(strstr(error.message, "cannot exchange two folders in one step"), "%s", error.message);
+    cr_expect_not_null(strstr(error.message, "cannot exchange two folders atomically"), "%s", error.message);
     expect_placed(1, FIRST, 1);
     hd_golden_set_free(&goldens);
 }
@@ -162,7 +162,7 @@ Test(placing, says_where_the_exchange_may_not_be_on_the_disk_and_keeps_the_old_g
     exchanges = false;
     cr_expect_eq(place(&goldens, agree), HD_UNAVAILABLE);
     cannot_flush = false;
-    cr_expect_not_null(strstr(error.message, "the new goldens are in place, but not surely on the disk"),
+    cr_expect_not_null(strstr(error.message, "the new goldens are in place, but perhaps not on the disk yet"),
                        "%s", error.message);
     cr_expect_not_null(strstr(error.message, "Input/output error"), "%s", error.message);
     cr_expect(read_second());

@@ -288,12 +288,13 @@ Test(history, another_experiment_under_the_same_name_is_told_of_once) {
     cr_expect_str_eq(renamed(&history, append(&history, nights_entry("alpha", 1, 2, NULL))), "");
     cr_expect_str_eq(
         renamed(&history, append(&history, nights_entry("alpha", 2, 2, other_hash))),
-        "synthetic-0 is another experiment than on the nights before (hash eeeeeeee, was 00000000)\n");
+        "synthetic-0 is a different experiment than on the nights before (hash eeeeeeee, was 00000000)\n");
     cr_expect_str_eq(renamed(&history, append(&history, nights_entry("alpha", 3, 2, other_hash))), "");
     cr_expect_str_eq(renamed(&history, append(&history, nights_entry("alpha", 4, 2, NULL))), "",
                      "it was there before");
-    cr_expect_str_eq(renamed(&history, append(&history, nights_entry("alpha", 5, 2, other_data))),
-                     "synthetic-0 has other data than on the nights before (hash dddddddd, was bbbbbbbb)\n");
+    cr_expect_str_eq(
+        renamed(&history, append(&history, nights_entry("alpha", 5, 2, other_data))),
+        "synthetic-0 has different data than on the nights before (hash dddddddd, was bbbbbbbb)\n");
     hd_run_entry *both = nights_entry("alpha", 6, 2, NULL);
     hd_record record = sample_record();
     nights_fill(6, 0, 0, &record);

@@ -46,11 +46,11 @@ Test(history, is_no_other_file) {
     make_file("other", "CREATE TABLE things (x)");
     make_file("another", "PRAGMA application_id = 77; PRAGMA user_version = 2");
     for (hd_history_access access = HD_HISTORY_READ; access <= HD_HISTORY_WRITE; access++) {
-        refuses(sample_path("text"), access, HD_INVALID, "is no SQLite file, or its header is gone");
+        refuses(sample_path("text"), access, HD_INVALID, "not an SQLite file, or its header is damaged");
         refuses(sample_path("other"), access, HD_INVALID, "is another program's SQLite file");
         refuses(sample_path("another"), access, HD_INVALID, "is another program's SQLite file");
-        refuses(sample_path("byte"), access, HD_INVALID, "is no SQLite file, but a single byte");
-        refuses(folder, access, HD_INVALID, "is no regular file");
+        refuses(sample_path("byte"), access, HD_INVALID, "not an SQLite file, but a single byte");
+        refuses(folder, access, HD_INVALID, "not a regular file");
     }
     refuses(sample_path("missing"), HD_HISTORY_READ, HD_INVALID, "No such file");
     refuses(sample_path("no/where"), HD_HISTORY_WRITE, HD_UNAVAILABLE, "cannot be made: No such file");

@@ -145,7 +145,7 @@ Test(night_details, refuses_a_provenance_that_is_no_object) {
     cr_assert_eq(sqlite3_exec(history.database, "UPDATE provenance SET json = '[1]'", NULL, NULL, NULL),
                  SQLITE_OK);
     cr_expect_eq(hd_night_details_load(&history, &trend, &spoiled, &error), HD_INVALID);
-    cr_expect(strstr(error.message, "provenance 1 is no JSON object"), "%s", error.message);
+    cr_expect(strstr(error.message, "provenance 1 is not a JSON object"), "%s", error.message);
     hd_night_details_free(&spoiled);
     hd_history_close(&history);
     release();

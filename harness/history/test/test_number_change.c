@@ -158,7 +158,7 @@ Test(trend, refuses_a_result_that_is_none) {
     sqlite3_exec(history.database, "UPDATE result SET json = replace(json, 'eta', 'rho_l1_0') WHERE id = 4",
                  NULL, NULL, NULL);
     cr_expect_eq(hd_trend_load(&history, &trend, &error), HD_INVALID);
-    cr_expect(strstr(error.message, ": result 4: hyperparameters[1].name: \"rho_l1_0\" is there twice"), "%s",
+    cr_expect(strstr(error.message, ": result 4: hyperparameters[1].name: \"rho_l1_0\" is given twice"), "%s",
               error.message);
     end();
 }
@@ -171,7 +171,7 @@ Test(trend, refuses_a_place_in_time_that_no_calendar_has) {
         snprintf(text, sizeof text, "UPDATE run SET moment = %s WHERE id = 2", moments[i]);
         cr_assert_eq(sqlite3_exec(history.database, text, NULL, NULL, NULL), SQLITE_OK);
         cr_expect_eq(hd_trend_load(&history, &trend, &error), HD_INVALID, "%s", moments[i]);
-        cr_expect(strstr(error.message, ": run 2: its place in time, "), "%s", error.message);
+        cr_expect(strstr(error.message, ": run 2: its time, "), "%s", error.message);
         hd_trend_free(&trend);
     }
     end();
@@ -186,7 +186,7 @@ Test(trend, refuses_a_place_in_time_that_is_no_number) {
                               NULL, NULL, NULL),
                  SQLITE_OK);
     cr_expect_eq(hd_trend_load(&history, &trend, &error), HD_INVALID);
-    cr_expect(strstr(error.message, ": run 1: its place in time, once, is none"), "%s", error.message);
+    cr_expect(strstr(error.message, ": run 1: its time, once, is not a time"), "%s", error.message);
     hd_trend_free(&trend);
     end();
 }

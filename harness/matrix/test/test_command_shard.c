@@ -131,5 +131,5 @@ Test(command_shard, refuses_lists_that_are_no_seeds) {
     hyperdrift("check", "blobs-logistic", "--seeds", "1-");
     cr_expect_eq(program.status, 2);
     expect_has(program.err,
-               "--seeds 1-: allowed: numbers from 0 to 4294967295 and ranges of them, as 1,2,5-9");
+               "--seeds 1-: allowed: numbers from 0 to 4294967295 and ranges of them, such as 1,2,5-9");
 }

@@ -71,7 +71,7 @@ Test(keep_run, what_failed_is_kept_too) {
 Test(keep_run, nothing_is_computed_where_the_history_cannot_take_it) {
     put_bytes(path_of("text"), "no history", 10);
     hyperdrift("check", "blobs-logistic", "--history", path_of("text"));
-    program_expect_failure(2, "is no SQLite file");
+    program_expect_failure(2, "not an SQLite file");
     cr_expect_str_empty(program.out);
     hyperdrift("check", "blobs-logistic", "--history", path_of("no/folder"));
     program_expect_failure(3, "cannot be made: No such file");

@@ -96,8 +96,7 @@ Test(shard_merge, refuses_a_shard_that_there_cannot_be) {
         hd_sql_run(&sql, change);
         cr_assert_eq(sql.status, HD_OK, "%s", error.message);
         cr_expect_eq(hd_shard_merge_load(&history, "m", 0, &merge, &error), HD_INVALID, "%s", places[i]);
-        cr_expect(strstr(error.message, "h.sqlite: run 1: says of itself that it is shard "), "%s",
-                  error.message);
+        cr_expect(strstr(error.message, "h.sqlite: run 1: claims to be shard "), "%s", error.message);
         hd_shard_merge_free(&merge);
     }
     hd_history_close(&history);
@@ -212,7 +211,7 @@ Test(shard_merge, takes_no_shard_of_another_division_for_one_of_the_matrix) {
     cr_expect_eq(merge.missing, 0);
     cr_assert_eq(json_array_size(merge.conflicts), 1);
     cr_expect_str_eq(json_string_value(json_array_get(merge.conflicts, 0)),
-                     "shard 1/4 (run 1 on alpha): others are of 2 shards");
+                     "shard 1/4 (run 1 on alpha): others have 2 shards");
     cr_expect_eq(merge.status, HD_INVALID);
     hd_shard_merge_free(&merge);
     load("m", 2);
@@ -237,7 +236,7 @@ Test(shard_merge, holds_a_shard_that_tells_no_terms_to_those_that_do) {
     load("m", 0);
     cr_assert_eq(json_array_size(merge.conflicts), 1);
     cr_expect_str_eq(json_string_value(json_array_get(merge.conflicts, 0)),
-                     TWO " does not tell what it was started with");
+                     TWO " does not say with which arguments it was started");
     done();
 }
 

@@ -210,10 +210,10 @@ static hd_status add_all(hd_markdown *markdown, const hd_trend *trend, hd_error 
     add(markdown, "## hyperdrift: %s, %zu passed, %zu failed, %zu skipped\n\n",
         hd_findings_pass(findings) ? "pass" : "fail", sum.passed, sum.failed, findings->skip_count);
     add(markdown, "hyperdrift %s (%s) on %s, %s UTC.%s%s\n\n", HD_VERSION, HD_COMMIT, findings->host, moment,
-        findings->no_bits ? " The goldens' bits were left aside." : "",
-        findings->no_memory ? " There was no memory for all of it." : "");
-    add_unjudged(markdown, "What gave no record, or could not be judged", findings->failures,
-                 findings->failure_count);
+        findings->no_bits ? " The goldens' bits were not compared." : "",
+        findings->no_memory ? " There was not enough memory for all of it." : "");
+    add_unjudged(markdown, "Runs that gave no record, or records that could not be judged",
+                 findings->failures, findings->failure_count);
     if (sum.failed > findings->failure_count + findings->no_memory)
         add_judgements(markdown, "Figures that failed", HD_FAIL);
     if (trend && trend->night_count > 1) status = add_news(markdown, trend, error);

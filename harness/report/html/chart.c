@@ -153,7 +153,7 @@ void hd_chart_lines(hd_html *html, const hd_chart *chart, const hd_chart_range *
     hd_line_names(html, WIDTH - RIGHT + 7, HEIGHT - BOTTOM, chart->line, end, HD_CHART_LINES);
     hd_html_add(html, "</svg>");
     if (thinned)
-        hd_html_add(html, "<p class=\"note\">Of each %.0f steps the least and the greatest are drawn.</p>",
+        hd_html_add(html, "<p class=\"note\">Of every %.0f steps, the least and the greatest are drawn.</p>",
                     stretch);
     hd_html_add(html, "</figure>\n");
 }

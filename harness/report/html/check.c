@@ -186,7 +186,7 @@ void hd_page_check(hd_html *html, const hd_node *check) {
     hd_html_add(html, "<h2>check</h2>\n<p class=\"file\">%s</p>\n", check->document->path);
     hd_page_verdict(html, fails ? "bad" : "good", fails ? "verdict: fail" : "verdict: pass", totals);
     if (!hd_node_truth(check, "bits"))
-        hd_html_add(html, "<p>The goldens’ bits were left aside: judged were the tolerances alone.</p>\n");
+        hd_html_add(html, "<p>The goldens’ bits were not compared: only the tolerances were judged.</p>\n");
     write_goldens(html, check);
     write_skipped(html, check);
     write_quantities(html, check);

@@ -92,7 +92,7 @@ static void label_level(hd_timeline_mark *mark, const hd_history_page_data *page
 
 static void label_numbers(hd_timeline_mark *mark, const hd_history_page_data *page, const hd_news *news) {
     const hd_number_change *most = hd_news_most(&page->trend, news);
-    const char *what = most->beyond ? "other numbers" : "other bits";
+    const char *what = most->beyond ? "other numbers" : "different bits";
     char since[HD_DATE];
     snprintf(mark->label, sizeof mark->label, "%s", what);
     snprintf(mark->title, sizeof mark->title, "%s: %s since %s, %s",

@@ -162,7 +162,7 @@ static void write_site(hd_html *html, const hd_node *drift, const char *key, con
     hd_node site = hd_node_object(drift, key);
     hd_html_add(html, "<dl><dt>tensor</dt><dd><strong>%s</strong></dd><dt>phase</dt><dd>%s%s</dd>",
                 hd_node_text(&site, "tensor"), hd_node_text(&site, "phase"),
-                hd_node_flag(&site, "back") ? " (sweep back)" : "");
+                hd_node_flag(&site, "back") ? " (backward sweep)" : "");
     hd_html_add(html, "<dt>step</dt><dd>%zu of hyper-iteration %zu</dd>", hd_node_size(&site, "step"),
                 hd_node_size(&site, "iteration"));
     write_elements(html, &site);
@@ -171,7 +171,7 @@ static void write_site(hd_html *html, const hd_node *drift, const char *key, con
                     hd_node_size(&site, "of"));
     hd_html_add(html, "<dt>relative</dt><dd>%s%s</dd>",
                 hd_html_number(hd_node_number(&site, "relative"), 3, text),
-                hd_node_flag(&site, "sampled") ? " (by its sample)" : "");
+                hd_node_flag(&site, "sampled") ? " (of a sample)" : "");
     write_worst(html, &site);
     hd_html_add(html, "</dl></div>\n");
 }
@@ -249,9 +249,9 @@ static void write_causes(hd_html *html, const hd_node *drift) {
     json_t *value;
     if (hd_node_length(&causes) == 0) return;
     hd_html_add(html, "<details><summary>Causes, swapped one at a time</summary>\n");
-    hd_html_table(html,
-                  "Share of the difference that b's word brings into a, and that a's word takes out of b",
-                  (const char *const[]){" component", " hypergradient", " into a", " out of b", NULL});
+    hd_html_table(
+        html, "Share of the difference that b's setting brings into a, and that a's setting takes out of b",
+        (const char *const[]){" component", " hypergradient", " into a", " out of b", NULL});
     for (size_t c = 0; c < hd_node_length(&causes); c++) {
         hd_node cause = hd_node_element(&causes, c), into_a = hd_node_object(&cause, "into_a");
         json_object_foreach(into_a.json, name, value) {
@@ -277,7 +277,7 @@ static void write_pair(hd_html *html, const char *name, double a, double b) {
 static void write_outcomes(hd_html *html, const hd_node *drift) {
     static const char *const counts[] = {"test", "validation", "training"};
     hd_node outcomes = hd_node_array(drift, "outcomes");
-    hd_html_add(html, "<h3>What the runs came to</h3>\n");
+    hd_html_add(html, "<h3>Results of the runs</h3>\n");
     hd_html_table(html, "Validation error, and examples classified correctly",
                   (const char *const[]){" hyper-iteration", "", "a", "b", NULL});
     for (size_t k = 0; k < hd_node_length(&outcomes); k++) {
@@ -302,17 +302,18 @@ static void write_attest(hd_html *html, const hd_node *drift, const char *side) 
     if (!hd_node_known(&attest, side)) return;
     hd_node found = hd_node_object(&attest, side);
     size_t differing = hd_node_size(&found, "differing"), compared = hd_node_size(&found, "compared");
-    hd_html_add(html, "<p>%s’s sweep back made %zu tensors again: ", side, compared);
+    hd_html_add(html, "<p>%s’s backward sweep computed %zu tensors again: ", side, compared);
     if (differing == 0) {
-        hd_html_add(html, "all as on its way out, to the bit.</p>\n");
+        hd_html_add(html, "all have the bits of the forward sweep.</p>\n");
         return;
     }
     hd_node first = hd_node_object(&found, "first");
-    hd_html_add(html,
-                "<strong class=\"differs\">%zu are not as on its way out</strong>, first %s of step %zu, "
-                "hyper-iteration %zu.</p>\n",
-                differing, hd_node_text(&first, "tensor"), hd_node_size(&first, "step"),
-                hd_node_size(&first, "iteration"));
+    hd_html_add(
+        html,
+        "<strong class=\"differs\">%zu do not have the bits of the forward sweep</strong>, first %s of step %zu, "
+        "hyper-iteration %zu.</p>\n",
+        differing, hd_node_text(&first, "tensor"), hd_node_size(&first, "step"),
+        hd_node_size(&first, "iteration"));
 }
 
 void hd_page_drift(hd_html *html, const hd_node *drift) {

@@ -118,9 +118,9 @@ void hd_page_growth(hd_html *html, const hd_node *drift) {
         html,
         "<h3>How the difference grows</h3>\n"
         "<p class=\"legend\"><span><i class=\"key l0\"></i>total: |b − a| / |a|</span><span><i class=\"key "
-        "l1\"></i>added: what the step adds, begun from a’s state</span><span><i class=\"key "
+        "l1\"></i>added: what the step adds when it starts from a’s state</span><span><i class=\"key "
         "l2\"></i>rounding: what random rounding adds there</span></p>\n"
-        "<p class=\"note\">Hyper-iteration %zu. Where a line is broken or missing nothing differs, or it was "
+        "<p class=\"note\">Hyper-iteration %zu. Where a line is broken or missing, nothing differs, or it was "
         "not measured.</p>\n",
         shown);
     if (!write_curves(html, &growth, shown, steps))
@@ -349,7 +349,8 @@ static void write_pairing(hd_html *html, const hd_node *pairing, const char *nam
     hd_curve curve = get_pairing(&values, name);
     hd_chart_lines(html,
                    &(hd_chart){.title = name,
-                               .description = "The pairing less its last value, over its greatest size",
+                               .description =
+                                   "The pairing minus its last value, divided by its greatest size",
                                .x_label = "t",
                                .line = {"P(t) − P(T)"},
                                .points = curve.points,

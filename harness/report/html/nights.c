@@ -60,7 +60,7 @@ bool hd_page_news(hd_html *html, const hd_history_page_data *page, size_t night)
     }
     if (page->trend.nights[night].clock_back) {
         separate(html, &begun);
-        hd_html_add(html, "<b class=\"worse\">its clock had gone back</b>");
+        hd_html_add(html, "<b class=\"worse\">its clock went back</b>");
     }
     if (detail->missing) {
         separate(html, &begun);
@@ -119,7 +119,7 @@ static void write_origin(hd_html *html, const hd_history_page_data *page, size_t
 void hd_page_nights(hd_html *html, const hd_history_page_data *page) {
     static const char *const headings[] = {" night",  "run",
                                            " host",   " verdict",
-                                           " commit", " what is not as on the host’s night before",
+                                           " commit", " what changed since the host’s previous night",
                                            " by",     NULL};
     size_t count = page->trend.night_count, listed = 0;
     for (size_t n = 0; n < count; n++) listed += hd_history_page_lists(page, n);

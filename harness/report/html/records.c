@@ -75,7 +75,7 @@ static void write_times(hd_html *html, const hd_records *records) {
         hd_html_add(html, "<span><i class=\"swatch p%zu\"></i>%s</span>", p, phase_names[p]);
     hd_html_add(html, "</p>\n");
     hd_html_table(html,
-                  "Milliseconds of wall clock by phase (derivatives: tangents, or the sweep back); the "
+                  "Milliseconds of wall clock by phase (derivatives: tangents, or the backward sweep); the "
                   "longest run fills its bar",
                   headings);
     for (size_t i = 0; i < records->count; i++) write_time(html, &records->of[i], longest);

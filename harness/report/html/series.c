@@ -236,7 +236,7 @@ static void write_introduction(hd_html *html, const hd_trend *trend, const hd_ti
                       "<p class=\"legend\"><span><i class=\"key l0\"></i>forward</span><span><i class=\"key "
                       "l1\"></i>reverse</span><span><b class=\"worse\">|</b> slower or larger from here on, "
                       "or other numbers</span><span><b class=\"better\">|</b> faster or "
-                      "smaller</span><span><b class=\"other\">|</b> other bits</span><span><b "
+                      "smaller</span><span><b class=\"other\">|</b> different bits</span><span><b "
                       "class=\"worse\">×</b> failed</span></p>\n"
                       "<p>Time is in units of what the run’s own matrix products take alone, measured in the "
                       "same run, so that a slow night of the machine cancels; what they take by themselves "

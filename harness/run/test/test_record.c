@@ -267,7 +267,7 @@ Test(record, is_refused_when_it_contradicts_itself) {
     refuses(other_dims, "weights.count");
     refuses(no_units, "dims[1]");
     refuses(huge_dims, "dims[1]");
-    refuses(name_twice, "hyperparameters[1].name: \"rho_l1_0\" is there twice");
+    refuses(name_twice, "hyperparameters[1].name: \"rho_l1_0\" is given twice");
     refuses(long_name, "hyperparameters[1].name");
     refuses(below_zero, "step");
     refuses(more_correct_than_there_are, "test_accuracy.correct");

@@ -203,7 +203,7 @@ static void steps(tally *t) {
         {"+10 %, noise of 5 %", {.size = 0.05, .step = 0.1}, 0, 0},
     };
     static outcome o;
-    print_heading("A step in normal noise of 2 %", "   placed within 1  interval holds");
+    print_heading("A change of level in normal noise of 2 %", "   placed within 1  interval holds");
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         judge_row(t, &rows[r], (uint32_t)(200 + r), &o);
         printf("%8.1f%%%8.1f%%%15.1f%%", percent(o.placed), percent(o.near), percent(o.held));
@@ -225,7 +225,7 @@ static void reverted(tally *t) {
         {"+20 % for 14 nights", {.size = 0.02, .step = 0.2}, 14, 5},
     };
     static outcome o;
-    print_heading("The end of a step that is reverted, in normal noise of 2 %", "");
+    print_heading("The end of a change that is reverted, in normal noise of 2 %", "");
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         judge_row(t, &rows[r], (uint32_t)(300 + r), &o);
         putchar('\n');

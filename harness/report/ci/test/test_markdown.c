@@ -94,7 +94,7 @@ Test(markdown, tells_what_was_skipped_what_gave_no_record_and_what_is_known) {
     findings.no_bits = true;
     append();
     expect_has("2 passed, 2 failed, 1 skipped\n");
-    expect_has("The goldens' bits were left aside.");
+    expect_has("The goldens' bits were not compared.");
     expect_has("| large: no memory |\n");
     expect_has("| small on cuda | no driver |\n");
     expect_has("### Within a stated allowance\n");
@@ -136,7 +136,7 @@ Test(markdown, makes_no_table_that_is_empty) {
     remove(path);
     append();
     expect_has("## hyperdrift: fail, 0 passed, 1 failed, 0 skipped\n");
-    expect_has(" There was no memory for all of it.");
+    expect_has(" There was not enough memory for all of it.");
     cr_expect_null(strstr(text, "###"));
 }
 

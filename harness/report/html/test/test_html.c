@@ -149,7 +149,7 @@ Test(chart, keeps_the_extremes_of_what_it_thins_and_says_so) {
     draw(points, 5000, 5000, true);
     cr_expect_leq(count_in_path('L') + count_in_path('M'), 300);
     cr_expect_eq(count_in_path('M'), 1, "one unbroken line");
-    markup_expect_has(html.text, "Of each 34 steps the least and the greatest are drawn.");
+    markup_expect_has(html.text, "Of every 34 steps, the least and the greatest are drawn.");
     double x, y, least = INFINITY;
     for (const char *at = path_of_line(); *at != '"'; at++)
         if ((*at == 'L' || *at == 'M') && sscanf(at + 1, "%lf %lf", &x, &y) == 2) least = fmin(least, y);
