@@ -38,7 +38,7 @@ static hd_status run_with_stale_batch(const char *name, hd_mode mode, size_t whi
 }
 
 static void expect_step(const char *message, const char *step) {
-    cr_expect(strstr(message, step) && strstr(message, "sweep back"), "no '%s' in: %s", step, message);
+    cr_expect(strstr(message, step) && strstr(message, "two sweeps"), "no '%s' in: %s", step, message);
 }
 
 Test(attest, a_stale_batch_on_the_way_out_ends_a_reverse_run_with_its_step) {
