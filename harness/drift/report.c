@@ -65,7 +65,7 @@ static void print_number(FILE *to, double value) {
 
 static void print_growth(FILE *to, const hd_drift *drift, bool all) {
     if (!drift->grown) return;
-    fprintf(to, "\n  growth: |b - a| / |a|; what the step itself adds when it starts from a's state;\n"
+    fprintf(to, "\n  growth: |b - a| / |a|; what the step itself adds, starting from a's state;\n"
                 "  and what random rounding adds there\n");
     fprintf(to, "  %4s %5s  %-32s%12s%12s%12s\n", "iter", "step", "tensor", "relative", "added", "rounding");
     size_t left_out = 0;

@@ -57,7 +57,7 @@ static hd_status ask(const char *scratch, const char *fault, const char *words, 
                  messages) >= (int)sizeof command)
         return hd_fail(error, HD_INVALID, "%s: too long a path", program);
     FILE *output = popen(command, "r");
-    if (!output) return hd_fail(error, HD_UNAVAILABLE, "faults: no process for %s", program);
+    if (!output) return hd_fail(error, HD_UNAVAILABLE, "faults: cannot start a process for %s", program);
     said->json = json_loadf(output, 0, &where);
     int ended = pclose(output);
     said->status = WIFEXITED(ended) ? WEXITSTATUS(ended) : -1;

@@ -116,7 +116,7 @@ static bool has_place(const hd_results *results, int64_t id) {
 static void write_tail(hd_sql *sql, sqlite3_stmt *row, hd_results *results) {
     int64_t id = sqlite3_column_int64(row, 0);
     if (!has_place(results, id)) {
-        sql->status = hd_fail(sql->error, HD_INVALID, "%s: result %lld has a number that none can have",
+        sql->status = hd_fail(sql->error, HD_INVALID, "%s: result %lld has a number that no result can have",
                               sql->history->path, (long long)id);
         return;
     }

@@ -233,7 +233,7 @@ static void say_disagreement(FILE *to, const hd_trend *trend, const hd_news *new
     hd_news_say_series(to, series);
     if (other == series) fprintf(to, " of host %s", here->host);
     say_steps(to, trend, news);
-    fputs(" has not the bits of ", to);
+    fputs(" does not have the bits of ", to);
     if (other == series)
         fprintf(to, "host %s", there->host);
     else

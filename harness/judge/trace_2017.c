@@ -50,7 +50,7 @@ static void get_weights(hd_trace_record *printed, const hd_node *root) {
     hd_node first = hd_node_array(&weights, "first"), last = hd_node_array(&weights, "last");
     if (printed->weight_count < HD_SHOWN || hd_node_length(&first) != HD_SHOWN ||
         hd_node_length(&last) != HD_SHOWN) {
-        hd_node_refuse(&weights, NULL, "has not three first and three last weights");
+        hd_node_refuse(&weights, NULL, "does not have three first and three last weights");
         return;
     }
     for (size_t i = 0; i < HD_SHOWN; i++) {

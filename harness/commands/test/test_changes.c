@@ -109,7 +109,7 @@ Test(command_changes, find_machines_that_disagree) {
     keep(0);
     changes(1);
     expect_out("new: disagreement: blobs-logistic forward on cpu (faulty, ");
-    expect_out(", hyper-iterations 0, 1, 2 has not the bits of blobs-logistic forward on cpu (");
+    expect_out(", hyper-iterations 0, 1, 2 does not have the bits of blobs-logistic forward on cpu (");
     expect_no("numbers");
 }
 

@@ -197,7 +197,7 @@ Test(command_history, with_numbers_that_no_result_can_have_is_not_exported_as_cs
         "UPDATE record SET result = -1000000 WHERE result = 1; UPDATE result SET id = -1000000 WHERE id = 1");
     hyperdrift("history", "export", file, "--csv");
     cr_expect_eq(program.status, 2, "%s", program.err);
-    expect_has(program.err, "h: result -1000000 has a number that none can have");
+    expect_has(program.err, "h: result -1000000 has a number that no result can have");
 }
 
 Test(command_history, with_a_text_that_is_no_utf8_is_bad_input_as_json) {

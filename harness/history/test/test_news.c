@@ -189,10 +189,11 @@ Test(news, tell_of_a_disagreement_as_long_as_both_machines_run) {
     cr_expect_eq(news[0].count, NIGHTS_STEPS);
     const char *text = sentence(0);
     cr_expect(
-        strstr(text,
-               "synthetic-0 forward on cpu (beta, 2 threads), hyper-iterations 0, 1, 2 has not the bits of "
-               "synthetic-0 forward on cpu (alpha, 2 threads): 1 of 8 figures; most hypergradient eta: "
-               "-39.7941399 instead of -39.7941437, 0.00959 of its tolerance; since 2025-12-01 (run "),
+        strstr(
+            text,
+            "synthetic-0 forward on cpu (beta, 2 threads), hyper-iterations 0, 1, 2 does not have the bits of "
+            "synthetic-0 forward on cpu (alpha, 2 threads): 1 of 8 figures; most hypergradient eta: "
+            "-39.7941399 instead of -39.7941437, 0.00959 of its tolerance; since 2025-12-01 (run "),
         "%s", text);
     cr_expect(strstr(text,
                      "; last on 2025-12-04 (run 8 on beta, commit c000000) and 2025-12-04 (run 4 on alpha, "),
@@ -233,7 +234,7 @@ Test(news, tell_of_two_hosts_of_one_class_that_disagree_by_their_names) {
     const char *text = sentence(0);
     cr_expect(strstr(text,
                      "synthetic-0 forward on cpu (AMD EPYC, 2 threads) of host beta, hyper-iterations 0, "
-                     "1, 2 has not the bits of host alpha: 1 of 8 figures; "),
+                     "1, 2 does not have the bits of host alpha: 1 of 8 figures; "),
               "%s", text);
     cr_expect(strstr(text,
                      "; since 2025-12-01 (run 2 on beta, commit c000000); last on 2025-12-05 (run 10 on "

@@ -68,7 +68,7 @@ static hd_curve get_curve(const hd_node *growth, size_t iteration, size_t panel,
 static void write_numbers(hd_html *html, const hd_curve curves[PANELS]) {
     static const char *const headings[] = {" tensor", "step", "total", "added", "rounding", NULL};
     hd_html_add(html, "<details><summary>The numbers, of selected steps</summary>\n");
-    hd_html_table(html, "|b − a| / |a|; of it added by the step itself; and what random rounding adds there",
+    hd_html_table(html, "|b − a| / |a|; what the step itself adds; and what random rounding adds there",
                   headings);
     for (size_t p = 0; p < PANELS; p++)
         for (size_t i = 0; i < curves[p].count; i++) {
