@@ -6,13 +6,13 @@
 #include "matrix/cells.h"
 #include "matrix/rounds.h"
 
-typedef struct hd_running {
+typedef struct hd_printing {
     const hd_options *options;
     json_t *records; /* NULL: print text */
     hd_status status;
-} hd_running;
+} hd_printing;
 
-static void add_record(hd_running *running, const hd_record *record) {
+static void add_record(hd_printing *running, const hd_record *record) {
     hd_error error;
     json_t *json;
     hd_status status = hd_record_json(record, &json, &error);
@@ -30,7 +30,7 @@ static void print_records(const hd_record *forward, const hd_record *reverse) {
 }
 
 static void show_round(void *context, const hd_round *round) {
-    hd_running *running = context;
+    hd_printing *running = context;
     for (size_t k = 0; k < round->loaded->experiment.hyper_iterations; k++) {
         hd_record records[2];
         hd_status status = hd_round_load(round, k, false, records);
@@ -58,7 +58,7 @@ static void already_said(void *context, const char *what, const char *why) {
 hd_status hd_command_run(const hd_options *options) {
     if (options->list)
         return hd_cells_list(&options->request, options->words, options->word_count, options->json);
-    hd_running running = {.options = options, .records = options->json ? json_array() : NULL};
+    hd_printing running = {.options = options, .records = options->json ? json_array() : NULL};
     hd_listener listener = {show_round, say_skipped, already_said, &running};
     hd_status status = hd_rounds(&options->request, options->words, options->word_count, &listener);
     if (running.records)

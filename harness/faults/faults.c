@@ -21,10 +21,10 @@ typedef struct hd_said {
     char message[TEXT]; /* the last line on stderr, from "step " on if there is one */
 } hd_said;
 
-typedef struct hd_row {
+typedef struct hd_table_row {
     bool seen, seen_without_bits, located;
     char by[TEXT], place[TEXT];
-} hd_row;
+} hd_table_row;
 
 /* --- asking the program --- */
 
@@ -138,7 +138,7 @@ static bool is_told(const hd_planted_fault *fault, const char *message) {
 }
 
 /* Finds where two runs part, as `drift` does, but not by how much or why. */
-static hd_status locate(const hd_planted_fault *fault, hd_row *row, hd_error *error) {
+static hd_status locate(const hd_planted_fault *fault, hd_table_row *row, hd_error *error) {
     static hd_variant side[2];
     char mode[HD_VARIANT_VALUE], name[HD_VARIANT_VALUE];
     const char *words[] = {mode, name};
@@ -196,7 +196,7 @@ static bool is_first(size_t i, int count, char **words) {
     return true;
 }
 
-static void print_row(const hd_planted_fault *fault, const hd_row *row) {
+static void print_row(const hd_planted_fault *fault, const hd_table_row *row) {
     printf("%-24s %-46.46s %-9s %-44.44s %s\n", fault->name, row->by,
            row->seen_without_bits && row->seen ? "both ways"
            : row->seen                         ? "bits only"
@@ -219,7 +219,7 @@ hd_status hd_command_faults(int count, char **words) {
                "seen", "drift's first place", "");
     for (size_t i = 0; status == HD_OK && i < HD_PLANTED; i++) {
         const hd_planted_fault *fault = &hd_fault_catalogue[i];
-        hd_row row = {0};
+        hd_table_row row = {0};
         char with_bits[TEXT];
         if (!wanted(fault, count, words)) continue;
         if (is_first(i, count, words)) status = expect_content(scratch, fault->experiment, &error);

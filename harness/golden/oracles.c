@@ -41,26 +41,26 @@ typedef struct hd_quotient {
     bool smooth; /* it crossed no kink */
 } hd_quotient;
 
-typedef struct hd_differing {
+typedef struct hd_difference_job {
     const hd_loaded_experiment *loaded;
     const hd_request *request;
     const hd_golden_set *goldens;
     hd_quotient *differences; /* [goldens->count * hypers] */
-} hd_differing;
+} hd_difference_job;
 
 static bool agrees(const hd_quotient *d, double reverse) {
     return d->smooth && fabs(d->value - reverse) <= d->allowed;
 }
 
 /* The hyperparameters at which hyper-iteration k starts. */
-static void start_values(const hd_differing *d, size_t k, double *value) {
+static void start_values(const hd_difference_job *d, size_t k, double *value) {
     const hd_experiment *e = &d->loaded->experiment;
     for (size_t j = 0; j < e->hypers; j++)
         value[j] = k ? d->goldens->steps[k - 1].reference.hyper[j].value : (double)e->value[j];
 }
 
 /* Computes, with step s, the differences of hyper-iteration k's hypergradients that do not agree yet. */
-static hd_status take(const hd_differing *d, hd_device *device, const hd_problem *problem,
+static hd_status take(const hd_difference_job *d, hd_device *device, const hd_problem *problem,
                       const hd_point *point, size_t k, double s, hd_error *error) {
     const hd_record *reverse = &d->goldens->steps[k].reference;
     hd_quotient *of = d->differences + k * problem->hypers;
@@ -82,7 +82,7 @@ static hd_status take(const hd_differing *d, hd_device *device, const hd_problem
 }
 
 static hd_status take_all(void *context, hd_error *error) {
-    const hd_differing *d = context;
+    const hd_difference_job *d = context;
     const hd_experiment *e = &d->loaded->experiment;
     hd_setup setup = {0};
     hd_device *device = NULL;
@@ -119,7 +119,7 @@ hd_status hd_oracles_differences(const hd_loaded_experiment *loaded, const hd_re
     if (taken == MAP_FAILED)
         return hd_fail(error, HD_UNAVAILABLE, "no memory for finite differences: %s", strerror(errno));
     *differences = (hd_differences){0};
-    hd_differing differing = {loaded, request, goldens, taken};
+    hd_difference_job differing = {loaded, request, goldens, taken};
     hd_status status = hd_process_run("finite differences", take_all, &differing, error);
     for (size_t i = 0; status == HD_OK && i < goldens->count * hypers; i++) {
         const hd_record *reverse = &goldens->steps[i / hypers].reference;

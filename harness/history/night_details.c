@@ -7,21 +7,22 @@
 #include <string.h>
 
 /* A provenance in the history. */
-typedef struct hd_made {
+typedef struct hd_record_origin {
     int64_t id;
     json_t *json; /* owned */
     size_t origin;
-} hd_made;
+} hd_record_origin;
 
 typedef struct hd_reading {
     hd_sql sql;
     const hd_trend *trend;
     hd_night_details *details;
-    hd_made *made; /* [made_count], by id; owned */
+    hd_record_origin *made; /* [made_count], by id; owned */
     size_t made_count;
-    const hd_made **last; /* [series_count][night_count + 1], owned: the provenance of each series' newest
+    const hd_record_origin *
+        *last;    /* [series_count][night_count + 1], owned: the provenance of each series' newest
                              record so far, by the host's first run, and last for any host */
-    size_t night;         /* that of the current row; rows are in order of time */
+    size_t night; /* that of the current row; rows are in order of time */
 } hd_reading;
 
 static char *copy(hd_reading *reading, const char *text) {
@@ -70,10 +71,11 @@ static size_t origin_of(hd_reading *reading, const json_t *provenance) {
 static void read_provenances(hd_reading *reading) {
     sqlite3_stmt *rows = hd_sql_prepare(&reading->sql, "SELECT id, json FROM provenance ORDER BY id");
     while (hd_sql_next(&reading->sql, &rows)) {
-        hd_made *made = hd_sql_add(&reading->sql, &reading->made, &reading->made_count, sizeof *made);
+        hd_record_origin *made =
+            hd_sql_add(&reading->sql, &reading->made, &reading->made_count, sizeof *made);
         if (!made) continue;
-        *made = (hd_made){.id = sqlite3_column_int64(rows, 0),
-                          .json = json_loads(hd_sql_text(rows, 1), JSON_REJECT_DUPLICATES, NULL)};
+        *made = (hd_record_origin){.id = sqlite3_column_int64(rows, 0),
+                                   .json = json_loads(hd_sql_text(rows, 1), JSON_REJECT_DUPLICATES, NULL)};
         if (json_is_object(made->json))
             made->origin = origin_of(reading, made->json);
         else
@@ -84,7 +86,7 @@ static void read_provenances(hd_reading *reading) {
 }
 
 static int by_id(const void *key, const void *made) {
-    int64_t a = *(const int64_t *)key, b = ((const hd_made *)made)->id;
+    int64_t a = *(const int64_t *)key, b = ((const hd_record_origin *)made)->id;
     return (a > b) - (a < b);
 }
 
@@ -167,19 +169,19 @@ static void read_records(hd_reading *reading) {
         "SELECT run.id, record.series, record.provenance FROM run JOIN record ON record.run = run.id "
         "GROUP BY run.moment, run.id, record.series, record.provenance "
         "ORDER BY run.moment, run.id, record.series");
-    const hd_made *compared[2] = {NULL, NULL};
+    const hd_record_origin *compared[2] = {NULL, NULL};
     const size_t nights = reading->trend->night_count;
     reading->night = 0;
     while (hd_sql_next(&reading->sql, &rows)) {
         int64_t id = sqlite3_column_int64(rows, 2);
         hd_night_detail *detail = detail_of(reading, rows);
         size_t series = series_index(reading->trend, sqlite3_column_int64(rows, 1));
-        const hd_made *made = bsearch(&id, reading->made, reading->made_count, sizeof *made, by_id);
+        const hd_record_origin *made = bsearch(&id, reading->made, reading->made_count, sizeof *made, by_id);
         if (!detail || series == SIZE_MAX || !made) continue;
         add_origin(reading, detail, made->origin);
-        const hd_made **last = &reading->last[series * (nights + 1)];
-        const hd_made **on_host = &last[reading->trend->nights[reading->night].first];
-        const hd_made *before = *on_host ? *on_host : last[nights];
+        const hd_record_origin **last = &reading->last[series * (nights + 1)];
+        const hd_record_origin **on_host = &last[reading->trend->nights[reading->night].first];
+        const hd_record_origin *before = *on_host ? *on_host : last[nights];
         *on_host = last[nights] = made;
         if (!before || before == made || (before == compared[0] && made == compared[1])) continue;
         compare(reading, detail, before->json, made->json);
@@ -270,7 +272,7 @@ hd_status hd_night_details_load(const hd_history *history, const hd_trend *trend
         .sql = {history, "its nights could not be read", HD_OK, error}, .trend = trend, .details = details};
     *details = (hd_night_details){.nights = calloc(trend->night_count + 1, sizeof *details->nights),
                                   .night_count = trend->night_count};
-    reading.last = calloc(trend->series_count * (trend->night_count + 1) + 1, sizeof(hd_made *));
+    reading.last = calloc(trend->series_count * (trend->night_count + 1) + 1, sizeof(hd_record_origin *));
     if (details->nights && reading.last) {
         for (size_t n = 0; n < trend->night_count; n++) find_before(trend, details->nights, n);
         read_provenances(&reading);

@@ -38,7 +38,7 @@ static void activate(hd_device *device, size_t rows, size_t columns, hd_real *z,
     int bad = 0;
 #pragma omp parallel num_threads(team(cpu, 2 * rows * columns)) reduction(| : bad)
     {
-        hd_range r = SHARE(rows, 1);
+        hd_share r = SHARE(rows, 1);
         bad |= cpu->loops->activate(r.to - r.from, columns, out_of(z) + r.from * columns, in(b), relu);
     }
     if (bad) hd_device_latch(device, HD_NOT_FINITE, label);
@@ -51,7 +51,7 @@ static void activate_tangent(hd_device *device, size_t count, size_t rows, size_
     int bad = 0;
 #pragma omp parallel num_threads(team(cpu, 3 * count * rows * columns)) reduction(| : bad)
     for (size_t j = 0; j < count; j++) {
-        hd_range r = SHARE(rows, 1);
+        hd_share r = SHARE(rows, 1);
         bad |= cpu->loops->activate_tangent(r.to - r.from, columns, in(a) + r.from * columns, relu,
                                             out_of(z_dot) + j * z_stride + r.from * columns,
                                             in(b_dot) + j * b_stride);
@@ -65,7 +65,7 @@ static void gate(hd_device *device, size_t count, size_t rows, size_t columns, c
 #pragma omp parallel num_threads(team(cpu, 3 * count * rows * columns))
 
     for (size_t j = 0; j < count; j++) {
-        hd_range r = SHARE(rows * columns, 64);
+        hd_share r = SHARE(rows * columns, 64);
         cpu->loops->gate(r.to - r.from, in(a) + r.from, out_of(d) + j * d_stride + r.from);
     }
 }
@@ -76,7 +76,7 @@ static void softmax(hd_device *device, const hd_batch *batch, size_t classes, do
     int bad = 0;
 #pragma omp parallel num_threads(team(cpu, 16 * batch->rows * classes)) reduction(| : bad)
     {
-        hd_range r = SHARE(batch->rows, 1);
+        hd_share r = SHARE(batch->rows, 1);
         size_t at = r.from * classes;
         bad |= (cpu->libm ? cpu->loops->softmax_libm : cpu->loops->softmax)(
             r.to - r.from, classes, (float)divisor, batch->labels + r.from, in(logits) + at, out_of(p) + at,
@@ -91,7 +91,7 @@ static void softmax_tangent(hd_device *device, const hd_batch *batch, size_t cou
 #pragma omp parallel num_threads(team(cpu, 3 * count * batch->rows * classes))
 
     for (size_t j = 0; j < count; j++) {
-        hd_range r = SHARE(batch->rows, 1);
+        hd_share r = SHARE(batch->rows, 1);
         cpu->loops->softmax_tangent(r.to - r.from, classes, (float)divisor, batch->labels + r.from,
                                     in(p) + r.from * classes, out_of(z_dot) + j * stride + r.from * classes);
     }
@@ -137,7 +137,7 @@ static void dot(hd_device *device, size_t count, const hd_real *x, const hd_real
     if (!part) return;
 #pragma omp parallel num_threads(team(cpu, 2 * count))
     {
-        hd_range r = SHARE(count, HD_SUM_SLICE);
+        hd_share r = SHARE(count, HD_SUM_SLICE);
         for (size_t i = r.from; i < r.to; i += HD_SUM_SLICE)
             part[i / HD_SUM_SLICE] =
                 cpu->loops->sum_slice(slice_length(count, i), in(x) + i, y ? in(y) + i : NULL);
@@ -158,7 +158,7 @@ static void momentum_step(hd_device *device, const hd_stretches *stretches, cons
         const hd_stretch part = hd_stretch_of(stretches, s);
 #pragma omp parallel num_threads(team(cpu, 5 * part.count)) reduction(| : bad)
         {
-            hd_range r = SHARE(part.count, GRAIN);
+            hd_share r = SHARE(part.count, GRAIN);
             size_t at = part.at + r.from;
             bad |= cpu->loops->momentum_step(r.to - r.from, part.k, in(w) + at, in(m) + at, in(g) + at,
                                              out_of(w_next) + at, out_of(m_next) + at);
@@ -177,7 +177,7 @@ static void momentum_tangent(hd_device *device, const hd_stretches *stretches, s
         const hd_stretch part = hd_stretch_of(stretches, s);
 #pragma omp parallel num_threads(team(cpu, 5 * count * part.count)) reduction(min : first_bad)
         for (size_t j = 0; j < count; j++) {
-            hd_range r = SHARE(part.count, GRAIN);
+            hd_share r = SHARE(part.count, GRAIN);
             size_t at = part.at + r.from, z = j * stride + at;
             bool bad = cpu->loops->momentum_tangent(r.to - r.from, part.k, source[j * stretches->count + s],
                                                     in(w) + at, in(m) + at, in(m_next) + at, in(h) + z,
@@ -198,7 +198,7 @@ static void momentum_adjoint(hd_device *device, const hd_stretches *stretches, c
         if (!slice) return;
 #pragma omp parallel num_threads(team(cpu, 6 * part.count))
         {
-            hd_range r = SHARE(part.count, HD_SUM_SLICE);
+            hd_share r = SHARE(part.count, HD_SUM_SLICE);
             for (size_t i = r.from; i < r.to; i += HD_SUM_SLICE) {
                 size_t at = part.at + i;
                 cpu->loops->momentum_adjoint_slice(slice_length(part.count, i), part.k, in(w) + at,
@@ -219,7 +219,7 @@ static void momentum_pull_back(hd_device *device, const hd_stretches *stretches,
         const hd_stretch part = hd_stretch_of(stretches, s);
 #pragma omp parallel num_threads(team(cpu, 6 * part.count)) reduction(| : bad)
         {
-            hd_range r = SHARE(part.count, GRAIN);
+            hd_share r = SHARE(part.count, GRAIN);
             size_t at = part.at + r.from;
             bad |= cpu->loops->momentum_pull_back(r.to - r.from, part.k, in(q) + at, in(h) + at,
                                                   out_of(p_w) + at, out_of(p_m) + at);

@@ -50,7 +50,7 @@ void hd_cpu_batch_load(hd_device *device, hd_batch *batch, const hd_examples *ex
     batch->rows = rows;
 #pragma omp parallel num_threads((int)device->threads)
     {
-        hd_range columns = SHARE(inputs, 64);
+        hd_share columns = SHARE(inputs, 64);
         memset(batch->used + columns.from, 0, columns.to - columns.from);
         for (size_t r = 0; r < rows; r++) {
             const uint8_t *pixels = examples->pixels + hd_batch_example(index, first, r) * inputs;
@@ -59,7 +59,7 @@ void hd_cpu_batch_load(hd_device *device, hd_batch *batch, const hd_examples *ex
 #pragma omp barrier
 #pragma omp single
         find_runs(batch);
-        hd_range share = SHARE(rows, 1);
+        hd_share share = SHARE(rows, 1);
         for (size_t r = share.from; r < share.to; r++) {
             size_t example = hd_batch_example(index, first, r);
             batch->labels[r] = examples->labels[example];

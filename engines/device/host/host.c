@@ -107,8 +107,8 @@ hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_
                    cores == 1 ? "" : "s");
 }
 
-hd_range hd_host_share(size_t count, size_t grain, size_t thread, size_t threads) {
+hd_share hd_host_share(size_t count, size_t grain, size_t thread, size_t threads) {
     size_t grains = (count + grain - 1) / grain;
     size_t from = grains * thread / threads * grain, to = grains * (thread + 1) / threads * grain;
-    return (hd_range){from < count ? from : count, to < count ? to : count};
+    return (hd_share){from < count ? from : count, to < count ? to : count};
 }

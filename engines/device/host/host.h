@@ -43,10 +43,10 @@ void hd_host_nothing(hd_device *device);
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error);
 
 /* This thread's part of 0..count-1, cut at multiples of grain. */
-typedef struct hd_range {
+typedef struct hd_share {
     size_t from, to;
-} hd_range;
-hd_range hd_host_share(size_t count, size_t grain, size_t thread, size_t threads);
+} hd_share;
+hd_share hd_host_share(size_t count, size_t grain, size_t thread, size_t threads);
 
 /* Stretch s: count elements from `at`, and its coefficients. */
 typedef struct hd_stretch {

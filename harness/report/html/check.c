@@ -7,16 +7,16 @@
 /* --- figures --- */
 
 /* One quantity of the document, with what decides where it is shown. */
-typedef struct hd_printed_number {
+typedef struct hd_table_figure {
     size_t index;
     double used, relative;
     const char *outcome; /* the document's */
-} hd_printed_number;
+} hd_table_figure;
 
-static hd_printed_number get_figure(const hd_node *quantities, size_t i) {
+static hd_table_figure get_figure(const hd_node *quantities, size_t i) {
     hd_node node = hd_node_element(quantities, i);
-    hd_printed_number figure = {i, hd_node_number(&node, "budget_used"), hd_node_number(&node, "relative"),
-                                hd_node_text(&node, "verdict")};
+    hd_table_figure figure = {i, hd_node_number(&node, "budget_used"), hd_node_number(&node, "relative"),
+                              hd_node_text(&node, "verdict")};
     bool known = !strcmp(figure.outcome, "pass") || !strcmp(figure.outcome, "known") ||
                  !strcmp(figure.outcome, "fail");
     if (!known) hd_node_refuse(&node, "verdict", "is \"%.64s\": not pass, known or fail", figure.outcome);
@@ -24,13 +24,13 @@ static hd_printed_number get_figure(const hd_node *quantities, size_t i) {
     return figure;
 }
 
-static int outcome_order(const hd_printed_number *figure) {
+static int outcome_order(const hd_table_figure *figure) {
     return figure->outcome[0] == 'f' ? 0 : figure->outcome[0] == 'k' ? 1 : 2;
 }
 
 /* Failures, then known ones, then the rest; in each those first that used most of their tolerance. */
 static int worst_first(const void *a, const void *b) {
-    const hd_printed_number *x = a, *y = b;
+    const hd_table_figure *x = a, *y = b;
     if (outcome_order(x) != outcome_order(y)) return outcome_order(x) - outcome_order(y);
     if (x->used != y->used) return x->used > y->used ? -1 : 1;
     if (x->used > 1 && x->relative != y->relative) return x->relative > y->relative ? -1 : 1;
@@ -47,7 +47,7 @@ static void write_record(hd_html *html, const hd_node *node) {
                 hd_node_size(node, "step"), hd_node_text(node, "mode"), hd_node_text(node, "device"));
 }
 
-static void write_figure(hd_html *html, const hd_node *node, const hd_printed_number *figure) {
+static void write_figure(hd_html *html, const hd_node *node, const hd_table_figure *figure) {
     hd_html_add(html, "<tr><th scope=\"row\">%s", hd_node_text(node, "name"));
     write_optional(html, node, "element", " ");
     write_record(html, node);
@@ -70,7 +70,7 @@ static void write_figure(hd_html *html, const hd_node *node, const hd_printed_nu
 }
 
 static void write_figures(hd_html *html, const char *caption, const hd_node *quantities,
-                          const hd_printed_number *figures, size_t count) {
+                          const hd_table_figure *figures, size_t count) {
     static const char *const headings[] = {" figure",  "",       " tolerance used", "value",
                                            "expected", "off by", "relative",        "ulp",
                                            "allowed",  "",       " note",           NULL};
@@ -93,7 +93,7 @@ static bool of_one_verdict(const hd_node *quantities, size_t i, size_t j) {
 }
 
 /* figures[count], in the document's order, belong to one verdict. */
-static void write_verdict(hd_html *html, const hd_node *quantities, const hd_printed_number *figures,
+static void write_verdict(hd_html *html, const hd_node *quantities, const hd_table_figure *figures,
                           size_t count) {
     size_t worst = 0, failed = 0;
     for (size_t i = 0; i < count; i++) {
@@ -111,7 +111,7 @@ static void write_verdict(hd_html *html, const hd_node *quantities, const hd_pri
     hd_html_add(html, "</tr>\n");
 }
 
-static void write_verdicts(hd_html *html, const hd_node *quantities, const hd_printed_number *figures,
+static void write_verdicts(hd_html *html, const hd_node *quantities, const hd_table_figure *figures,
                            size_t count) {
     static const char *const headings[] = {" judged",       "",  "figures", " tolerance used",
                                            " worst figure", NULL};
@@ -129,7 +129,7 @@ static void write_verdicts(hd_html *html, const hd_node *quantities, const hd_pr
 static void write_quantities(hd_html *html, const hd_node *check) {
     hd_node quantities = hd_node_array(check, "quantities");
     size_t count = hd_node_length(&quantities), past = 0, known = 0;
-    hd_printed_number *figures = hd_node_allocate(&quantities, count, sizeof *figures);
+    hd_table_figure *figures = hd_node_allocate(&quantities, count, sizeof *figures);
     for (size_t i = 0; figures && i < count; i++) figures[i] = get_figure(&quantities, i);
     for (size_t i = 0; figures && i < count; i++) known += figures[i].outcome[0] == 'k';
     if (known)
