@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 /* OpenMP's threads spin while they wait; beside another program a run then takes many times as long. With
- * GOMP_SPINCOUNT=1000 they soon sleep, and are as fast on a free machine. OpenMP reads its variables when it
+ * GOMP_SPINCOUNT=3000 they soon sleep, and are as fast on a free machine. OpenMP reads its variables when it
  * is loaded, before main: if the user has set none, we set them and start again. If that cannot be done, we
  * go on. */
 static void let_waiting_threads_sleep(char **argv) {
     char self[PATH_MAX] = "";
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
     if (!getauxval(AT_BASE)) return; /* the loader was started by name, and /proc/self/exe is the loader */
-    if (setenv("OMP_WAIT_POLICY", "passive", 1) || setenv("GOMP_SPINCOUNT", "1000", 1)) return;
+    if (setenv("OMP_WAIT_POLICY", "passive", 1) || setenv("GOMP_SPINCOUNT", "3000", 1)) return;
     if (readlink("/proc/self/exe", self, sizeof self - 1) > 0) execv(self, argv);
 }
 
