@@ -125,7 +125,7 @@ Test(program, lets_waiting_threads_sleep_unless_the_user_chose) {
 #ifdef __clang__
     skip("another OpenMP, which has no GOMP_SPINCOUNT");
 #endif
-    static const char said[] = "GOMP_SPINCOUNT = '1000'";
+    static const char said[] = "GOMP_SPINCOUNT = '3000'";
     setenv("OMP_DISPLAY_ENV", "verbose", 1);
     unsetenv("OMP_WAIT_POLICY");
     unsetenv("GOMP_SPINCOUNT");
