@@ -225,7 +225,8 @@ Test(command_bless, says_what_one_that_was_ended_left_in_the_log) {
     expect_has(program.out, ": a first time (a later blessing, 2026-11-24T06:30:02Z, is not in place)\n");
     bless("blobs-logistic", "--reason", "again", "--replicas", "7", "-q", "--loosen");
     cr_expect_eq(program.status, 0, "%s", program.err);
-    expect_has(program.out, "the blessing of blobs-logistic of 2026-11-24T06:30:02Z was never put in place\n");
+    expect_has(program.out,
+               "the blessing of blobs-logistic of 2026-11-24T06:30:02Z was never put in place\n");
     cr_expect_null(strstr(changes(), "2026-11-24T07:"), "what was cut off is taken away");
     expect_has(text, "    reason: it was ended\n");
     hyperdrift("check", "blobs-logistic", "--mode", "reverse");
