@@ -240,8 +240,7 @@ run: ## the main job: recompute the 22 records of 2017 from the seeds up, and ju
 
 check: ## the tests: units, small experiments, the main job; under 4 minutes on two free cores; ends with "N passed, N failed, N skipped"
 	@scripts/setup run check
-	$(again) hyperdrift hyperdrift-faults test-harness
-	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
+	$(again) hyperdrift hyperdrift-faults test-engines test-harness
 	$(quiet)BUILD='$(BUILD)' scripts/check
 
 check-quick: ## the quick tests: units, small experiments; under a minute once they are built
@@ -249,9 +248,9 @@ check-quick: ## the quick tests: units, small experiments; under a minute once t
 	$(again) hyperdrift test-engines test-harness
 	$(quiet)BUILD='$(BUILD)' scripts/check quick
 
-check-all: ## all tests: also crashes, Slurm, nights, simulated histories, the emulated device; 8 minutes
+check-all: ## all tests: also crashes, Slurm, nights, simulated histories, the emulated GPU; some 7 minutes
 	@scripts/setup run check
-	$(again) hyperdrift hyperdrift-faults simulate-nights test-harness
+	$(again) hyperdrift hyperdrift-faults simulate-nights test-engines test-harness
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
 	$(quiet)BUILD='$(BUILD)' scripts/check all
 
