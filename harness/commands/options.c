@@ -124,22 +124,25 @@ static hd_status name_device(const char *word, const char **name, hd_error *erro
 
 static hd_status set_devices(hd_options *options, const hd_option *option, const char *list,
                              hd_error *error) {
+    const char **devices = options->request.devices, *name;
     char word[WORD];
     size_t count = 0;
     hd_status status = HD_OK;
     options->request.all_devices = !strcmp(list, "all");
-    for (size_t i = 0; options->request.all_devices && hd_device_name(i); i++)
-        if (strcmp(hd_device_name(i), "extended") != 0) options->request.devices[count++] = hd_device_name(i);
-    if (options->request.all_devices) list = "";
+    if (options->request.all_devices) {
+        for (size_t i = 0; (name = hd_device_name(i)); i++)
+            if (strcmp(name, "extended") != 0) devices[count++] = name;
+        devices[count] = NULL;
+        return HD_OK;
+    }
     while (status == HD_OK && next_word(&list, word)) {
-        const char *name = NULL;
         status = name_device(word, &name, error);
         for (size_t i = 0; status == HD_OK && i < count; i++)
-            if (options->request.devices[i] == name)
+            if (devices[i] == name)
                 status = hd_fail(error, HD_INVALID, "--%s: %s is given twice", option->name, name);
-        if (status == HD_OK) options->request.devices[count++] = name;
+        if (status == HD_OK) devices[count++] = name;
     }
-    options->request.devices[count] = NULL;
+    devices[count] = NULL;
     return status == HD_OK && !count ? hd_fail(error, HD_INVALID, "--%s: none given", option->name) : status;
 }
 
