@@ -2,8 +2,8 @@
 #ifndef HD_DRIFT_KINK_CROSSING_H
 #define HD_DRIFT_KINK_CROSSING_H
 
+#include "capture/capture.h"
 #include "device/overlay/kink.h"
-#include "drift/capture.h"
 
 typedef enum hd_crossing_kind {
     HD_CROSSING_RELU,   /* a hidden unit is on in one and off in the other */

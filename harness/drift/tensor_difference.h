@@ -2,14 +2,10 @@
 #ifndef HD_DRIFT_TENSOR_DIFFERENCE_H
 #define HD_DRIFT_TENSOR_DIFFERENCE_H
 
-#include "drift/capture.h"
+#include "capture/capture.h"
+#include "capture/tensor_part.h"
 
 enum { HD_RANGES = 32 };
-
-/* Elements from .. to, both included. */
-typedef struct hd_elements {
-    size_t from, to;
-} hd_elements;
 
 /* What is not known (a digest does not tell everything) is NaN, or SIZE_MAX for a count. */
 typedef struct hd_tensor_difference {
@@ -33,22 +29,5 @@ void hd_tensor_difference_measure(const hd_capture_reader *a, const hd_capture_r
 
 /* Whether they differ at all: hd_tensor_difference_measure's `differs`, quickly. */
 bool hd_tensor_differs(const hd_capture_reader *a, const hd_capture_reader *b);
-
-/* A part of a tensor with its own name: a weight vector's W_0, W_1, ..., b_0, ...; others are one part. */
-typedef struct hd_tensor_part {
-    size_t from, count;
-    char name[HD_LABEL]; /* "W_0", "momentum b_1", "tangent eta W_0", "activations 2", "logits", "batch" */
-    const char *phase;   /* "initial weights", "batch", "activations", "error", "gradient", "step",
-                            "tangent", "adjoint", "validation", "hyper-update" */
-    hd_elements shape;   /* rows and columns (in from and to); 0: no matrix */
-} hd_tensor_part;
-
-/* Writes the parts of a place's tensor and returns how many there are. */
-enum { HD_PARTS = 2 * HD_MAX_LAYERS };
-size_t hd_place_parts(const hd_capture_info *info, const hd_place *place, size_t count,
-                      hd_tensor_part parts[HD_PARTS]);
-
-/* A place's whole tensor as one part: "weights", "tangent eta". */
-hd_tensor_part hd_place_whole(const hd_capture_info *info, const hd_place *place, size_t count);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef HD_TEST_CAPTURED_H
 #define HD_TEST_CAPTURED_H
 
-#include "drift/capture.h"
+#include "capture/capture.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

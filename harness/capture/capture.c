@@ -1,4 +1,4 @@
-#include "drift/capture.h"
+#include "capture/capture.h"
 
 #include "base/json.h"
 #include "run/provenance.h"

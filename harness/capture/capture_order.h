@@ -1,6 +1,6 @@
 /* A capture's heading, and the order of a run's tensors: a heading determines what every frame must be. */
-#ifndef HD_DRIFT_CAPTURE_ORDER_H
-#define HD_DRIFT_CAPTURE_ORDER_H
+#ifndef HD_CAPTURE_CAPTURE_ORDER_H
+#define HD_CAPTURE_CAPTURE_ORDER_H
 
 #include "base/json.h"
 #include "experiment/experiment.h"

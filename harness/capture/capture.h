@@ -7,10 +7,10 @@
  * last frame is HD_CAPTURE_END, which an incomplete capture lacks. Its count is the number of frames before
  * it; its index and step are the low and high half of a hash over all that precedes it (each piece named
  * above by XXH3, seeded with the hash so far), so that a changed bit shows. */
-#ifndef HD_DRIFT_CAPTURE_H
-#define HD_DRIFT_CAPTURE_H
+#ifndef HD_CAPTURE_CAPTURE_H
+#define HD_CAPTURE_CAPTURE_H
 
-#include "drift/capture_order.h"
+#include "capture/capture_order.h"
 #include "run/variant.h"
 
 typedef struct hd_frame_head {

@@ -1,4 +1,4 @@
-#include "drift/capture_order.h"
+#include "capture/capture_order.h"
 
 #include "run/record_json.h"
 
