@@ -16,6 +16,9 @@ enum {
 };
 enum { HD_EVALUATED_CORRECT = 2 }; /* the element of HD_EVALUATION with correct validation examples */
 
+/* A frame of the validation set has so many examples; the last one of them has the rest. */
+enum { HD_CAPTURE_ROWS = 2048 };
+
 /* Where in a run a tensor belongs. We compare two runs' tensors place by place. */
 typedef struct hd_place {
     uint16_t iteration; /* hyper-iteration */
