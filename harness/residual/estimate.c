@@ -69,3 +69,12 @@ void hd_estimate_product(hd_estimator *estimator, const hd_operand *a, const hd_
     weigh(b, b->variance ? factor : 1, right);
     multiply(a, left, b, right, accumulate, out.variance);
 }
+
+double hd_estimate_repetition(size_t count, size_t stride, const double *values) {
+    size_t alike = 0, other = 0;
+    while (other < count && values[other * stride] == values[0]) other++;
+    double second = values[(other < count ? other : 0) * stride];
+    for (size_t i = 0; i < count; i++)
+        alike += values[i * stride] == values[0] || values[i * stride] == second;
+    return 2 * alike > count ? chain(count) : 1;
+}

@@ -128,17 +128,18 @@ static void judge_delta(hd_judgement *j) {
 /* --- gradients --- */
 
 static void judge_gradient(hd_judgement *j) {
-    size_t rows = kept(j)->written.rows, n = j->network.weights;
+    size_t rows = kept(j)->written.rows;
     hd_equation_gradient(&j->estimator, &j->network, &kept(j)->written, rows, j->ones, false, j->expected);
     if (j->estimator.no_memory) return;
-    hd_estimate_sum(&j->estimator, rows, n, j->expected);
+    hd_equation_gradient_end(&j->estimator, &j->network, &kept(j)->written, rows, j->expected);
     test(j, HD_SUM_LIMIT);
     keep(j, j->gradient);
 }
 
 static void judge_validation_gradient(hd_judgement *j) {
     size_t n = j->network.weights;
-    hd_estimate_sum(&j->estimator, j->experiment->validation, n, j->validation_gradient);
+    hd_equation_gradient_end(&j->estimator, &j->network, &kept(j)->written, j->experiment->validation,
+                             j->validation_gradient);
     hd_judgement_test(j, place_of(j), j->is, n, j->validation_gradient, HD_SUM_LIMIT);
     keep(j, j->gradient);
 }

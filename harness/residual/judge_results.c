@@ -24,7 +24,9 @@ static void expect_error(hd_judgement *j) {
     size_t n = j->experiment->validation;
     double sum = 0, squares = 0;
     for (size_t i = 0; i < n; i++) sum += j->all_errors[i], squares += j->all_errors[i] * j->all_errors[i];
-    double variance = hd_estimate_sum_variance(&j->estimator, n, sum, squares), mean = sum / (double)n;
+    double variance = hd_estimate_sum_variance(&j->estimator, n, sum, squares) *
+                      hd_estimate_repetition(n, 1, j->all_errors),
+           mean = sum / (double)n;
     expect(j, 0, mean, HD_SUM_LIMIT * sqrt(variance) / (double)n + j->estimator.unit * mean);
 }
 

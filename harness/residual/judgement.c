@@ -203,8 +203,7 @@ void hd_judgement_test(hd_judgement *j, const hd_place *place, const double *is,
         hd_finding finding = {.place = *place, .part = parts[p]};
         hd_estimate of_part = {expected.value + parts[p].from, expected.variance + parts[p].from};
         hd_rounding_test_elements(parts[p].count, is + parts[p].from, of_part, limit, &finding.test);
-        finding.odds = limit == HD_SUM_LIMIT ? hd_rounding_odds(&finding.test, limit, j->residuals->elements)
-                                             : -INFINITY;
+        finding.odds = limit > 1 ? hd_rounding_odds(&finding.test, limit, j->residuals->elements) : -INFINITY;
         if (finding.test.excess) add_finding(j, &finding);
         hd_leaning *leaning = leaning_of(j, place, p);
         if (leaning && !finding.test.excess) hd_leaning_add(leaning, &finding.test);

@@ -145,6 +145,18 @@ void hd_equation_gradient(hd_estimator *estimator, const hd_network *network,
     }
 }
 
+/* A bias's terms are the deltas themselves, which are alike where all examples have the same logits. */
+void hd_equation_gradient_end(const hd_estimator *estimator, const hd_network *network,
+                              const hd_examples_written *written, size_t terms, hd_estimate out) {
+    hd_estimate_sum(estimator, terms, network->weights, out);
+    for (size_t l = 0; l < network->layers; l++) {
+        size_t width = network->dims[l + 1];
+        double *variance = out.variance + network->bias_at[l];
+        for (size_t u = 0; u < width; u++)
+            variance[u] *= hd_estimate_repetition(written->rows, width, written->delta[l + 1] + u);
+    }
+}
+
 /* --- along a direction --- */
 
 /* R{z_l} = a_{l-1} R_{l-1} + R{a_{l-1}} W_{l-1} + r_b, and R{a_l} where the unit is on. */

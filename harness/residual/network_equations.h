@@ -51,10 +51,13 @@ void hd_equation_delta(hd_estimator *estimator, const hd_network *network, const
                        const hd_examples_written *written, size_t l, hd_estimate out);
 
 /* Adds to out [weights] the products of dE/dw over these examples. After the last examples, of `terms` in all, end
- * with hd_estimate_sum. ones: [rows] of 1. */
+ * with hd_equation_gradient_end. ones: [rows] of 1. */
 void hd_equation_gradient(hd_estimator *estimator, const hd_network *network,
                           const hd_examples_written *written, size_t terms, const double *ones,
                           bool accumulate, hd_estimate out);
+
+void hd_equation_gradient_end(const hd_estimator *estimator, const hd_network *network,
+                              const hd_examples_written *written, size_t terms, hd_estimate out);
 
 /* Room for derivatives along a direction: [rows][dims[l]] each. */
 typedef struct hd_directional {

@@ -14,12 +14,11 @@ enum { LEAST_STEPS = 12 };
 #define LEAST_DEVIATIONS 10.0
 #define LEAST_LEAN       0.05
 
-static hd_excess excess_of(const hd_rounding_test *test) {
-    double n = (double)test->informative;
+static hd_excess excess_of(const hd_rounding_test *test, double limit) {
+    double n = (double)test->informative, spread = test->spread / fmax(limit / HD_SUM_LIMIT, 1);
     if (test->beyond) return HD_ELEMENT_TOO_FAR;
     bool together = test->informative >= LEAST_TOGETHER;
-    return together && !(test->spread * test->spread <= 1 + HD_SUM_LIMIT / sqrt(n)) ? HD_TOGETHER_TOO_FAR
-                                                                                    : HD_NO_EXCESS;
+    return together && !(spread * spread <= 1 + HD_SUM_LIMIT / sqrt(n)) ? HD_TOGETHER_TOO_FAR : HD_NO_EXCESS;
 }
 
 void hd_rounding_test_elements(size_t count, const double *is, hd_estimate expected, double limit,
@@ -53,7 +52,7 @@ void hd_rounding_test_elements(size_t count, const double *is, hd_estimate expec
     test->spread = sqrt(squares / n);
     test->lean = lean / n;
     test->relative = norm > 0 ? sqrt(off / norm) : off > 0 ? INFINITY : 0;
-    test->excess = excess_of(test);
+    test->excess = excess_of(test, limit);
 }
 
 double hd_rounding_odds(const hd_rounding_test *test, double limit, double elements) {
