@@ -253,12 +253,20 @@ hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, h
     status = get(reader, text, numbers[1], error);
     json_error_t where;
     json_t *json = status == HD_OK ? json_loadb(text, numbers[1], JSON_REJECT_DUPLICATES, &where) : NULL;
-    free(text);
+    reader->heading = text;
+    reader->heading_length = numbers[1];
     if (status != HD_OK) return status;
     if (!json) return hd_fail(error, HD_INVALID, "%s: its header is broken: %s", stream.name, where.text);
     status = hd_capture_info_read(&reader->info, stream.name, json, error);
     if (status == HD_OK && !(reader->info.tensors >> reader->next.tensor & 1)) expect_next(reader);
     return status;
+}
+
+bool hd_capture_pass_heading(const hd_capture_reader *reader, hd_sink sink) {
+    uint32_t numbers[2] = {BYTE_ORDER_MARK, reader->heading_length};
+    return sink.write(sink.context, MAGIC, sizeof MAGIC - 1) &&
+           sink.write(sink.context, numbers, sizeof numbers) &&
+           sink.write(sink.context, reader->heading, reader->heading_length);
 }
 
 /* Memory grows with the bytes that come: a wrong count must not ask for all there is. */
@@ -384,6 +392,7 @@ hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back
 void hd_capture_reader_free(hd_capture_reader *reader) {
     free(reader->values);
     free(reader->way_out);
+    free(reader->heading);
     hd_capture_info_free(&reader->info);
     *reader = (hd_capture_reader){.values = NULL};
 }

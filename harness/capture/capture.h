@@ -86,6 +86,8 @@ typedef struct hd_capture_reader {
     uint64_t entries;
     bool ended;
     hd_attest attest;
+    char *heading; /* [heading_length]: the JSON text */
+    uint32_t heading_length;
     /* its own: */
     uint64_t hash;     /* of all bytes so far */
     hd_place next;     /* of the frame that must come next, */
@@ -98,6 +100,9 @@ typedef struct hd_capture_reader {
 /* Reads the beginning. HD_INVALID: not a capture, another version or byte order, incomplete, or inconsistent.
  * End with hd_capture_reader_free, also after a failure. */
 hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, hd_error *error);
+
+/* Writes the bytes of a started capture's heading again. False: the sink cannot keep them. */
+bool hd_capture_pass_heading(const hd_capture_reader *reader, hd_sink sink);
 
 /* Reads the next frame, skipping kinds that are not in `tensors` and, without `back`, the backward sweep's;
  * sets ended after the last. HD_INVALID as above, and for a tensor that is missing, twice there, out of order

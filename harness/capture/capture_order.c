@@ -187,3 +187,28 @@ bool hd_place_same(const hd_place *a, const hd_place *b) {
     return a->iteration == b->iteration && a->tensor == b->tensor && a->back == b->back &&
            a->index == b->index && a->step == b->step && a->first == b->first;
 }
+
+/* How far into a hyper-iteration: the steps out, then those of the backward sweep; within a step, the order above. */
+static size_t progress_of(const hd_capture_info *info, const hd_place *place) {
+    static const size_t order[HD_CAPTURED] = {[HD_WEIGHTS] = 0,         [HD_MOMENTUM_BUFFER] = 1,
+                                              [HD_BATCH] = 4,           [HD_ACTIVATION] = 5,
+                                              [HD_ERROR] = 6,           [HD_DELTA] = 7,
+                                              [HD_GRADIENT] = 8,        [HD_VALIDATION_GRADIENT] = 8,
+                                              [HD_ADJOINT] = 11,        [HD_ADJOINT_MOMENTUM] = 12,
+                                              [HD_EVALUATION] = 13,     [HD_HYPERGRADIENTS] = 14,
+                                              [HD_HYPERPARAMETERS] = 15};
+    bool tangent = place->tensor == HD_TANGENT || place->tensor == HD_TANGENT_MOMENTUM,
+         result = place->tensor >= HD_EVALUATION;
+    size_t within = tangent ? (place->step == info->steps ? 9 : 2) : order[place->tensor];
+    size_t step = result ? 2 * info->steps + 1 : place->back ? 2 * info->steps - place->step : place->step;
+    return 16 * step + within;
+}
+
+bool hd_place_before(const hd_capture_info *info, const hd_place *a, const hd_place *b) {
+    if (a->iteration != b->iteration) return a->iteration < b->iteration;
+    size_t x = progress_of(info, a), y = progress_of(info, b);
+    if (x != y) return x < y;
+    if (a->first != b->first) return a->first < b->first;
+    if (a->index != b->index) return (a->index < b->index) != (a->tensor == HD_DELTA);
+    return a->tensor < b->tensor;
+}

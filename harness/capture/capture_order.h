@@ -64,4 +64,7 @@ size_t hd_place_count(const hd_capture_info *info, const hd_place *place, size_t
 bool hd_place_next(const hd_capture_info *info, size_t rows, hd_place *place);
 bool hd_place_same(const hd_place *a, const hd_place *b);
 
+/* Whether a run comes to place a before it comes to b. */
+bool hd_place_before(const hd_capture_info *info, const hd_place *a, const hd_place *b);
+
 #endif

@@ -35,40 +35,74 @@ static void close_stored(hd_stored *stored) {
     hd_input_close(stored->input);
 }
 
-static hd_status compare_captures(char *const *paths, hd_drift *drift, hd_error *error) {
-    hd_stored side[2] = {{.input = NULL}, {.input = NULL}};
-    hd_status status = open_stored(paths[0], &side[0], error);
-    if (status == HD_OK) status = open_stored(paths[1], &side[1], error);
-    if (status == HD_OK && strcmp(side[0].reader.info.data_sha256, side[1].reader.info.data_sha256) != 0)
-        status =
-            hd_fail(error, HD_INVALID, "%s and %s: different data: cannot be compared", paths[0], paths[1]);
-    if (status == HD_OK) status = hd_drift_compare(&side[0].reader, &side[1].reader, NULL, drift, error);
-    for (size_t s = 0; status == HD_OK && s < 2; s++) status = hd_input_expect_end(side[s].input, error);
-    for (size_t s = 0; s < 2; s++) close_stored(&side[s]);
+static hd_status hd_capture_variant(const hd_capture_info *info, hd_variant *variant, hd_error *error) {
+    static char words[2][512];
+    static int n;
+    const char *texts[HD_VARIANT_WORDS];
+    size_t count = 0;
+    char *at = words[n++ & 1];
+    snprintf(at, 512, "%s", strcmp(info->variant, "as it stands") ? info->variant : "");
+    for (char *w = strtok(at, " "); w; w = strtok(NULL, " ")) texts[count++] = w;
+    return hd_variant_make(info->experiment, texts, count, variant, error);
+}
+
+/* What the capture ran, if it can be told and run here; else why not. */
+static void find_variant(const hd_stored *stored, hd_variant *variant, hd_error *why_not,
+                         hd_drift_side *side) {
+    *side = (hd_drift_side){.capture = (hd_capture_reader *)(uintptr_t)&stored->reader};
+    hd_status status = hd_capture_variant(&stored->reader.info, variant, why_not);
+    side->variant = status == HD_OK ? variant : NULL;
+    side->why_not = status == HD_OK ? NULL : why_not->message;
+}
+
+/* --- the sides --- */
+
+typedef struct hd_drift_command {
+    hd_stored stored[2];
+    hd_variant variant[2];
+    hd_error why_not[2];
+    hd_drift_side side[2];
+} hd_drift_command;
+
+static hd_status use_capture(hd_drift_command *command, size_t s, const char *path, hd_error *error) {
+    hd_status status = open_stored(path, &command->stored[s], error);
+    if (status == HD_OK)
+        find_variant(&command->stored[s], &command->variant[s], &command->why_not[s], &command->side[s]);
     return status;
 }
 
-/* --- a capture and a variant --- */
-
-static hd_status compare_against(const hd_options *options, hd_drift *drift, hd_error *error) {
-    static hd_variant variant;
-    hd_stored stored = {.input = NULL};
-    hd_status status =
-        hd_variant_make(options->words[0], options->side[1], options->side_count[1], &variant, error);
-    if (status == HD_OK) status = open_stored(options->against, &stored, error);
-    if (status == HD_OK) status = hd_lockstep_against(&stored.reader, &variant, drift, error);
-    if (status == HD_OK) status = hd_input_expect_end(stored.input, error);
-    close_stored(&stored);
-    return status;
+static hd_status use_variant(hd_drift_command *command, size_t s, const hd_options *options,
+                             hd_error *error) {
+    command->side[s] = (hd_drift_side){.variant = &command->variant[s]};
+    return hd_variant_make(options->words[0], options->side[s], options->side_count[s], &command->variant[s],
+                           error);
 }
 
-/* --- two variants --- */
+static hd_status expect_same_data(const hd_stored stored[2], hd_error *error) {
+    const hd_capture_info *a = &stored[0].reader.info, *b = &stored[1].reader.info;
+    if (!strcmp(a->data_sha256, b->data_sha256) || strcmp(a->experiment_sha256, b->experiment_sha256) != 0)
+        return HD_OK;
+    return hd_fail(error, HD_INVALID, "%s and %s: different data: cannot be compared",
+                   stored[0].reader.stream.name, stored[1].reader.stream.name);
+}
 
-static hd_status make_variants(const hd_options *options, hd_variant variant[2], hd_error *error) {
-    hd_status status = HD_OK;
-    for (size_t s = 0; status == HD_OK && s < 2; s++)
-        status =
-            hd_variant_make(options->words[0], options->side[s], options->side_count[s], &variant[s], error);
+static hd_status open_sides(const hd_options *options, hd_drift_command *command, hd_error *error) {
+    bool captures = options->word_count == 2;
+    hd_status status = captures || options->against
+                           ? use_capture(command, 0, captures ? options->words[0] : options->against, error)
+                           : use_variant(command, 0, options, error);
+    if (status == HD_OK)
+        status = captures ? use_capture(command, 1, options->words[1], error)
+                          : use_variant(command, 1, options, error);
+    return status == HD_OK && captures ? expect_same_data(command->stored, error) : status;
+}
+
+static hd_status close_sides(hd_drift_command *command, hd_status status, hd_error *error) {
+    for (size_t s = 0; s < 2; s++) {
+        if (status == HD_OK && command->stored[s].input)
+            status = hd_input_expect_end(command->stored[s].input, error);
+        if (command->side[s].capture || command->stored[s].input) close_stored(&command->stored[s]);
+    }
     return status;
 }
 
@@ -79,27 +113,25 @@ static hd_status print(const hd_options *options, const hd_drift *drift, const h
             return hd_terminal_complain(HD_OK, &(hd_error){HD_UNAVAILABLE, "no memory for a JSON document"});
         hd_document_print(json, 17);
     } else if (options->quiet) {
-        char finding[HD_VARIANT_KEY + 16];
+        char finding[HD_VERDICT_TEXT];
         printf("%s\n", hd_drift_verdict_text(diagnosis, finding));
     } else {
         hd_drift_print(stdout, drift, diagnosis, options->verbose);
     }
-    return drift->differing ? HD_DIFFERENT : HD_OK;
+    return diagnosis->finding != HD_IDENTICAL ? HD_DIFFERENT : HD_OK;
 }
 
 hd_status hd_command_drift(const hd_options *options) {
-    static hd_variant variant[2];
+    static hd_drift_command command;
     static hd_diagnosis diagnosis;
+    hd_diagnosis_wishes wishes = {.pairing = options->pairing,
+                                  .repeat = options->request.repeat ? options->request.repeat : 1};
     hd_drift drift = {.compared = 0};
     hd_error error;
-    bool captures = options->word_count == 2, live = !captures && !options->against;
-    hd_status status = captures           ? compare_captures(options->words, &drift, &error)
-                       : options->against ? compare_against(options, &drift, &error)
-                                          : make_variants(options, variant, &error);
-    if (status == HD_OK && live) status = hd_lockstep(&variant[0], &variant[1], 0, true, &drift, &error);
-    if (status == HD_OK)
-        status = hd_diagnose(&drift, live ? &variant[0] : NULL, live ? &variant[1] : NULL, options->pairing,
-                             &diagnosis, &error);
+    hd_status status = open_sides(options, &command, &error);
+    if (status == HD_OK) status = hd_lockstep(command.side, 0, true, &drift, &error);
+    if (status == HD_OK) status = hd_diagnose(&drift, command.side, wishes, &diagnosis, &error);
+    status = close_sides(&command, status, &error);
     status = status == HD_OK ? print(options, &drift, &diagnosis) : hd_terminal_complain(HD_OK, &error);
     hd_diagnosis_free(&diagnosis);
     hd_drift_free(&drift);

@@ -109,14 +109,15 @@ static hd_status locate(hd_explaining *x, const hd_explanation *e, size_t word, 
                         hd_error *error) {
     static hd_variant with, without;
     const char *words[HD_EXPLAIN_WORDS + 1] = {"training.steps=1"};
+    const hd_drift_side sides[2] = {{.variant = &without}, {.variant = &with}};
     hd_drift drift = {.compared = 0};
     words_of(e, word + 1, words + 1);
     hd_status status = hd_variant_make(x->explainer.experiment, words, word + 2, &with, error);
     if (status == HD_OK) status = hd_variant_make(x->explainer.experiment, words, word + 1, &without, error);
     unsigned kinds = 1u << HD_WEIGHTS | 1u << HD_HYPERPARAMETERS;
-    if (status == HD_OK) status = hd_lockstep(&without, &with, kinds, false, &drift, error);
-    if (status == HD_OK && drift.first.found) {
-        const hd_site *site = &drift.first;
+    if (status == HD_OK) status = hd_lockstep(sides, kinds, false, &drift, error);
+    const hd_site *site = status == HD_OK ? hd_drift_first(&drift) : NULL;
+    if (site && site->found) {
         const hd_elements *range = &site->difference.ranges[0];
         say(x, "  %-18s first differs in hyper-iteration %u, %s: %s, elements %zu..%zu", e->word[word],
             site->place.iteration, site->part.phase, site->part.name, range->from, range->to);

@@ -1,103 +1,27 @@
 #include "drift/diagnosis.h"
 
+#include "base/list.h"
 #include "run/variant_results.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The verdict names the component that carries more than this of the difference in some hypergradient, and
- * more than any other. */
-#define MOST 0.5
+/* A difference above this is a jump, more than what sums do. */
+#define JUMP 0x1p-20
 
-/* If there are no followers: what one float32 operation on a few hundred terms may do, relatively. */
-#define PLAIN_ROUNDING 0x1p-18
+/* Random rounding shows how far rounding can bring a hypergradient, from a few runs: so many times as far is beyond. */
+#define BEYOND_REACH 16.0
 
-double hd_cause_share(const hd_cause *cause, size_t hyper) {
-    double mean = (cause->into_a[hyper] + cause->out_of_b[hyper]) / 2;
-    return isnan(mean) ? mean : fmin(fmax(mean, 0), 1);
+/* The experiment's hash leaves out the arithmetic, of which TensorFloat-32 alone is another precision. */
+bool hd_same_settings(const hd_drift *drift) {
+    bool tf32[2] = {strstr(drift->info[0].arithmetic, "tf32"), strstr(drift->info[1].arithmetic, "tf32")};
+    return !strcmp(drift->info[0].experiment_sha256, drift->info[1].experiment_sha256) && tf32[0] == tf32[1];
 }
 
-/* --- causes --- */
-
-/* Writes whether the variant can take `other`'s word of that key, and changes by it. */
-static hd_status swap_changes(const hd_variant *variant, const hd_variant *other, const char *key,
-                              bool *changes, hd_error *error) {
-    hd_variant swapped;
-    hd_status status = hd_variant_swap(variant, other, key, &swapped, error);
-    *changes = status == HD_OK && !hd_variant_same(variant, &swapped);
-    return status == HD_INVALID ? HD_OK : status; /* it needs another word: a race its fill */
-}
-
-/* Lists the keys of either variant that, if swapped, change a or b. */
-static hd_status list_components(const hd_variant *a, const hd_variant *b, hd_diagnosis *d, hd_error *error) {
-    const hd_variant *sides[2] = {a, b};
-    for (size_t s = 0; s < 2; s++)
-        for (size_t i = 0; i < sides[s]->count; i++) {
-            const char *key = sides[s]->words[i].key;
-            bool known = false, into_a, out_of_b;
-            for (size_t c = 0; c < d->cause_count; c++) known |= !strcmp(d->causes[c].component, key);
-            if (known || d->cause_count == HD_VARIANT_WORDS) continue;
-            hd_status status = swap_changes(a, b, key, &into_a, error);
-            if (status == HD_OK) status = swap_changes(b, a, key, &out_of_b, error);
-            if (status != HD_OK) return status;
-            if (into_a || out_of_b)
-                snprintf(d->causes[d->cause_count++].component, HD_VARIANT_KEY, "%s", key);
-        }
-    return HD_OK;
-}
-
-/* share[j] = (to[j] - from[j]) / (b's - a's hypergradient j); NAN if those are equal. */
-static void shares(const double *from, const double *to, const hd_ending *ending, size_t count,
-                   double *share) {
-    for (size_t j = 0; j < count; j++) {
-        double whole = ending->hypergradient[1][j] - ending->hypergradient[0][j];
-        share[j] = whole == 0 ? NAN : (to[j] - from[j]) / whole;
-    }
-}
-
-/* The hypergradients of `variant` with `other`'s word (`known`, if that makes it `other`); false in *possible
- * if that combination cannot run to its end. */
-static hd_status swap_in(const hd_variant *variant, const hd_variant *other, const double *known,
-                         const char *component, size_t iteration, double *hypergradients, bool *possible,
-                         hd_error *error) {
-    hd_variant swapped;
-    hd_status status = hd_variant_swap(variant, other, component, &swapped, error);
-    if (status == HD_OK && hd_variant_same(&swapped, other))
-        memcpy(hypergradients, known, other->experiment.hypers * sizeof *known);
-    else if (status == HD_OK)
-        status = hd_variant_hypergradients(&swapped, NULL, 0, iteration, hypergradients, error);
-    *possible = status == HD_OK;
-    return status == HD_INVALID || status == HD_DIFFERENT ? HD_OK : status;
-}
-
-static hd_status measure_cause(const hd_drift *drift, const hd_variant *a, const hd_variant *b,
-                               hd_cause *cause, size_t iteration, hd_error *error) {
-    const hd_ending *ending = &drift->ending[iteration];
-    const double *of_a = ending->hypergradient[0], *of_b = ending->hypergradient[1];
-    size_t count = drift->info[0].hypers;
-    double changed[HD_MAX_HYPERS];
-    bool possible;
-    for (size_t j = 0; j < count; j++) cause->into_a[j] = cause->out_of_b[j] = NAN;
-    hd_status status = swap_in(a, b, of_b, cause->component, iteration, changed, &possible, error);
-    if (status == HD_OK && possible) shares(of_a, changed, ending, count, cause->into_a);
-    if (status == HD_OK) status = swap_in(b, a, of_a, cause->component, iteration, changed, &possible, error);
-    if (status == HD_OK && possible) shares(changed, of_b, ending, count, cause->out_of_b);
-    for (size_t j = 0; j < count; j++) { /* if only one is known, use it for both */
-        if (isnan(cause->into_a[j])) cause->into_a[j] = cause->out_of_b[j];
-        if (isnan(cause->out_of_b[j])) cause->out_of_b[j] = cause->into_a[j];
-    }
-    return status;
-}
-
-static hd_status measure_causes(const hd_drift *drift, const hd_variant *a, const hd_variant *b,
-                                hd_diagnosis *d, hd_error *error) {
-    hd_status status = list_components(a, b, d, error);
-    for (size_t c = 0; status == HD_OK && c < d->cause_count; c++)
-        status = measure_cause(drift, a, b, &d->causes[c], d->iteration, error);
-    return status;
+static double relative_difference(double a, double b) {
+    return a == b ? 0 : fabs(b - a) / fmax(fabs(a), fabs(b));
 }
 
 /* --- the reference --- */
@@ -126,7 +50,7 @@ static hd_status ask_reference(const hd_drift *drift, const hd_variant *const si
         if (status == HD_OK && !known)
             status = hd_variant_hypergradients(&reference[s], NULL, 0, d->iteration, expected, error);
         if (status != HD_OK) return status;
-        const double *is = drift->ending[d->iteration].hypergradient[s];
+        const double *is = drift->iteration[d->iteration].hypergradient[s];
         double worst = 0;
         for (size_t j = 0; j < drift->info[s].hypers; j++) {
             double size = fabs(expected[j]), off = fabs(is[j] - expected[j]);
@@ -142,257 +66,235 @@ char hd_nearer_reference(const hd_diagnosis *diagnosis) {
     return isnan(a) || isnan(b) ? '?' : a < b ? 'a' : b < a ? 'b' : '=';
 }
 
-/* --- kinks --- */
+/* --- findings --- */
 
-static hd_status measure_together(const hd_drift *drift, const hd_variant *const sides[2],
-                                  hd_kink *const orders[2], hd_diagnosis *d, hd_error *error) {
-    const hd_ending *ending = &drift->ending[d->iteration];
-    size_t hypers = drift->info[0].hypers;
-    double into_a[HD_MAX_HYPERS], out_of_b[HD_MAX_HYPERS];
-    hd_status status =
-        hd_variant_hypergradients(sides[0], orders[1], d->kink_count, d->iteration, into_a, error);
-    if (status == HD_OK)
-        status = hd_variant_hypergradients(sides[1], orders[0], d->kink_count, d->iteration, out_of_b, error);
-    if (status != HD_OK) return status;
-    snprintf(d->kinks.component, sizeof d->kinks.component, "kinks");
-    shares(ending->hypergradient[0], into_a, ending, hypers, d->kinks.into_a);
-    shares(out_of_b, ending->hypergradient[1], ending, hypers, d->kinks.out_of_b);
-    d->kinks_measured = true;
+/* Of one kind of tensor in one hyper-iteration: what is wrong in one of its parts is mostly wrong in all. */
+static bool of_a_kind(const hd_finding *a, const hd_finding *b) {
+    return a->place.iteration == b->place.iteration && a->place.tensor == b->place.tensor &&
+           a->place.back == b->place.back;
+}
+
+static hd_status add_finding(hd_diagnosis *d, size_t side, const hd_finding *finding, hd_error *error) {
+    for (size_t g = 0; g < d->group_count; g++) {
+        hd_finding_group *group = &d->groups[g];
+        if (group->side != side || !of_a_kind(group->first, finding)) continue;
+        group->count++;
+        group->last = finding->place;
+        if (finding->test.furthest > group->worst->test.furthest) group->worst = finding;
+        return HD_OK;
+    }
+    hd_finding_group *added = hd_list_add(&d->groups, &d->group_count, sizeof *added);
+    if (!added) return hd_fail(error, HD_UNAVAILABLE, "no memory for what was found");
+    *added = (hd_finding_group){side, 1, finding, finding, finding->place};
     return HD_OK;
 }
 
-static hd_status measure_alone(const hd_drift *drift, const hd_variant *a, const hd_kink *orders,
-                               const size_t *which, hd_diagnosis *d, hd_error *error) {
-    const hd_ending *ending = &drift->ending[d->iteration];
-    size_t count = d->kink_count < HD_MOST_ALONE ? d->kink_count : HD_MOST_ALONE;
-    d->event_shares = calloc(count, sizeof *d->event_shares);
-    if (!d->event_shares) return hd_fail(error, HD_UNAVAILABLE, "no memory for the events' shares");
+/* Merges both sides' findings in the run's order. */
+static hd_status list_findings(const hd_drift *drift, hd_diagnosis *d, hd_error *error) {
+    size_t at[2] = {0, 0};
     hd_status status = HD_OK;
-    for (size_t i = 0; status == HD_OK && i < count; i++) {
-        hd_crossing_share *share = &d->event_shares[i];
-        double with[HD_MAX_HYPERS];
-        share->event = which[i];
-        status = hd_variant_hypergradients(a, &orders[i], 1, d->iteration, with, error);
-        if (status == HD_OK)
-            shares(ending->hypergradient[0], with, ending, drift->info[0].hypers, share->share);
-        d->event_share_count = i + 1;
+    while (status == HD_OK) {
+        const hd_finding *of[2] = {hd_drift_finding(drift, 0, at[0]), hd_drift_finding(drift, 1, at[1])};
+        if (!of[0] && !of[1]) break;
+        size_t s = !of[0] || (of[1] && hd_place_before(&drift->info[0], &of[1]->place, &of[0]->place));
+        d->iterations[of[s]->place.iteration].findings[s]++;
+        status = add_finding(d, s, of[s], error);
+        at[s]++;
     }
     return status;
 }
 
-/* Forces either side to decide at kinks as the other did. */
-static hd_status measure_kinks(const hd_drift *drift, const hd_variant *const sides[2], hd_diagnosis *d,
+/* --- hyper-iterations --- */
+
+static void measure_apart(const hd_drift *drift, size_t k, hd_iteration_verdict *v) {
+    const hd_iteration_drift *it = &drift->iteration[k];
+    for (size_t j = 0; j < drift->info[0].hypers; j++) {
+        double apart = relative_difference(it->hypergradient[0][j], it->hypergradient[1][j]);
+        if (!(apart <= v->apart)) v->apart = apart, v->worst = j;
+        const hd_iteration_drift *before = k ? &drift->iteration[k - 1] : NULL;
+        if (before)
+            v->inherited = fmax(v->inherited, relative_difference(before->hyperparameter[0][j],
+                                                                  before->hyperparameter[1][j]));
+    }
+    for (size_t i = 0; i < drift->events.tallied; i++)
+        if (drift->events.tallies[i].iteration == k) v->flips += drift->events.tallies[i].count;
+}
+
+/* Whether every operation of the side up to the end of hyper-iteration k was looked at. */
+static bool is_judged(const hd_drift *drift, size_t s, size_t k) {
+    const hd_side_judgement *side = &drift->side[s];
+    return side->judged && !(side->parted.found && side->parted.place.iteration <= k);
+}
+
+/* A digest that parts from its run here: from the same inputs it has another result, so that this tensor can be judged
+ * by its size. A projection of few blocks is a bad measure. */
+static bool parted_too_far(const hd_drift *drift, size_t s) {
+    const hd_side_judgement *side = &drift->side[s];
+    if (!side->parted.found) return false;
+    double allowed = side->parted.difference.range_count < 8 ? 8 : 4;
+    for (size_t i = 0; i < side->residuals.size_count; i++)
+        if (hd_place_same(&side->residuals.sizes[i].place, &side->parted.place))
+            return !(side->parted.difference.relative <= allowed * (double)side->residuals.sizes[i].scale);
+    return true;
+}
+
+static bool beyond_reach(const hd_drift *drift, const hd_diagnosis *d, size_t k) {
+    const hd_iteration_drift *it = &drift->iteration[k];
+    for (size_t j = 0; d->reach && j < drift->info[0].hypers; j++) {
+        double a = it->hypergradient[0][j], b = it->hypergradient[1][j];
+        double unit = drift->info[0].float32 || drift->info[1].float32 ? 0x1p-23 : 0x1p-52;
+        double reach = BEYOND_REACH * d->reach[k * HD_MAX_HYPERS + j] + 4 * unit * fmax(fabs(a), fabs(b));
+        if (!(fabs(b - a) <= reach)) return true;
+    }
+    return false;
+}
+
+static size_t flips_until(const hd_diagnosis *d, size_t k) {
+    size_t flips = 0;
+    for (size_t i = 0; i <= k; i++) flips += d->iterations[i].flips;
+    return flips;
+}
+
+static bool differs(const hd_drift *drift, size_t k) {
+    return drift->iteration[k].differing > 0;
+}
+
+static bool parted_in(const hd_drift *drift, size_t k) {
+    for (size_t s = 0; s < 2; s++)
+        if (drift->side[s].parted.found && drift->side[s].parted.place.iteration == k &&
+            parted_too_far(drift, s))
+            return true;
+    return false;
+}
+
+/* The order matters: what is proved wrong counts before what is not known, and that before what is right. */
+static hd_drift_verdict verdict_of(const hd_drift *drift, const hd_diagnosis *d, size_t k) {
+    const hd_iteration_verdict *v = &d->iterations[k];
+    if (v->findings[0] || v->findings[1] || parted_in(drift, k)) return HD_BEYOND_ROUNDING;
+    if (!differs(drift, k)) return HD_IDENTICAL;
+    if (!hd_same_settings(drift)) return HD_BY_COMPONENT;
+    bool judged = is_judged(drift, 0, k) && is_judged(drift, 1, k), flipped = flips_until(d, k) > 0;
+    bool parted = drift->side[0].judged && drift->side[1].judged && !judged;
+    if (!judged && !parted) return HD_NOT_JUDGED;
+    if (parted && (!d->reach || beyond_reach(drift, d, k))) return HD_NOT_JUDGED;
+    hd_growth_rate rate = hd_growth_rate_of(drift, k);
+    if (hd_growth_rate_is_chaotic(&rate)) return HD_BY_ROUNDING;
+    if (flipped && v->apart > JUMP) return HD_BY_KINK;
+    return !flipped && beyond_reach(drift, d, k) ? HD_UNEXPLAINED : HD_BY_ROUNDING;
+}
+
+/* The worst by its verdict, then by how far its hypergradients are apart. */
+static void find_worst(const hd_drift *drift, hd_diagnosis *d) {
+    for (size_t k = 0; k < d->iteration_count; k++) d->iterations[k].verdict = verdict_of(drift, d, k);
+    for (size_t k = 0; k < d->iteration_count; k++) {
+        const hd_iteration_verdict *v = &d->iterations[k], *best = &d->iterations[d->iteration];
+        if (v->verdict > best->verdict || (v->verdict == best->verdict && v->apart > best->apart))
+            d->iteration = k;
+    }
+    d->finding = d->iterations[d->iteration].verdict;
+}
+
+/* --- measuring --- */
+
+/* Whether rounding's reach could change the verdict: where differences stand that no flip explains. */
+static bool wants_reach(const hd_drift *drift, const hd_diagnosis *d) {
+    for (size_t k = 0; k < d->iteration_count; k++) {
+        const hd_iteration_verdict *v = &d->iterations[k];
+        if (differs(drift, k) && v->apart > 0 && !v->findings[0] && !v->findings[1] &&
+            (flips_until(d, k) == 0 || !is_judged(drift, 0, k) || !is_judged(drift, 1, k)))
+            return true;
+    }
+    return false;
+}
+
+static hd_status measure_reach(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d,
                                hd_error *error) {
-    size_t kept = drift->events.kept;
-    bool on_host = strcmp(sides[0]->device, "cuda") != 0 && strcmp(sides[1]->device, "cuda") != 0;
-    if (!drift->full || !on_host || kept == 0) return HD_OK;
-    hd_kink *orders[2] = {malloc(kept * sizeof(hd_kink)), malloc(kept * sizeof(hd_kink))};
-    size_t *which = malloc(kept * sizeof *which);
-    hd_status status = orders[0] && orders[1] && which
-                           ? HD_OK
-                           : hd_fail(error, HD_UNAVAILABLE, "no memory for the events' shares");
-    if (status == HD_OK) {
-        hd_crossings_kinks(&drift->events, d->iteration, false, orders[0], which);
-        d->kink_count = hd_crossings_kinks(&drift->events, d->iteration, true, orders[1], which);
-        bool few = d->kink_count > 0 && d->kink_count <= HD_MOST_ORDERED;
-        if (few) status = measure_together(drift, sides, orders, d, error);
-        if (few && status == HD_OK) status = measure_alone(drift, sides[0], orders[1], which, d, error);
-    }
-    free(orders[0]);
-    free(orders[1]);
-    free(which);
-    return status;
+    if (!sides[0].variant || !sides[1].variant || !hd_same_settings(drift) || !wants_reach(drift, d))
+        return HD_OK;
+    d->reach = calloc(d->iteration_count * HD_MAX_HYPERS, sizeof *d->reach);
+    if (!d->reach) return hd_fail(error, HD_UNAVAILABLE, "no memory for rounding's reach");
+    return hd_rounding_reach(sides[0].variant, sides[1].variant, (double(*)[HD_MAX_HYPERS])d->reach, error);
 }
 
-/* --- the verdict --- */
-
-/* The component with the largest share in any hypergradient; NULL: none has more than MOST of one. */
-static const hd_cause *main_cause(const hd_drift *drift, const hd_diagnosis *d) {
-    const hd_cause *best = NULL;
-    double most = MOST;
-    for (size_t c = 0; c < d->cause_count; c++)
-        for (size_t j = 0; j < drift->info[0].hypers; j++) {
-            double share = hd_cause_share(&d->causes[c], j);
-            if (share > most) most = share, best = &d->causes[c];
-        }
-    return best ? best : d->cause_count == 1 ? &d->causes[0] : NULL;
-}
-
-/* Whether the site is a count of correct validation examples, whose logits were then the same. */
-static bool is_of_counting(const hd_site *site) {
-    const hd_tensor_difference *d = &site->difference;
-    bool counts = false;
-    for (size_t r = 0; r < d->range_count; r++)
-        counts |= d->ranges[r].from <= HD_EVALUATED_CORRECT && HD_EVALUATED_CORRECT <= d->ranges[r].to;
-    return site->place.tensor == HD_EVALUATION && counts;
-}
-
-/* Whether the site involves no rounding that could differ, as data and initial weights. */
-static bool of_no_rounding(const hd_site *site) {
-    return !strcmp(site->part.phase, "initial weights") || !strcmp(site->part.phase, "batch") ||
-           is_of_counting(site);
-}
-
-static bool same_settings(const hd_drift *drift) {
-    return !strcmp(drift->info[0].experiment_sha256, drift->info[1].experiment_sha256);
-}
-
-static bool more_than_rounding(const hd_drift *drift) {
-    if (of_no_rounding(&drift->first)) return true;
-    if (drift->followed[HD_FOLLOW_ROUNDING]) return drift->beyond.found;
-    return !same_settings(drift) || !(drift->first.difference.relative <= PLAIN_ROUNDING);
-}
-
-/* A hypergradient's relative difference above this is a jump, more than what sums do. */
-#define JUMP 0x1p-20
-
-/* The hypergradient most of whose difference the kinks carry; SIZE_MAX: none that jumps. */
-static size_t carried_by_kinks(const hd_drift *drift, const hd_diagnosis *d) {
-    const hd_ending *e = &drift->ending[d->iteration];
-    size_t found = SIZE_MAX;
-    double most = MOST;
-    for (size_t j = 0; d->kinks_measured && j < drift->info[0].hypers; j++) {
-        double a = e->hypergradient[0][j], b = e->hypergradient[1][j], share = hd_cause_share(&d->kinks, j);
-        if (fabs(b - a) > JUMP * fabs(a) && share > most) most = share, found = j;
-    }
-    return found;
-}
-
-/* Adds to the evidence what the kinks carry of that hypergradient, or of the one they carry most of. */
-static void describe_kinks(const hd_drift *drift, hd_diagnosis *d, size_t hyper) {
-    size_t length = strlen(d->evidence);
-    char name[HD_NAME];
-    if (!d->kinks_measured) return;
-    for (size_t j = 0; hyper == SIZE_MAX && j < drift->info[0].hypers; j++)
-        if (hd_cause_share(&d->kinks, j) > MOST) hyper = j;
-    if (hyper == SIZE_MAX) return;
-    snprintf(d->evidence + length, sizeof d->evidence - length,
-             " Decisions at kinks fell differently (%zu); forcing them the other way explains %.0f%% of the "
-             "difference in %s.",
-             d->kink_count, 100 * hd_cause_share(&d->kinks, hyper),
-             hd_hyperparameter_name(drift->info[0].hyper[hyper], name));
-}
-
-static void describe_site(const hd_site *site, char text[256]) {
-    size_t used = (size_t)snprintf(text, 256, "%s at step %u of hyper-iteration %u (%s)", site->part.name,
-                                   site->place.step, site->place.iteration, site->part.phase);
-    const hd_tensor_difference *d = &site->difference;
-    if (d->range_count == 1)
-        snprintf(text + used, 256 - used, ", elements %zu..%zu", d->ranges[0].from, d->ranges[0].to);
-}
-
-static double worst_difference(const hd_drift *drift, size_t iteration) {
-    const hd_ending *o = &drift->ending[iteration];
-    double worst = 0;
-    for (size_t j = 0; j < drift->info[0].hypers; j++)
-        if (o->hypergradient[0][j] != 0)
-            worst = fmax(worst, fabs(o->hypergradient[1][j] / o->hypergradient[0][j] - 1));
-    return worst;
-}
-
-/* Adds a sentence to the evidence. */
-static void testify(hd_diagnosis *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void testify(hd_diagnosis *d, const char *format, ...) {
-    size_t used = strlen(d->evidence);
-    va_list values;
-    va_start(values, format);
-    vsnprintf(d->evidence + used, sizeof d->evidence - used, format, values);
-    va_end(values);
-}
-
-static void conclude_rounding(const hd_drift *drift, const char *where, hd_diagnosis *d) {
-    size_t kinked = carried_by_kinks(drift, d);
-    d->finding = kinked == SIZE_MAX ? HD_BY_ROUNDING : HD_BY_KINK;
-    testify(
-        d,
-        "The first difference is in %s. %s In the end the hypergradients differ by up to %.2g, relatively.",
-        where,
-        drift->followed[HD_FOLLOW_ROUNDING]
-            ? "When each step starts from a's state, no step of b adds more than random rounding does."
-            : "It is of the size of rounding; no step was run from the other's state, so later steps are not judged.",
-        worst_difference(drift, d->iteration));
-    describe_kinks(drift, d, kinked);
-}
-
-/* Names the component that carries the difference, or says that none does. */
-static void name_component(const hd_drift *drift, const hd_cause *cause, bool swapped, hd_diagnosis *d) {
-    if (cause) snprintf(d->component, sizeof d->component, "%s", cause->component);
-    if (cause && d->cause_count > 1)
-        testify(d, " Swapping %s alone removes or brings in most of that.", cause->component);
-    else if (cause)
-        testify(d, " The two differ in %s alone.", cause->component);
-    else
-        testify(
-            d, " %s",
-            swapped ? "No component that was swapped explains it: a bug is likely."
-            : same_settings(drift)
-                ? "The settings are the same."
-                : "The settings are not the same; drift EXPERIMENT with --a and --b tells which of them matters.");
-}
-
-/* swapped: components were swapped to explain the difference. */
-static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
-    char where[256] = "", beyond[256] = "", name[HD_NAME];
-    const hd_cause *cause = main_cause(drift, d);
-    bool jumps = d->pairing.values && hd_pairing_jumps(&d->pairing);
-    if (drift->first.found) describe_site(&drift->first, where);
-    if (drift->beyond.found) describe_site(&drift->beyond, beyond);
-    if (drift->differing && !more_than_rounding(drift) && !jumps) {
-        conclude_rounding(drift, where, d);
-        return;
-    }
-    d->finding = drift->differing == 0 ? HD_IDENTICAL : cause ? HD_BY_COMPONENT : HD_UNEXPLAINED;
-    if (drift->differing == 0)
-        testify(d, "All %zu tensors compared have the same bits.", drift->compared);
-    else
-        testify(d, "The first difference is in %s%s.", where,
-                of_no_rounding(&drift->first) ? ", which no rounding can change" : "");
-    if (drift->beyond.found && !hd_same_site(&drift->first, &drift->beyond))
-        testify(d, " The first tensor to which a step adds more than rounding can is %s.", beyond);
-    if (jumps)
-        testify(d, " Tangents paired with adjoints jump between t = %zu and %zu, for %s.",
-                d->pairing.jump_step, d->pairing.jump_step + 1,
-                hd_hyperparameter_name(drift->info[0].hyper[d->pairing.jump_hyper], name));
-    if (drift->differing == 0) return;
-    testify(d, " In the end the hypergradients differ by up to %.2g, relatively.",
-            worst_difference(drift, d->iteration));
-    name_component(drift, cause, swapped, d);
-}
-
-const char *hd_drift_verdict_text(const hd_diagnosis *diagnosis, char text[HD_VARIANT_KEY + 16]) {
-    static const char *const names[] = {"identical", "rounding", "kink", "component", "unexplained"};
-    snprintf(text, HD_VARIANT_KEY + 16, "%s%s%s", names[diagnosis->finding],
-             diagnosis->finding == HD_BY_COMPONENT ? " " : "", diagnosis->component);
-    return text;
-}
-
-static hd_status pair(const hd_variant *a, const hd_variant *b, bool wanted, hd_diagnosis *d,
-                      hd_error *error) {
-    if (a->mode == b->mode && !wanted) return HD_OK;
-    const hd_variant *forward = a->mode != b->mode && a->mode == HD_FORWARD ? a : b;
-    const hd_variant *reverse = a->mode != b->mode && a->mode == HD_REVERSE ? a : b;
-    return hd_pairing_measure(forward, reverse, d->iteration, &d->pairing, error);
-}
-
-hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b, bool pairing,
-                      hd_diagnosis *d, hd_error *error) {
-    const hd_variant *sides[2] = {a, b};
+static hd_status measure_live(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis_wishes wishes,
+                              hd_diagnosis *d, hd_error *error) {
+    const hd_variant *const variants[2] = {sides[0].variant, sides[1].variant};
+    bool explainable = d->finding != HD_BEYOND_ROUNDING;
     hd_status status = HD_OK;
-    *d = (hd_diagnosis){.reference_error = {NAN, NAN}};
-    while (d->iteration + 1 < drift->iterations && !drift->ending[d->iteration].differs) d->iteration++;
-    if (!drift->ending[d->iteration].differs) d->iteration = 0;
-    if (a && b && drift->differing) {
-        status = measure_causes(drift, a, b, d, error);
-        if (status == HD_OK) status = ask_reference(drift, sides, d, error);
+    if (drift->differing)
+        status = hd_causes_measure(drift, variants[0], variants[1], d->iteration, &d->causes, error);
+    if (status == HD_OK && drift->differing) status = ask_reference(drift, variants, d, error);
+    if (status == HD_OK && drift->differing && explainable)
+        status = hd_kink_shares_measure(drift, variants, d->iteration, &d->kinks, error);
+    if (status == HD_OK && (variants[0]->mode != variants[1]->mode || wishes.pairing)) {
+        bool swapped = variants[0]->mode != variants[1]->mode && variants[0]->mode == HD_REVERSE;
+        bool own = variants[0]->mode == variants[1]->mode;
+        status = hd_pairing_measure(variants[swapped || own], variants[own || !swapped], d->iteration,
+                                    &d->pairing, error);
     }
-    if (status == HD_OK && a && b && drift->differing && !more_than_rounding(drift))
-        status = measure_kinks(drift, sides, d, error);
-    if (status == HD_OK && a && b) status = pair(a, b, pairing, d, error);
-    if (status == HD_OK) conclude(drift, a && b, d);
+    for (size_t s = 0; status == HD_OK && s < 2 && wishes.repeat; s++)
+        status = hd_repeats_run(drift, s, variants[s], wishes.repeat, &d->repeats[s], error);
     return status;
+}
+
+static void conclude(const hd_drift *drift, hd_diagnosis *d) {
+    hd_iteration_verdict *worst = &d->iterations[d->iteration];
+    const hd_cause *cause = hd_causes_main(&d->causes, drift->info[0].hypers);
+    if (worst->verdict == HD_BY_COMPONENT) {
+        if (cause)
+            snprintf(d->component, sizeof d->component, "%s", cause->component);
+        else if (d->causes.count)
+            d->finding = HD_UNEXPLAINED;
+        else
+            snprintf(d->component, sizeof d->component, "settings");
+    }
+    bool repeats = !(d->repeats[0].differing || d->repeats[1].differing);
+    if (!repeats || (d->pairing.values && hd_pairing_jumps(&d->pairing))) d->finding = HD_BEYOND_ROUNDING;
+    for (size_t s = 0; s < 2; s++) /* who was judged was judged in both sweeps */
+        if (drift->attest[s].differing && !drift->side[s].judged && d->finding < HD_UNEXPLAINED)
+            d->finding = HD_UNEXPLAINED;
+    if (!drift->differing && d->finding == HD_NOT_JUDGED) d->finding = HD_IDENTICAL;
+}
+
+hd_status hd_diagnose(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis_wishes wishes,
+                      hd_diagnosis *d, hd_error *error) {
+    bool live = sides[0].variant && sides[1].variant && !sides[0].capture && !sides[1].capture;
+    *d = (hd_diagnosis){.reference_error = {NAN, NAN}, .iteration_count = drift->iterations};
+    d->iterations = calloc(drift->iterations, sizeof *d->iterations);
+    if (!d->iterations) return hd_fail(error, HD_UNAVAILABLE, "no memory for a diagnosis");
+    for (size_t k = 0; k < drift->iterations; k++) measure_apart(drift, k, &d->iterations[k]);
+    hd_status status = list_findings(drift, d, error);
+    if (status == HD_OK) status = measure_reach(drift, sides, d, error);
+    if (status != HD_OK) return status;
+    find_worst(drift, d);
+    d->growth_rate = hd_growth_rate_of(drift, d->iteration);
+    if (live) status = measure_live(drift, sides, wishes, d, error);
+    if (status != HD_OK) return status;
+    conclude(drift, d);
+    hd_diagnosis_testify(drift, sides, d);
+    return HD_OK;
 }
 
 void hd_diagnosis_free(hd_diagnosis *diagnosis) {
     hd_pairing_free(&diagnosis->pairing);
-    free(diagnosis->event_shares);
+    hd_kink_shares_free(&diagnosis->kinks);
+    free(diagnosis->iterations);
+    free(diagnosis->groups);
+    free(diagnosis->reach);
+    *diagnosis = (hd_diagnosis){.iteration_count = 0};
+}
+
+/* --- names --- */
+
+const char *hd_drift_verdict_name(hd_drift_verdict verdict) {
+    static const char *const names[] = {"identical", "rounding",    "kink",           "not judged",
+                                        "component", "unexplained", "beyond rounding"};
+    return names[verdict];
+}
+
+const char *hd_drift_verdict_text(const hd_diagnosis *diagnosis, char text[HD_VERDICT_TEXT]) {
+    snprintf(text, HD_VERDICT_TEXT, "%s%s%s", hd_drift_verdict_name(diagnosis->finding),
+             diagnosis->finding == HD_BY_COMPONENT ? " " : "",
+             diagnosis->finding == HD_BY_COMPONENT ? diagnosis->component : "");
+    return text;
 }

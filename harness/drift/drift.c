@@ -1,22 +1,28 @@
 #include "drift/drift.h"
 
 #include "base/list.h"
+#include "judge/compare.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct hd_comparison {
-    hd_capture_reader *a, *b;
-    const hd_follower *followers;
+    const hd_drift_input *sides;
+    const hd_capture_reader *now[2]; /* what is known of the tensor now: the side's frame or its twin's */
     hd_drift *drift;
     hd_error *error;
 } hd_comparison;
 
 /* --- shapes --- */
 
-static hd_status comparable(const hd_capture_reader *left, const hd_capture_reader *right, hd_error *error) {
-    const hd_capture_info *a = &left->info, *b = &right->info;
+/* A digest with a twin is as good as whole tensors until the two part. */
+static bool in_full(const hd_drift_input *side) {
+    return side->reader->info.full || side->twin;
+}
+
+static hd_status comparable(const hd_drift_input *left, const hd_drift_input *right, hd_error *error) {
+    const hd_capture_info *a = &left->reader->info, *b = &right->reader->info;
     const char *differ = NULL;
     if (strcmp(a->experiment, b->experiment) != 0)
         differ = "different experiments";
@@ -29,46 +35,14 @@ static hd_status comparable(const hd_capture_reader *left, const hd_capture_read
         differ = "batches or partitions of different sizes";
     else if (a->hypers != b->hypers || memcmp(a->hyper, b->hyper, a->hypers * sizeof *a->hyper) != 0)
         differ = "different hyperparameters";
-    else if (a->float32 != b->float32 && !(a->full && b->full))
+    else if (a->float32 != b->float32 && !(in_full(left) && in_full(right)))
         differ = "digests of float32 and of float64 elements";
     if (!differ) return HD_OK;
-    return hd_fail(error, HD_INVALID, "%s and %s: %s: cannot be compared", left->stream.name,
-                   right->stream.name, differ);
+    return hd_fail(error, HD_INVALID, "%s and %s: %s: cannot be compared", left->reader->stream.name,
+                   right->reader->stream.name, differ);
 }
 
-bool hd_same_site(const hd_site *a, const hd_site *b) {
-    return a->found && b->found && hd_place_same(&a->place, &b->place) && a->part.from == b->part.from;
-}
-
-/* --- followers --- */
-
-/* Reads the follower's tensor of the same place, sends it a's if that guides it, and writes what the step
- * added; NaN without a follower. */
-static hd_status follow(hd_comparison *c, const hd_follower *follower, unsigned tensors, bool back,
-                        double *added) {
-    hd_capture_reader *a = c->a;
-    const hd_frame_head *head = &a->head;
-    *added = NAN;
-    if (!follower->reader) return HD_OK;
-    hd_status status = hd_capture_read(follower->reader, tensors, back, c->error);
-    if (status != HD_OK) return status;
-    if (!hd_place_same(&follower->reader->head.place, &head->place))
-        return hd_fail(c->error, HD_INVALID, "%s: its tensors come in another order",
-                       follower->reader->stream.name);
-    hd_tensor_difference d = {.relative = 0};
-    if (hd_tensor_differs(a, follower->reader))
-        hd_tensor_difference_measure(a, follower->reader, 0, head->count, &d);
-    *added = d.relative;
-    if (!(follower->leads >> head->place.tensor & 1)) return HD_OK;
-    size_t bytes = head->count * (head->float32 ? sizeof(float) : sizeof(double));
-    if (follower->lead.write(follower->lead.context, head, sizeof *head) &&
-        follower->lead.write(follower->lead.context, a->values, bytes))
-        return HD_OK;
-    return hd_fail(c->error, HD_UNAVAILABLE, "%s: could not be given a's states",
-                   follower->reader->stream.name);
-}
-
-/* --- one place --- */
+/* --- places --- */
 
 /* Finds the first part of the tensor that differs. */
 static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd_site *site) {
@@ -100,6 +74,24 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
     d->elements = site->part.count;
 }
 
+/* --- a side --- */
+
+/* Reads the side's next tensor, and its twin's as long as that has the side's bits. */
+static hd_status read_side(hd_comparison *c, size_t s, unsigned tensors, bool back) {
+    const hd_drift_input *input = &c->sides[s];
+    hd_site *parted = &c->drift->side[s].parted;
+    hd_status status = hd_capture_read(input->reader, tensors, back, c->error);
+    c->now[s] = input->reader;
+    if (status != HD_OK || !input->twin) return status;
+    status = hd_capture_read(input->twin, tensors, back, c->error);
+    if (status != HD_OK || parted->found || input->reader->ended) return status;
+    if (hd_tensor_differs(input->twin, input->reader))
+        find_site(input->twin, input->reader, parted);
+    else
+        c->now[s] = input->twin;
+    return HD_OK;
+}
+
 static hd_status add_growth(hd_drift *drift, const hd_growth *growth, hd_error *error) {
     hd_growth *added = hd_list_add(&drift->growth, &drift->grown, sizeof *added);
     if (!added) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
@@ -107,130 +99,165 @@ static hd_status add_growth(hd_drift *drift, const hd_growth *growth, hd_error *
     return HD_OK;
 }
 
-/* Batches and initial states are given; everything else is computed. */
-static bool is_given(const hd_place *place) {
-    bool state = place->tensor == HD_WEIGHTS || place->tensor == HD_MOMENTUM_BUFFER ||
-                 place->tensor == HD_TANGENT || place->tensor == HD_TANGENT_MOMENTUM;
-    return place->tensor == HD_BATCH || (state && place->step == 0);
+static hd_iteration_drift *iteration_of(hd_comparison *c) {
+    return &c->drift->iteration[c->now[0]->head.place.iteration];
 }
 
-/* Whether the step adds more than rounding does. Random rounding may by chance move nothing in a small
- * tensor, but it could always round one computed element once. */
-static bool beyond_rounding(const hd_growth *growth) {
-    double by_b = growth->added[HD_FOLLOW_B], by_rounding = growth->added[HD_FOLLOW_ROUNDING];
-    double least = is_given(&growth->place) ? 0 : 0x1p-24 / sqrt((double)growth->elements);
-    return by_b > 0 && !isnan(by_rounding) && !(by_b <= HD_BEYOND_ROUNDING * fmax(by_rounding, least));
-}
+/* --- weights --- */
 
 static hd_status keep_heat(hd_comparison *c, size_t which) {
-    const hd_capture_info *info = &c->a->info;
+    const hd_capture_info *info = &c->now[0]->info;
     double *heat = calloc(info->dims[0], sizeof *heat);
     if (!heat) return hd_fail(c->error, HD_UNAVAILABLE, "no memory for what differs");
     for (size_t p = 0, i = 0; p < info->dims[0]; p++) {
         for (size_t u = 0; u < info->dims[1]; u++, i++) {
-            double by = hd_capture_element(c->b, i) - hd_capture_element(c->a, i);
+            double by = hd_capture_element(c->now[1], i) - hd_capture_element(c->now[0], i);
             heat[p] += by * by;
         }
         heat[p] = sqrt(heat[p]);
     }
-    free(c->drift->heat[which]);
-    c->drift->heat[which] = heat;
-    c->drift->heat_iteration = c->a->head.place.iteration;
+    iteration_of(c)->heat[which] = heat;
     return HD_OK;
 }
 
-/* Keeps W_0's difference at both ends of the first hyper-iteration in which anything differs. */
-static hd_status look_at_weights(hd_comparison *c) {
-    const hd_place *place = &c->a->head.place;
-    hd_drift *drift = c->drift;
-    if (!drift->full || place->tensor != HD_WEIGHTS || place->back) return HD_OK;
-    bool start = place->step == 0, end = place->step == c->a->info.steps;
-    bool settled = drift->first.found && drift->first.place.iteration < place->iteration;
-    return (start || end) && !settled ? keep_heat(c, end) : HD_OK;
+static void count_ulps(hd_comparison *c) {
+    bool float32 = c->now[0]->info.float32 || c->now[1]->info.float32;
+    for (size_t i = 0; i < c->now[0]->head.count; i++) {
+        double ulps = hd_ulps(hd_capture_element(c->now[0], i), hd_capture_element(c->now[1], i), float32);
+        size_t bin = 0;
+        while (bin < HD_ULP_BINS - 1 && !(ulps <= (bin ? ldexp(1, (int)bin - 1) : 0))) bin++;
+        iteration_of(c)->ulps[bin]++;
+    }
 }
+
+/* Keeps how the weights differ at both ends of a hyper-iteration. */
+static hd_status look_at_weights(hd_comparison *c) {
+    const hd_place *place = &c->now[0]->head.place;
+    bool start = place->step == 0, end = place->step == c->now[0]->info.steps;
+    if (!c->now[0]->head.full || !c->now[1]->head.full || place->tensor != HD_WEIGHTS || place->back)
+        return HD_OK;
+    if (end) count_ulps(c);
+    return start || end ? keep_heat(c, end) : HD_OK;
+}
+
+/* --- one place --- */
 
 static void keep_results(hd_comparison *c) {
-    const hd_place *place = &c->a->head.place;
-    const hd_capture_reader *sides[2] = {c->a, c->b};
-    if (place->iteration >= c->drift->iterations || place->tensor < HD_EVALUATION) return;
-    hd_ending *ending = &c->drift->ending[place->iteration];
+    const hd_place *place = &c->now[0]->head.place;
+    hd_iteration_drift *kept = iteration_of(c);
+    if (place->tensor < HD_EVALUATION) return;
     for (size_t s = 0; s < 2; s++) {
-        double *to = place->tensor == HD_EVALUATION       ? ending->evaluation[s]
-                     : place->tensor == HD_HYPERGRADIENTS ? ending->hypergradient[s]
-                                                          : ending->hyperparameter[s];
-        memcpy(to, sides[s]->values, sides[s]->head.count * sizeof *to);
+        double *to = place->tensor == HD_EVALUATION       ? kept->evaluation[s]
+                     : place->tensor == HD_HYPERGRADIENTS ? kept->hypergradient[s]
+                                                          : kept->hyperparameter[s];
+        memcpy(to, c->now[s]->values, c->now[s]->head.count * sizeof *to);
     }
-    if (place->tensor == HD_HYPERGRADIENTS) ending->differs = hd_tensor_differs(c->a, c->b);
+    kept->reached |= place->tensor == HD_HYPERPARAMETERS;
 }
 
-static hd_status compare_place(hd_comparison *c, unsigned tensors, bool back) {
+static hd_status compare_place(hd_comparison *c) {
     hd_drift *drift = c->drift;
-    hd_growth growth = {.place = c->a->head.place, .relative = 0, .elements = c->a->head.count};
-    hd_status status = HD_OK;
-    for (size_t f = 0; status == HD_OK && f < HD_FOLLOWERS; f++) {
-        growth.added[f] = NAN;
-        if (c->followers) status = follow(c, &c->followers[f], tensors, back, &growth.added[f]);
-    }
-    if (status == HD_OK) status = look_at_weights(c);
+    const hd_capture_reader *a = c->now[0], *b = c->now[1];
+    hd_iteration_drift *iteration = iteration_of(c);
+    hd_growth growth = {.place = a->head.place, .elements = a->head.count, .residual = {NAN, NAN}};
+    bool whole = a->head.full && b->head.full;
+    hd_status status = look_at_weights(c);
     if (status != HD_OK) return status;
     keep_results(c);
     drift->compared++;
-    bool differs = hd_tensor_differs(c->a, c->b), beyond = beyond_rounding(&growth);
-    if (beyond && !drift->beyond.found && c->a->head.place.tensor != HD_EVALUATION) /* counts do not round */
-        find_site(c->a, c->followers[HD_FOLLOW_B].reader, &drift->beyond);
-    if (!differs) return HD_OK;
+    iteration->compared++;
+    drift->full &= whole;
+    if (!hd_tensor_differs(a, b)) return HD_OK;
     hd_tensor_difference d;
-    hd_tensor_difference_measure(c->a, c->b, 0, c->a->head.count, &d);
+    hd_tensor_difference_measure(a, b, 0, a->head.count, &d);
     growth.relative = d.relative;
+    growth.estimated = d.estimated;
     growth.worst_ulps = d.worst_ulps;
     growth.differing = d.differing;
-    if (drift->differing++ == 0) find_site(c->a, c->b, &drift->first);
-    if (drift->full && !c->a->head.place.back)
-        status = hd_crossings_add(&drift->events, c->a, c->b, c->error);
+    drift->differing++;
+    if (iteration->differing++ == 0) find_site(a, b, &iteration->first);
+    if (whole && !a->head.place.back) status = hd_crossings_add(&drift->events, a, b, c->error);
     return status == HD_OK ? add_growth(drift, &growth, c->error) : status;
 }
 
 /* --- the whole --- */
 
-hd_status hd_drift_compare(hd_capture_reader *a, hd_capture_reader *b, const hd_follower *followers,
-                           hd_drift *drift, hd_error *error) {
-    hd_comparison c = {a, b, followers, drift, error};
-    *drift = (hd_drift){.full = a->info.full && b->info.full, .iterations = a->info.hyper_iterations};
-    hd_status status = comparable(a, b, error);
+hd_status hd_drift_compare(const hd_drift_input sides[2], hd_drift *drift, hd_error *error) {
+    hd_comparison c = {.sides = sides, .drift = drift, .error = error};
+    const hd_capture_info *a = &sides[0].reader->info, *b = &sides[1].reader->info;
+    *drift = (hd_drift){.full = true, .iterations = a->hyper_iterations};
+    hd_status status = comparable(&sides[0], &sides[1], error);
     if (status != HD_OK) return status;
-    for (size_t f = 0; followers && f < HD_FOLLOWERS; f++) drift->followed[f] = followers[f].reader != NULL;
-    drift->ending = calloc(drift->iterations, sizeof *drift->ending);
-    if (!drift->ending) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
-    unsigned tensors = a->info.tensors & b->info.tensors;
-    bool back = a->info.mode == HD_REVERSE && b->info.mode == HD_REVERSE;
+    drift->iteration = calloc(drift->iterations, sizeof *drift->iteration);
+    if (!drift->iteration) return hd_fail(error, HD_UNAVAILABLE, "no memory for what differs");
+    unsigned tensors = a->tensors & b->tensors;
+    bool back = a->mode == HD_REVERSE && b->mode == HD_REVERSE;
     for (;;) {
-        status = hd_capture_read(a, tensors, back, error);
-        if (status == HD_OK) status = hd_capture_read(b, tensors, back, error);
-        if (status != HD_OK || (a->ended && b->ended)) break;
-        if (a->ended != b->ended || !hd_place_same(&a->head.place, &b->head.place) ||
-            a->head.count != b->head.count)
+        status = read_side(&c, 0, tensors, back);
+        if (status == HD_OK) status = read_side(&c, 1, tensors, back);
+        bool ended[2] = {sides[0].reader->ended, sides[1].reader->ended};
+        if (status != HD_OK || (ended[0] && ended[1])) break;
+        if (ended[0] != ended[1] || !hd_place_same(&c.now[0]->head.place, &c.now[1]->head.place) ||
+            c.now[0]->head.count != c.now[1]->head.count)
             status = hd_fail(error, HD_INVALID, "%s and %s: captures of different lengths or shapes",
-                             a->stream.name, b->stream.name);
-        if (status == HD_OK) status = compare_place(&c, tensors, back);
+                             sides[0].reader->stream.name, sides[1].reader->stream.name);
+        if (status == HD_OK) status = compare_place(&c);
         if (status != HD_OK) break;
     }
-    for (size_t f = 0; status == HD_OK && followers && f < HD_FOLLOWERS; f++)
-        if (followers[f].reader) status = hd_capture_read(followers[f].reader, tensors, back, error);
-    const hd_capture_reader *sides[2] = {a, b};
     for (size_t s = 0; status == HD_OK && s < 2; s++) {
-        drift->attest[s] = sides[s]->attest;
-        drift->info[s] = sides[s]->info;
+        drift->attest[s] = sides[s].reader->attest;
+        drift->info[s] = sides[s].reader->info;
         json_incref(drift->info[s].provenance);
     }
     return status;
 }
 
 void hd_drift_free(hd_drift *drift) {
-    for (size_t s = 0; s < 2; s++) hd_capture_info_free(&drift->info[s]);
+    for (size_t s = 0; s < 2; s++) {
+        hd_capture_info_free(&drift->info[s]);
+        hd_residuals_free(&drift->side[s].residuals);
+    }
+    for (size_t k = 0; drift->iteration && k < drift->iterations; k++)
+        for (size_t w = 0; w < 2; w++) free(drift->iteration[k].heat[w]);
+    free(drift->iteration);
     free(drift->growth);
-    free(drift->ending);
-    free(drift->heat[0]);
-    free(drift->heat[1]);
     hd_crossings_free(&drift->events);
     *drift = (hd_drift){.compared = 0};
+}
+
+/* --- what was found --- */
+
+const hd_site *hd_drift_first(const hd_drift *drift) {
+    static const hd_site none = {.found = false};
+    for (size_t k = 0; k < drift->iterations; k++)
+        if (drift->iteration[k].first.found) return &drift->iteration[k].first;
+    return &none;
+}
+
+const hd_finding *hd_drift_finding(const hd_drift *drift, size_t side, size_t i) {
+    const hd_side_judgement *judgement = &drift->side[side];
+    const hd_residuals *residuals = &judgement->residuals;
+    if (!judgement->judged || i >= residuals->kept) return NULL;
+    const hd_finding *finding = &residuals->findings[i];
+    bool own = !judgement->parted.found ||
+               hd_place_before(&drift->info[side], &finding->place, &judgement->parted.place);
+    return own ? finding : NULL;
+}
+
+/* Both lists are in the run's order, but a judgement looks at weights and momentum together. */
+void hd_drift_enter_residuals(hd_drift *drift) {
+    enum { NEAR = 2 };
+    for (size_t s = 0; s < 2; s++) {
+        const hd_residuals *residuals = &drift->side[s].residuals;
+        size_t at = 0;
+        for (size_t i = 0; i < drift->grown; i++) {
+            hd_growth *growth = &drift->growth[i];
+            size_t k = at > NEAR ? at - NEAR : 0;
+            while (k < residuals->size_count && !hd_place_same(&residuals->sizes[k].place, &growth->place))
+                k++;
+            if (k == residuals->size_count) continue;
+            growth->residual[s] = (double)residuals->sizes[k].furthest;
+            at = k;
+        }
+    }
 }

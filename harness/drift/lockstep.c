@@ -1,263 +1,218 @@
 #include "drift/lockstep.h"
 
 #include "base/file.h"
-#include "base/process.h"
+#include "drift/lane.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { LANE_A, LANE_B, LANE_FOLLOWS_B, LANE_FOLLOWS_ROUNDING, LANES, PIPE_BYTES = 1 << 20 };
+/* --- a lane that runs a variant --- */
 
-/* One run, with the pipes for its tensors and for a's states. */
-typedef struct hd_lane {
-    hd_variant variant;
-    const hd_dataset *dataset; /* one of hd_lanes.datasets */
-    const char *what;
-    unsigned shows, leads; /* kinds that it shows (0: all), and that guide it */
-    bool used, alone;      /* alone: the only lane */
-    bool digests;          /* it sends digests instead of whole tensors */
-    int out[2], lead[2];   /* -1: not open */
-    hd_process process;
+typedef struct hd_running_lane {
+    hd_lane *lane;
+    const hd_variant *variant;
+    hd_dataset dataset;
+    unsigned shows; /* kinds of tensors; 0: all */
     hd_capture_reader reader;
-} hd_lane;
+} hd_running_lane;
 
-typedef struct hd_lanes {
-    hd_lane of[LANES];
-    hd_dataset datasets[2]; /* a's and b's, which their followers share */
-} hd_lanes;
-
-/* --- pipes --- */
-
-static bool write_all(void *context, const void *bytes, size_t count) {
-    int to = *(int *)context;
-    while (count > 0) {
-        ssize_t written = write(to, bytes, count);
-        if (written < 0 && errno == EINTR && !hd_process_interrupted()) continue;
-        if (written <= 0) return false;
-        bytes = (const char *)bytes + written;
-        count -= (size_t)written;
-    }
-    return true;
-}
-
-static hd_status read_all(void *context, void *bytes, size_t count, hd_error *error) {
-    int from = *(int *)context;
-    while (count > 0) {
-        ssize_t got = read(from, bytes, count);
-        if (got < 0 && errno == EINTR && !hd_process_interrupted()) continue;
-        if (got <= 0) return hd_fail(error, HD_INVALID, "a run ended before its tensors did");
-        bytes = (char *)bytes + got;
-        count -= (size_t)got;
-    }
-    return HD_OK;
-}
-
-static void shut(int *descriptor) {
-    if (*descriptor >= 0) close(*descriptor);
-    *descriptor = -1;
-}
-
-static void clear(hd_lanes *lanes) {
-    memset(lanes, 0, sizeof *lanes);
-    for (size_t i = 0; i < LANES; i++) {
-        hd_lane *lane = &lanes->of[i];
-        lane->out[0] = lane->out[1] = lane->lead[0] = lane->lead[1] = -1;
-    }
-}
-
-static hd_status open_pipes(hd_lane *lane, hd_error *error) {
-    if (pipe(lane->out) || pipe(lane->lead))
-        return hd_fail(error, HD_UNAVAILABLE, "%s: no pipe: %s", lane->what, strerror(errno));
-    fcntl(lane->out[0], F_SETPIPE_SZ, PIPE_BYTES); /* we do not mind a refusal */
-    fcntl(lane->lead[0], F_SETPIPE_SZ, PIPE_BYTES);
-    return HD_OK;
-}
-
-/* --- a lane's process --- */
-
-typedef struct hd_start {
-    hd_lanes *lanes;
-    size_t which;
-} hd_start;
-
-static hd_status run_lane(void *context, hd_error *error) {
-    hd_start *start = context;
-    hd_lane *lane = &start->lanes->of[start->which];
-    for (size_t i = 0; i < LANES; i++) { /* else no lane would notice the end of another */
-        hd_lane *other = &start->lanes->of[i];
-        shut(&other->out[0]);
-        shut(&other->lead[1]);
-        if (i == start->which) continue;
-        shut(&other->out[1]);
-        shut(&other->lead[0]);
-    }
-    hd_capture_writer writer = {.variant = &lane->variant,
-                                .data_sha256 = lane->dataset->sha256,
-                                .sink = {write_all, &lane->out[1]},
-                                .full = !lane->digests,
-                                .tensors = lane->shows,
-                                .lead = {read_all, &lane->lead[0], lane->what},
-                                .leads = lane->leads};
+static hd_status run_variant(hd_lane *lane, hd_error *error) {
+    const hd_running_lane *running = lane->context;
+    hd_capture_writer writer = {.variant = running->variant,
+                                .data_sha256 = running->dataset.sha256,
+                                .sink = hd_lane_sink(lane),
+                                .full = true,
+                                .tensors = running->shows};
     hd_capture_writer_start(&writer);
-    hd_job job = hd_variant_job(&lane->variant, lane->dataset);
+    hd_job job = hd_variant_job(running->variant, &running->dataset);
     job.watch = &writer.watch;
-    if (!job.options.threads && !lane->alone)
-        job.options.threads = 1; /* the lanes share the processors; threads change no bit */
     hd_status status = hd_run_here(&job, NULL, error);
     return writer.failed ? HD_OK : status; /* nobody reads on; the reader knows why */
 }
 
-static hd_status start_lanes(hd_lanes *lanes, hd_error *error) {
-    hd_status status = HD_OK;
-    for (size_t i = 0; status == HD_OK && i < LANES; i++)
-        if (lanes->of[i].used) status = open_pipes(&lanes->of[i], error);
-    for (size_t i = 0; status == HD_OK && i < LANES; i++) {
-        hd_start start = {lanes, i};
-        hd_lane *lane = &lanes->of[i];
-        if (!lane->used) continue;
-        status = hd_process_start(&lane->process, lane->what, run_lane, &start, error);
-    }
-    for (size_t i = 0; i < LANES; i++) {
-        shut(&lanes->of[i].out[1]);
-        shut(&lanes->of[i].lead[0]);
+static hd_status prepare_run(hd_running_lane *running, hd_lane *lane, const char *what,
+                             const hd_variant *variant, unsigned shows, hd_error *error) {
+    *lane = (hd_lane){.what = what, .body = run_variant, .context = running};
+    running->lane = lane;
+    running->variant = variant;
+    running->shows = shows;
+    return hd_problem_data(&variant->experiment, &running->dataset, error);
+}
+
+static hd_status start_reading(hd_running_lane *running, hd_error *error) {
+    return running->lane ? hd_capture_reader_start(&running->reader, hd_lane_output(running->lane), error)
+                         : HD_OK;
+}
+
+static void release_run(hd_running_lane *running) {
+    hd_capture_reader_free(&running->reader);
+    hd_dataset_free(&running->dataset);
+}
+
+/* --- a lane that judges --- */
+
+typedef struct hd_judging_lane {
+    hd_lane *lane;
+    const hd_variant *variant;
+    hd_stream source; /* of what it judges: we read from here and pass it on */
+    bool gone;        /* it reads no more */
+} hd_judging_lane;
+
+static hd_status judge(hd_lane *lane, hd_error *error) {
+    const hd_judging_lane *judging = lane->context;
+    hd_capture_reader reader;
+    hd_residuals found = {.kept = 0};
+    hd_sink sink = hd_lane_sink(lane);
+    hd_status status = hd_capture_reader_start(&reader, hd_lane_input(lane), error);
+    if (status == HD_OK) status = hd_residuals_judge(&reader, judging->variant, &found, error);
+    if (status == HD_OK && !(sink.write(sink.context, &found, sizeof found) &&
+                             sink.write(sink.context, found.findings, found.kept * sizeof *found.findings) &&
+                             sink.write(sink.context, found.sizes, found.size_count * sizeof *found.sizes)))
+        status = hd_fail(error, HD_UNAVAILABLE, "%s: its judgement could not be handed over", lane->what);
+    hd_residuals_free(&found);
+    hd_capture_reader_free(&reader);
+    return status;
+}
+
+/* Reads from the source and passes it on to the judge. */
+static hd_status read_and_pass_on(void *context, void *bytes, size_t count, hd_error *error) {
+    hd_judging_lane *judging = context;
+    hd_status status = judging->source.read(judging->source.context, bytes, count, error);
+    if (status == HD_OK && !judging->gone) {
+        hd_sink feed = hd_lane_feed(judging->lane);
+        judging->gone = !feed.write(feed.context, bytes, count);
     }
     return status;
 }
 
-/* --- the whole --- */
-
-static unsigned shown_by_both(const hd_variant *a, const hd_variant *b) {
-    unsigned state = 1u << HD_WEIGHTS | 1u << HD_MOMENTUM_BUFFER;
-    if (a->mode != b->mode) return state;
-    return state | (a->mode == HD_FORWARD ? 1u << HD_TANGENT | 1u << HD_TANGENT_MOMENTUM
-                                          : 1u << HD_ADJOINT | 1u << HD_ADJOINT_MOMENTUM);
+static hd_stream passing_on(hd_judging_lane *judging, hd_stream source) {
+    judging->source = source;
+    return (hd_stream){read_and_pass_on, judging, source.name};
 }
 
-/* Whether a's device supports random rounding, and another seed is left. */
-static bool rounds(const hd_variant *a) {
-    return !strcmp(a->device, "cpu") && a->rounding < UINT32_MAX;
-}
-
-static hd_status prepare(hd_lanes *lanes, const hd_variant *a, const hd_variant *b, unsigned tensors,
-                         bool follow, hd_error *error) {
-    static const char *const what[LANES] = {"a", "b", "b from a's states",
-                                            "a with rounding from its own states"};
-    unsigned leads = shown_by_both(a, b);
-    hd_status status = HD_OK;
-    for (size_t i = 0; status == HD_OK && i < LANES; i++) {
-        hd_lane *lane = &lanes->of[i];
-        size_t side = i == LANE_A || i == LANE_FOLLOWS_ROUNDING ? 0 : 1;
-        lane->variant = side == 0 ? *a : *b;
-        lane->what = what[i];
-        lane->shows = tensors;
-        lane->used = i < LANE_FOLLOWS_B || (follow && (i == LANE_FOLLOWS_B || rounds(a)));
-        if (i == LANE_FOLLOWS_ROUNDING) lane->variant.rounding = a->rounding + 1;
-        lane->leads = i < LANE_FOLLOWS_B ? 0 : leads;
-        lane->dataset = &lanes->datasets[side];
-        if (i < LANE_FOLLOWS_B)
-            status = hd_problem_data(&lane->variant.experiment, &lanes->datasets[side], error);
+/* An array of what a judge found, which the caller frees. */
+static hd_status read_array(hd_stream from, size_t bytes, void *array, hd_error *error) {
+    void *room = malloc(bytes + 1);
+    if (!room) return hd_fail(error, HD_UNAVAILABLE, "no memory for a judgement");
+    hd_status status = from.read(from.context, room, bytes, error);
+    if (status != HD_OK) {
+        free(room);
+        return status;
     }
+    memcpy(array, &room, sizeof room);
+    return HD_OK;
+}
+
+static hd_status read_judgement(hd_judging_lane *judging, hd_residuals *residuals, hd_error *error) {
+    hd_stream from = hd_lane_output(judging->lane);
+    hd_residuals found;
+    hd_lane_finish(judging->lane);
+    hd_status status = from.read(from.context, &found, sizeof found, error);
+    if (status != HD_OK) return status;
+    *residuals = found;
+    residuals->findings = NULL;
+    residuals->sizes = NULL;
+    status = read_array(from, found.kept * sizeof *found.findings, &residuals->findings, error);
+    if (status == HD_OK)
+        status = read_array(from, found.size_count * sizeof *found.sizes, &residuals->sizes, error);
     return status;
 }
 
-static hd_status compare(hd_lanes *lanes, hd_drift *drift, hd_error *error) {
+/* --- two sides --- */
+
+enum { RUNS = 2, LANES = 4 };
+
+typedef struct hd_lockstep_state {
+    hd_lane lanes[LANES]; /* the sides' runs, then their judges */
+    hd_running_lane run[2];
+    hd_judging_lane judge[2];
+    hd_drift_input input[2];
+} hd_lockstep_state;
+
+static hd_status prepare_side(hd_lockstep_state *state, size_t s, const hd_drift_side *side, unsigned tensors,
+                              bool judged, hd_error *error) {
+    static const char *const runs[2] = {"a", "b"}, *const judges[2] = {"a's judgement", "b's judgement"};
+    const hd_capture_info *captured = side->capture ? &side->capture->info : NULL;
+    bool run = !captured || (judged && side->variant && !captured->full);
     hd_status status = HD_OK;
-    hd_follower followers[HD_FOLLOWERS] = {{.reader = NULL}};
-    for (size_t i = 0; status == HD_OK && i < LANES; i++) {
-        hd_lane *lane = &lanes->of[i];
-        hd_stream stream = {read_all, &lane->out[0], lane->what};
-        if (!lane->used) continue;
-        status = hd_capture_reader_start(&lane->reader, stream, error);
-        if (i >= LANE_FOLLOWS_B)
-            followers[i - LANE_FOLLOWS_B] =
-                (hd_follower){&lane->reader, {write_all, &lane->lead[1]}, lane->leads};
-    }
-    return status == HD_OK ? hd_drift_compare(&lanes->of[LANE_A].reader, &lanes->of[LANE_B].reader, followers,
-                                              drift, error)
-                           : status;
+    if (run) status = prepare_run(&state->run[s], &state->lanes[s], runs[s], side->variant, tensors, error);
+    if (status == HD_OK && run && captured &&
+        strcmp(state->run[s].dataset.sha256, captured->data_sha256) != 0)
+        status =
+            hd_fail(error, HD_INVALID, "%s: made from other data than are here", side->capture->stream.name);
+    if (status != HD_OK || !judged || !side->variant) return status;
+    state->lanes[RUNS + s] = (hd_lane){.what = judges[s], .body = judge, .context = &state->judge[s]};
+    state->judge[s] = (hd_judging_lane){.lane = &state->lanes[RUNS + s], .variant = side->variant};
+    return HD_OK;
 }
 
-/* Waits for the lanes and frees them. A lane's own status is nearer the cause than the end of its tensors. */
-static hd_status finish(hd_lanes *lanes, hd_status status, hd_error *error) {
-    hd_status cause = HD_OK;
-    for (size_t i = 0; i < LANES; i++) {
-        shut(&lanes->of[i].out[0]); /* stops one that still writes */
-        shut(&lanes->of[i].lead[1]);
+/* Makes the readers; what a judge is to see passes through it. A started capture's heading has been read: we pass it
+ * on first. */
+static hd_status connect(hd_lockstep_state *state, size_t s, const hd_drift_side *side, hd_error *error) {
+    hd_running_lane *run = &state->run[s];
+    hd_judging_lane *judging = state->judge[s].lane ? &state->judge[s] : NULL;
+    hd_status status = HD_OK;
+    if (run->lane) {
+        hd_stream stream = hd_lane_output(run->lane);
+        status = hd_capture_reader_start(&run->reader, judging ? passing_on(judging, stream) : stream, error);
+    } else if (judging) {
+        judging->gone = !hd_capture_pass_heading(side->capture, hd_lane_feed(judging->lane));
+        side->capture->stream = passing_on(judging, side->capture->stream);
     }
-    for (size_t i = 0; i < LANES; i++) {
-        hd_error end = {HD_OK, ""};
-        hd_status ended = hd_process_wait(&lanes->of[i].process, &end);
-        if (cause == HD_OK && ended != HD_OK) cause = ended, *error = end;
-        hd_capture_reader_free(&lanes->of[i].reader);
-    }
-    for (size_t side = 0; side < 2; side++) hd_dataset_free(&lanes->datasets[side]);
-    return cause != HD_OK ? cause : status;
+    state->input[s] = (hd_drift_input){side->capture ? side->capture : &run->reader,
+                                       side->capture && run->lane ? &run->reader : NULL};
+    return status;
 }
 
-hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, unsigned tensors, bool follow,
-                      hd_drift *drift, hd_error *error) {
-    static hd_lanes lanes; /* too large for the stack */
-    clear(&lanes);
+static void explain_what_is_not_judged(const hd_drift_side *side, bool judged, hd_side_judgement *judgement) {
+    const char *why = !judged ? "it was not asked for" : side->why_not;
+    judgement->judged = judged && side->variant;
+    if (!judgement->judged) snprintf(judgement->why_not, sizeof judgement->why_not, "%s", why ? why : "");
+}
+
+hd_status hd_lockstep(const hd_drift_side sides[2], unsigned tensors, bool judged, hd_drift *drift,
+                      hd_error *error) {
+    static hd_lockstep_state state; /* too large for the stack */
+    hd_status status = HD_OK;
+    memset(&state, 0, sizeof state);
     *drift = (hd_drift){.compared = 0};
-    hd_status status = hd_variant_comparable(a, b, error);
-    if (status == HD_OK) status = prepare(&lanes, a, b, tensors, follow, error);
-    if (status == HD_OK) status = start_lanes(&lanes, error);
-    if (status == HD_OK) status = compare(&lanes, drift, error);
-    return finish(&lanes, status, error);
+    if (sides[0].variant && sides[1].variant)
+        status = hd_variant_comparable(sides[0].variant, sides[1].variant, error);
+    for (size_t s = 0; status == HD_OK && s < 2; s++)
+        status = prepare_side(&state, s, &sides[s], tensors, judged, error);
+    if (status == HD_OK) status = hd_lanes_start(state.lanes, LANES, error);
+    for (size_t s = 0; status == HD_OK && s < 2; s++) status = connect(&state, s, &sides[s], error);
+    if (status == HD_OK) status = hd_drift_compare(state.input, drift, error);
+    for (size_t s = 0; status == HD_OK && s < 2; s++) {
+        explain_what_is_not_judged(&sides[s], judged, &drift->side[s]);
+        if (drift->side[s].judged) status = read_judgement(&state.judge[s], &drift->side[s].residuals, error);
+    }
+    if (status == HD_OK) hd_drift_enter_residuals(drift);
+    status = hd_lanes_end(state.lanes, LANES, status, error);
+    for (size_t s = 0; s < 2; s++) release_run(&state.run[s]);
+    return status;
 }
 
 /* --- one run --- */
 
-/* Prepares the only lane of a single run, and loads its data. */
-static hd_status use_alone(hd_lanes *lanes, const hd_variant *variant, unsigned tensors, hd_error *error) {
-    hd_lane *lane = &lanes->of[LANE_A];
-    clear(lanes);
-    lane->variant = *variant;
-    lane->what = variant->experiment.name;
-    lane->shows = tensors;
-    lane->used = lane->alone = true;
-    lane->dataset = &lanes->datasets[0];
-    return hd_problem_data(&variant->experiment, &lanes->datasets[0], error);
-}
-
-static hd_status start_reading(hd_lanes *lanes, hd_error *error) {
-    hd_lane *lane = &lanes->of[LANE_A];
-    hd_status status = start_lanes(lanes, error);
-    hd_stream stream = {read_all, &lane->out[0], lane->what};
-    return status == HD_OK ? hd_capture_reader_start(&lane->reader, stream, error) : status;
-}
-
 hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
                            bool (*look)(void *context, const hd_capture_reader *reader), void *context,
                            hd_error *error) {
-    static hd_lanes lanes;
-    hd_lane *lane = &lanes.of[LANE_A];
-    hd_status status = use_alone(&lanes, variant, tensors, error);
-    if (status == HD_OK) status = start_reading(&lanes, error);
+    static hd_running_lane run;
+    hd_lane lane;
+    memset(&run, 0, sizeof run);
+    hd_status status = prepare_run(&run, &lane, variant->experiment.name, variant, tensors, error);
+    if (status == HD_OK) status = hd_lanes_start(&lane, 1, error);
+    if (status == HD_OK) status = start_reading(&run, error);
     while (status == HD_OK) {
-        status = hd_capture_read(&lane->reader, tensors, true, error);
-        if (status != HD_OK || lane->reader.ended) break;
-        if (!look(context, &lane->reader)) status = hd_fail(error, HD_INVALID, "%s: stopped", lane->what);
+        status = hd_capture_read(&run.reader, tensors, true, error);
+        if (status != HD_OK || run.reader.ended) break;
+        if (!look(context, &run.reader)) status = hd_fail(error, HD_INVALID, "%s: stopped", lane.what);
     }
-    return finish(&lanes, status, error);
-}
-
-/* --- captures --- */
-
-hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drift *drift, hd_error *error) {
-    static hd_lanes lanes;
-    hd_lane *lane = &lanes.of[LANE_A];
-    *drift = (hd_drift){.compared = 0};
-    hd_status status = use_alone(&lanes, b, a->info.tensors, error);
-    lane->digests = !a->info.full;
-    if (status == HD_OK && strcmp(lane->dataset->sha256, a->info.data_sha256) != 0)
-        status = hd_fail(error, HD_INVALID, "%s and %s: different data: cannot be compared", a->stream.name,
-                         lane->what);
-    if (status == HD_OK) status = start_reading(&lanes, error);
-    if (status == HD_OK) status = hd_drift_compare(a, &lane->reader, NULL, drift, error);
-    return finish(&lanes, status, error);
+    status = hd_lanes_end(&lane, 1, status, error);
+    release_run(&run);
+    return status;
 }
 
 typedef struct hd_recording {

@@ -1,25 +1,30 @@
-/* Runs variants in lock step, each in its own process, and compares their tensors as they come. */
+/* Runs variants side by side, each in its own process, compares their tensors as they come, and has each run judged by
+ * its equations in a process beside it. */
 #ifndef HD_DRIFT_LOCKSTEP_H
 #define HD_DRIFT_LOCKSTEP_H
 
 #include "drift/drift.h"
 #include "run/variant.h"
 
-/* Runs a and b, and with `follow` two more that a's states guide (see drift.h), and compares their tensors of
- * the kinds in `tensors` (0: all). Errors as hd_run's and hd_drift_compare's; HD_DIFFERENT: a side has a
+/* One side: a variant that is run here, or a capture. */
+typedef struct hd_drift_side {
+    const hd_variant *variant;  /* what the side runs; of a capture NULL: it cannot be told or run here */
+    hd_capture_reader *capture; /* a started one; NULL: the variant is run */
+    const char *why_not;        /* why a capture has no variant */
+} hd_drift_side;
+
+/* Compares the tensors of the kinds in `tensors` (0: all). judge: checks each side by its equations, too (then all
+ * kinds are shown). A side that is a digest is run again beside it, if it has a variant: as long as the run has the
+ * digest's bits, its tensors are the digest's. Errors as hd_run's and hd_drift_compare's; HD_DIFFERENT: a side has a
  * value that is not finite. End with hd_drift_free, also after a failure. */
-hd_status hd_lockstep(const hd_variant *a, const hd_variant *b, unsigned tensors, bool follow,
-                      hd_drift *drift, hd_error *error);
+hd_status hd_lockstep(const hd_drift_side sides[2], unsigned tensors, bool judge, hd_drift *drift,
+                      hd_error *error);
 
 /* Runs one variant and shows each of its tensors of the kinds in `tensors` to look, until that returns false
  * (HD_INVALID). Errors as hd_run's. */
 hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
                            bool (*look)(void *context, const hd_capture_reader *reader), void *context,
                            hd_error *error);
-
-/* Runs b and compares it with the started capture a; digests with digests. Errors as hd_lockstep's, and
- * HD_INVALID if a has other data. End with hd_drift_free, also after a failure. */
-hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drift *drift, hd_error *error);
 
 /* Captures a variant's run into the file `path`, whole or not at all. Errors as hd_run's. */
 hd_status hd_lockstep_capture(const hd_variant *variant, bool full, const char *path, hd_error *error);

@@ -15,6 +15,19 @@ bool hd_site_pixels(const hd_site *site, hd_elements *pixels) {
     return true;
 }
 
+/* Prints lines of at most 80 characters. */
+static void print_paragraph(FILE *to, const char *text) {
+    size_t column = 0;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (column && column + 1 + word > 78) column = 0, fputc('\n', to);
+        fprintf(to, "%s%.*s", column ? " " : "  ", (int)word, text);
+        column += word + 1;
+        text += word + strspn(text + word, " ");
+    }
+    fputc('\n', to);
+}
+
 static void print_site(FILE *to, const char *what, const hd_site *site) {
     const hd_tensor_difference *d = &site->difference;
     if (!site->found) return;
@@ -28,7 +41,7 @@ static void print_site(FILE *to, const char *what, const hd_site *site) {
     if (d->differing != SIZE_MAX) fprintf(to, "; %zu of %zu differ", d->differing, d->elements);
     hd_elements pixels;
     if (hd_site_pixels(site, &pixels)) fprintf(to, "; pixels %zu..%zu", pixels.from, pixels.to);
-    fprintf(to, "; relative %.2g%s", d->relative, d->sampled ? " (of a sample)" : "");
+    fprintf(to, "; relative %.2g%s", d->relative, d->estimated ? " (estimated)" : "");
     if (!isnan(d->worst_ulps)) {
         fprintf(to, ", at most %.3g ulp, at ", d->worst_ulps);
         if (site->part.shape.to)
@@ -63,24 +76,24 @@ static void print_number(FILE *to, double value) {
         fprintf(to, "%12.2g", value);
 }
 
-static void print_growth(FILE *to, const hd_drift *drift, bool all) {
+static void print_growth(FILE *to, const hd_drift *drift, size_t iteration, bool all) {
     if (!drift->grown) return;
-    fprintf(to, "\n  growth: |b - a| / |a|; what the step itself adds, starting from a's state;\n"
-                "  and what random rounding adds there\n");
-    fprintf(to, "  %4s %5s  %-32s%12s%12s%12s\n", "iter", "step", "tensor", "relative", "added", "rounding");
+    fprintf(to, "\n  growth: |b - a| / |a|; and how far off each side is from its own equation there, as a\n"
+                "  share of what rounding can do\n");
+    fprintf(to, "  %4s %5s  %-32s%12s%12s%12s\n", "iter", "step", "tensor", "relative", "a", "b");
     size_t left_out = 0;
     for (size_t i = 0; i < drift->grown; i++) {
         const hd_growth *g = &drift->growth[i];
         if (!all && !(shown_in_curve(g) && (hd_drift_selects(g->place.step) || is_last(drift, g)) &&
-                      g->place.iteration == drift->growth[0].place.iteration)) {
+                      g->place.iteration == iteration)) {
             left_out++;
             continue;
         }
         hd_tensor_part part = hd_place_whole(&drift->info[0], &g->place, 1);
         fprintf(to, "  %4u %5u  %-32s", g->place.iteration, g->place.step, part.name);
         print_number(to, g->relative);
-        print_number(to, g->added[HD_FOLLOW_B]);
-        print_number(to, g->added[HD_FOLLOW_ROUNDING]);
+        print_number(to, g->residual[0]);
+        print_number(to, g->residual[1]);
         fputc('\n', to);
     }
     if (left_out) fprintf(to, "  (%zu more that differ: --verbose, or --json)\n", left_out);
@@ -88,11 +101,11 @@ static void print_growth(FILE *to, const hd_drift *drift, bool all) {
 
 /* Prints the largest share of an event in any hypergradient, if it was measured. */
 static void print_share(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, size_t event) {
-    for (size_t i = 0; i < diagnosis->event_share_count; i++) {
-        const double *share = diagnosis->event_shares[i].share;
+    for (size_t i = 0; i < diagnosis->kinks.alone_count; i++) {
+        const double *share = diagnosis->kinks.alone[i].share;
         size_t most = 0;
         char name[HD_NAME];
-        if (diagnosis->event_shares[i].event != event) continue;
+        if (diagnosis->kinks.alone[i].event != event) continue;
         for (size_t j = 1; j < drift->info[0].hypers; j++)
             if (!(fabs(share[j]) <= fabs(share[most])) && !isnan(share[j])) most = j;
         fprintf(to, "; alone %.0f%% of %s", 100 * share[most],
@@ -138,24 +151,69 @@ static void print_cause(FILE *to, const hd_cause *cause, size_t j) {
 }
 
 static void print_causes(FILE *to, const hd_diagnosis *diagnosis, size_t j) {
-    for (size_t c = 0; c < diagnosis->cause_count; c++) print_cause(to, &diagnosis->causes[c], j);
-    if (diagnosis->kinks_measured) print_cause(to, &diagnosis->kinks, j);
+    for (size_t c = 0; c < diagnosis->causes.count; c++) print_cause(to, &diagnosis->causes.of[c], j);
+    if (diagnosis->kinks.measured) print_cause(to, &diagnosis->kinks.together, j);
     fputc('\n', to);
 }
 
-static void print_hypergradients(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis) {
+static void print_hypergradients(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, size_t k) {
     const hd_capture_info *info = &drift->info[0];
-    const hd_ending *e = &drift->ending[diagnosis->iteration];
+    const hd_iteration_drift *e = &drift->iteration[k];
+    bool worst = k == diagnosis->iteration;
     char name[HD_NAME];
-    fprintf(to, "\n  hypergradients of hyper-iteration %zu; shares of the difference\n  %-12s%18s%18s%12s",
-            diagnosis->iteration, "", "a", "b", "relative");
-    print_causes(to, diagnosis, SIZE_MAX);
+    if (!e->reached) return;
+    fprintf(to, "\n  hypergradients of hyper-iteration %zu%s\n  %-12s%18s%18s%12s", k,
+            worst && diagnosis->causes.count ? "; shares of the difference" : "", "", "a", "b", "relative");
+    if (worst)
+        print_causes(to, diagnosis, SIZE_MAX);
+    else
+        fputc('\n', to);
     for (size_t j = 0; j < info->hypers; j++) {
         double a = e->hypergradient[0][j], b = e->hypergradient[1][j];
         fprintf(to, "  %-12s%18.9g%18.9g%12.2g", hd_hyperparameter_name(info->hyper[j], name), a, b,
                 a == b ? 0 : fabs(b - a) / fabs(a));
-        print_causes(to, diagnosis, j);
+        if (worst)
+            print_causes(to, diagnosis, j);
+        else
+            fputc('\n', to);
     }
+}
+
+/* A line a hyper-iteration. */
+static void print_iterations(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
+    enum { SHOWN = 12 };
+    if (!drift->differing && !diagnosis->group_count) return;
+    fprintf(to, "\n  %4s  %-16s%10s  %-10s%11s%8s%8s%8s\n", "iter", "verdict", "apart", "(worst)",
+            "inherited", "flips", "a off", "b off");
+    for (size_t k = 0; k < diagnosis->iteration_count; k++) {
+        const hd_iteration_verdict *v = &diagnosis->iterations[k];
+        char name[HD_NAME];
+        if (!all && k >= SHOWN && k != diagnosis->iteration) continue;
+        fprintf(to, "  %4zu  %-16s%10.2g  %-10s%11.2g%8zu%8zu%8zu\n", k, hd_drift_verdict_name(v->verdict),
+                v->apart, hd_hyperparameter_name(drift->info[0].hyper[v->worst], name), v->inherited,
+                v->flips, v->findings[0], v->findings[1]);
+    }
+    if (!all && diagnosis->iteration_count > SHOWN) fprintf(to, "  (all: --verbose, or --json)\n");
+}
+
+static void print_groups(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
+    size_t shown = all || diagnosis->group_count < 8 ? diagnosis->group_count : 8;
+    for (size_t g = 0; g < shown; g++) {
+        const hd_finding_group *group = &diagnosis->groups[g];
+        const hd_finding *f = group->first;
+        char text[HD_FINDING_TEXT], line[HD_FINDING_TEXT + 256], times[64] = "";
+        if (group->count > 1)
+            snprintf(times, sizeof times, " and %zu more, to step %u", group->count - 1, group->last.step);
+        snprintf(line, sizeof line, "%c off: hyper-iteration %u, step %u, %s: %s%s%s: %s",
+                 group->side ? 'b' : 'a', f->place.iteration, f->place.step, f->part.phase, f->part.name,
+                 f->place.back ? " (backward sweep)" : "", times,
+                 hd_finding_text(f, &drift->info[group->side], text));
+        print_paragraph(to, line);
+        if (isfinite(f->odds))
+            fprintf(to, "  The odds that rounding does it are 1 in 10^%.0f or less.\n", -f->odds);
+    }
+    if (diagnosis->group_count > shown)
+        fprintf(to, "  (%zu more: --verbose, or --json)\n", diagnosis->group_count - shown);
 }
 
 static void print_attest(FILE *to, const hd_drift *drift) {
@@ -185,41 +243,29 @@ static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairin
             p->tremble);
 }
 
-/* Prints lines of at most 80 characters. */
-static void print_paragraph(FILE *to, const char *text) {
-    size_t column = 0;
-    while (*text) {
-        size_t word = strcspn(text, " ");
-        if (column && column + 1 + word > 78) column = 0, fputc('\n', to);
-        fprintf(to, "%s%.*s", column ? " " : "  ", (int)word, text);
-        column += word + 1;
-        text += word + strspn(text + word, " ");
-    }
-    fputc('\n', to);
+static const char *colour_of(hd_drift_verdict verdict) {
+    return verdict == HD_IDENTICAL ? "green" : verdict >= HD_UNEXPLAINED ? "red" : "yellow";
 }
 
 void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
-    char finding[HD_VARIANT_KEY + 16];
-    const char *colour = diagnosis->finding == HD_IDENTICAL     ? "green"
-                         : diagnosis->finding == HD_UNEXPLAINED ? "red"
-                                                                : "yellow";
+    char finding[HD_VERDICT_TEXT];
     fprintf(to, "%s, a: %s (%s, %s), b: %s (%s, %s)\n", drift->info[0].experiment, drift->info[0].variant,
             drift->info[0].device, hd_mode_name(drift->info[0].mode), drift->info[1].variant,
             drift->info[1].device, hd_mode_name(drift->info[1].mode));
-    fprintf(to, "%s%s%s\n", hd_terminal_colour(to, colour), hd_drift_verdict_text(diagnosis, finding),
-            hd_terminal_plain(to));
+    fprintf(to, "%s%s%s\n", hd_terminal_colour(to, colour_of(diagnosis->finding)),
+            hd_drift_verdict_text(diagnosis, finding), hd_terminal_plain(to));
     print_paragraph(to, diagnosis->evidence);
+    if (diagnosis->advice[0]) print_paragraph(to, diagnosis->advice);
     fprintf(to, "  %zu of %zu tensors differ\n", drift->differing, drift->compared);
-    print_site(to, "first", &drift->first);
-    if (hd_same_site(&drift->first, &drift->beyond))
-        fprintf(to, "  %-18s the same\n", "beyond rounding");
-    else
-        print_site(to, "beyond rounding", &drift->beyond);
+    print_groups(to, drift, diagnosis, all);
+    print_site(to, "first", hd_drift_first(drift));
+    print_iterations(to, drift, diagnosis, all);
     print_attest(to, drift);
-    print_growth(to, drift, all);
+    print_growth(to, drift, diagnosis->iteration, all);
     print_events(to, drift, diagnosis, all);
     print_pairing(to, &drift->info[0], &diagnosis->pairing);
-    if (drift->differing) print_hypergradients(to, drift, diagnosis);
+    for (size_t k = 0; drift->differing && k < drift->iterations; k++)
+        if (all || k == diagnosis->iteration) print_hypergradients(to, drift, diagnosis, k);
     char nearer = hd_nearer_reference(diagnosis);
     if (nearer != '?')
         fprintf(to, "  largest relative error (float64 reference): a %.2g, b %.2g: %s\n",

@@ -43,7 +43,7 @@ static json_t *site_json(const hd_site *site) {
     put(json, "of", count(d->elements));
     put(json, "differing", count(d->differing));
     put(json, "relative", number(d->relative));
-    if (d->sampled) put(json, "sampled", json_true());
+    if (d->estimated) put(json, "estimated", json_true());
     put(json, "worst_ulps", number(d->worst_ulps));
     if (!isnan(d->worst_ulps)) {
         put(json, "worst",
@@ -57,20 +57,13 @@ static json_t *site_json(const hd_site *site) {
     return json;
 }
 
-/* Not fmax: NaN stays NaN. */
-static double beyond_zero(double x) {
-    return x < 0 ? 0 : x;
-}
-
 static json_t *growth_json(const hd_drift *drift) {
     json_t *list = json_array();
     for (size_t i = 0; i < drift->grown; i++) {
         const hd_growth *g = &drift->growth[i];
         json_t *json = place_json(&drift->info[0], &g->place);
         put(json, "relative", number(g->relative));
-        put(json, "added", number(g->added[HD_FOLLOW_B]));
-        put(json, "inherited", number(beyond_zero(g->relative - g->added[HD_FOLLOW_B])));
-        put(json, "rounding", number(g->added[HD_FOLLOW_ROUNDING]));
+        put(json, "residual", json_pack("{soso}", "a", number(g->residual[0]), "b", number(g->residual[1])));
         put(json, "worst_ulps", number(g->worst_ulps));
         put(json, "differing", count(g->differing));
         put(json, "of", count(g->elements));
@@ -88,9 +81,9 @@ static json_t *by_name(const hd_capture_info *info, const double *values) {
 }
 
 static json_t *share_of_event(const hd_drift *drift, const hd_diagnosis *diagnosis, size_t event) {
-    for (size_t i = 0; i < diagnosis->event_share_count; i++)
-        if (diagnosis->event_shares[i].event == event)
-            return by_name(&drift->info[0], diagnosis->event_shares[i].share);
+    for (size_t i = 0; i < diagnosis->kinks.alone_count; i++)
+        if (diagnosis->kinks.alone[i].event == event)
+            return by_name(&drift->info[0], diagnosis->kinks.alone[i].share);
     return json_null();
 }
 
@@ -143,17 +136,17 @@ static json_t *cause_json(const hd_capture_info *info, const hd_cause *cause) {
 
 static json_t *causes_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     json_t *list = json_array();
-    for (size_t c = 0; c < diagnosis->cause_count; c++)
-        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->causes[c]));
-    if (diagnosis->kinks_measured)
-        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->kinks));
+    for (size_t c = 0; c < diagnosis->causes.count; c++)
+        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->causes.of[c]));
+    if (diagnosis->kinks.measured)
+        json_array_append_new(list, cause_json(&drift->info[0], &diagnosis->kinks.together));
     return list;
 }
 
 static json_t *outcomes_json(const hd_drift *drift) {
     json_t *list = json_array();
     for (size_t k = 0; k < drift->iterations; k++) {
-        const hd_ending *o = &drift->ending[k];
+        const hd_iteration_drift *o = &drift->iteration[k];
         json_t *json = json_pack("{si}", "iteration", (int)k), *sides[2];
         for (size_t s = 0; s < 2; s++) {
             sides[s] = json_object();
@@ -200,19 +193,108 @@ static json_t *pairing_json(const hd_capture_info *info, const hd_pairing *pairi
 }
 
 /* The heat as a picture: a square if it can be (28 x 28 for 784 inputs), else one row. */
-static json_t *heat_json(const hd_drift *drift) {
+static json_t *heat_json(const hd_drift *drift, size_t iteration) {
+    const hd_iteration_drift *it = &drift->iteration[iteration];
     size_t inputs = drift->info[0].dims[0], side = (size_t)(sqrt((double)inputs) + 0.5);
     bool square = side * side == inputs;
-    if (!drift->heat[0] || !drift->heat[1]) return json_null();
+    if (!it->heat[0] || !it->heat[1]) return json_null();
     json_t *json =
-        json_pack("{sIsIsI}", "iteration", (json_int_t)drift->heat_iteration, "rows",
-                  (json_int_t)(square ? side : 1), "columns", (json_int_t)(square ? side : inputs));
+        json_pack("{sIsIsI}", "iteration", (json_int_t)iteration, "rows", (json_int_t)(square ? side : 1),
+                  "columns", (json_int_t)(square ? side : inputs));
     static const char *const keys[2] = {"start", "end"};
     for (size_t w = 0; w < 2; w++) {
         json_t *values = json_array();
-        for (size_t i = 0; i < inputs; i++) json_array_append_new(values, number(drift->heat[w][i]));
+        for (size_t i = 0; i < inputs; i++) json_array_append_new(values, number(it->heat[w][i]));
         put(json, keys[w], values);
     }
+    return json;
+}
+
+/* --- verdicts and findings --- */
+
+static json_t *finding_json(const hd_drift *drift, const hd_finding_group *group) {
+    static const char *const kinds[] = {"none", "not finite", "element", "together", "leaning"};
+    const hd_finding *f = group->first;
+    const hd_rounding_test *t = &f->test;
+    char text[HD_FINDING_TEXT];
+    json_t *json = json_pack("{sssisissss}", "side", group->side ? "b" : "a", "iteration", f->place.iteration,
+                             "step", f->place.step, "phase", f->part.phase, "tensor", f->part.name);
+    if (f->place.back) put(json, "back", json_true());
+    put(json, "kind", json_string(kinds[t->excess]));
+    put(json, "text", json_string(hd_finding_text(f, &drift->info[group->side], text)));
+    put(json, "places", count(group->count));
+    put(json, "last_step", json_integer(group->last.step));
+    put(json, "of", count(t->count));
+    put(json, "beyond", count(t->beyond));
+    if (t->excess == HD_ELEMENT_TOO_FAR || t->excess == HD_NOT_FINITE_THERE) {
+        put(json, "elements", json_pack("[[II]]", (json_int_t)t->first, (json_int_t)t->last));
+        put(json, "worst",
+            json_pack("{sIsoso}", "element", (json_int_t)t->worst, "is", number(t->is), "expected",
+                      number(t->expected)));
+    }
+    put(json, "times", number(t->excess == HD_LEANING ? f->leaning_deviations : t->furthest));
+    put(json, "relative", number(t->relative));
+    put(json, "log10_odds", number(f->odds));
+    return json;
+}
+
+static json_t *findings_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    json_t *list = json_array();
+    for (size_t g = 0; g < diagnosis->group_count; g++)
+        json_array_append_new(list, finding_json(drift, &diagnosis->groups[g]));
+    return list;
+}
+
+static json_t *iterations_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    json_t *list = json_array();
+    char name[HD_NAME];
+    for (size_t k = 0; k < diagnosis->iteration_count; k++) {
+        const hd_iteration_verdict *v = &diagnosis->iterations[k];
+        const hd_iteration_drift *it = &drift->iteration[k];
+        json_t *json = json_pack("{sIsssoss}", "iteration", (json_int_t)k, "verdict",
+                                 hd_drift_verdict_name(v->verdict), "apart", number(v->apart), "worst",
+                                 hd_hyperparameter_name(drift->info[0].hyper[v->worst], name));
+        put(json, "inherited", number(v->inherited));
+        put(json, "compared", count(it->compared));
+        put(json, "differing", count(it->differing));
+        put(json, "flips", drift->full ? count(v->flips) : json_null());
+        put(json, "findings",
+            json_pack("{sIsI}", "a", (json_int_t)v->findings[0], "b", (json_int_t)v->findings[1]));
+        put(json, "first", site_json(&it->first));
+        json_t *ulps = json_array();
+        for (size_t b = 0; b < HD_ULP_BINS; b++) json_array_append_new(ulps, count(it->ulps[b]));
+        put(json, "ulps", ulps);
+        put(json, "reach",
+            diagnosis->reach ? by_name(&drift->info[0], diagnosis->reach + k * HD_MAX_HYPERS) : json_null());
+        json_array_append_new(list, json);
+    }
+    return list;
+}
+
+/* The first tensor, of either side, that is not what its equation gives. */
+static json_t *beyond_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    return diagnosis->group_count ? finding_json(drift, &diagnosis->groups[0]) : json_null();
+}
+
+static json_t *judged_json(const hd_drift *drift, size_t s) {
+    const hd_side_judgement *side = &drift->side[s];
+    json_t *json = json_pack("{sbsf}", "judged", side->judged, "elements", side->residuals.elements);
+    put(json, "parted", side->parted.found ? site_json(&side->parted) : json_null());
+    put(json, "why_not", json_string(side->why_not));
+    return json;
+}
+
+static json_t *repeats_json(const hd_repeats *repeats) {
+    return json_pack("{sIsIss}", "runs", (json_int_t)repeats->count, "differing",
+                     (json_int_t)repeats->differing, "first", repeats->first);
+}
+
+static json_t *growth_rate_json(const hd_growth_rate *rate) {
+    if (!rate->steps) return json_null();
+    json_t *json = json_pack("{sfsfsfsf}", "rate", rate->rate, "low", rate->low, "high", rate->high, "factor",
+                             rate->factor);
+    put(json, "steps", count(rate->steps));
+    put(json, "chaotic", json_boolean(hd_growth_rate_is_chaotic(rate)));
     return json;
 }
 
@@ -227,9 +309,9 @@ static json_t *side_json(const hd_capture_info *info) {
 }
 
 json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
-    char finding[HD_VARIANT_KEY + 16];
+    char finding[HD_VERDICT_TEXT];
     const hd_capture_info *info = &drift->info[0];
-    json_t *json = json_pack("{ssssss}", "format", "hyperdrift-drift/1", "verdict",
+    json_t *json = json_pack("{ssssss}", "format", "hyperdrift-drift/2", "verdict",
                              hd_drift_verdict_text(diagnosis, finding), "evidence", diagnosis->evidence);
     char nearer = hd_nearer_reference(diagnosis);
     put(json, "experiment", json_string(info->experiment));
@@ -241,8 +323,16 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     put(json, "b", side_json(&drift->info[1]));
     put(json, "compared", count(drift->compared));
     put(json, "differing", count(drift->differing));
-    put(json, "first", site_json(&drift->first));
-    put(json, "beyond", site_json(&drift->beyond));
+    put(json, "advice", json_string(diagnosis->advice));
+    put(json, "first", site_json(hd_drift_first(drift)));
+    put(json, "beyond", beyond_json(drift, diagnosis));
+    put(json, "findings", findings_json(drift, diagnosis));
+    put(json, "iterations", iterations_json(drift, diagnosis));
+    put(json, "judged", json_pack("{soso}", "a", judged_json(drift, 0), "b", judged_json(drift, 1)));
+    put(json, "repeats",
+        json_pack("{soso}", "a", repeats_json(&diagnosis->repeats[0]), "b",
+                  repeats_json(&diagnosis->repeats[1])));
+    put(json, "growth_rate", growth_rate_json(&diagnosis->growth_rate));
     put(json, "growth", growth_json(drift));
     put(json, "events", events_json(drift, diagnosis));
     put(json, "event_counts", event_counts_json(drift));
@@ -261,6 +351,6 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     put(json, "attest",
         json_pack("{soso}", "a", attest_json(info, &drift->attest[0]), "b",
                   attest_json(info, &drift->attest[1])));
-    put(json, "heat", heat_json(drift));
+    put(json, "heat", heat_json(drift, diagnosis->iteration));
     return json;
 }

@@ -99,7 +99,7 @@ static void compare_digests(const hd_capture_reader *a, const hd_capture_reader 
     d->differing = d->differs ? SIZE_MAX : 0;
     double norms = fabs(y.l2 - x.l2) / x.l2; /* the difference is at least that */
     d->relative = !d->differs ? 0 : squares > 0 ? sqrt(squares) / sqrt(norm) : norms > 0 ? norms : NAN;
-    d->sampled = d->differs;
+    d->estimated = d->differs;
     d->worst_ulps = d->worst_a = d->worst_b = d->differs ? NAN : 0;
 }
 

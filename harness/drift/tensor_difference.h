@@ -11,9 +11,9 @@ enum { HD_RANGES = 32 };
 typedef struct hd_tensor_difference {
     bool differs;
     size_t elements, differing;    /* the tensor's, and those that differ */
-    double relative;               /* |b - a| / |a|, Euclidean; of digests: over the sampled elements, or if
+    double relative;               /* |b - a| / |a|, Euclidean; of digests: over the estimated elements, or if
                                       those agree by the norms (a lower bound) */
-    bool sampled;                  /* relative is from digests; NaN if sample and norms agree */
+    bool estimated;                /* relative is from digests; NaN if sample and norms agree */
     double worst_ulps;             /* in float32, if either side is */
     size_t worst;                  /* its element */
     double worst_a, worst_b;       /* its values */

@@ -142,14 +142,15 @@ static hd_status locate(const hd_planted_fault *fault, hd_table_row *row, hd_err
     static hd_variant side[2];
     char mode[HD_VARIANT_VALUE], name[HD_VARIANT_VALUE];
     const char *words[] = {mode, name};
+    const hd_drift_side sides[2] = {{.variant = &side[0]}, {.variant = &side[1]}};
     hd_drift drift = {.compared = 0};
     snprintf(mode, sizeof mode, "mode=%s", hd_mode_name(fault->mode));
     snprintf(name, sizeof name, "fault=%s", fault->name);
     hd_status status = hd_variant_make(fault->experiment, words, 1, &side[0], error);
     if (status == HD_OK) status = hd_variant_make(fault->experiment, words, 2, &side[1], error);
     if (status != HD_OK) return status;
-    status = hd_lockstep(&side[0], &side[1], 0, false, &drift, error);
-    const hd_site *site = &drift.first;
+    status = hd_lockstep(sides, 0, false, &drift, error);
+    const hd_site *site = hd_drift_first(&drift);
     if (status == HD_DIFFERENT) {
         snprintf(row->place, TEXT, "%s", from_step(error->message));
         row->located = is_told(fault, error->message);

@@ -199,6 +199,12 @@ void hd_judgement_test(hd_judgement *j, const hd_place *place, const double *is,
     if (!size) j->no_memory = true;
     if (size) size->place = *place;
     j->residuals->elements += (double)count;
+    double variances = 0, norm = 0;
+    for (size_t i = 0; i < count; i++) {
+        variances += expected.variance[i];
+        norm += expected.value[i] * expected.value[i];
+    }
+    if (size) size->scale = norm > 0 ? (float)sqrt(variances / norm) : 0;
     for (size_t p = 0; p < part_count; p++) {
         hd_finding finding = {.place = *place, .part = parts[p]};
         hd_estimate of_part = {expected.value + parts[p].from, expected.variance + parts[p].from};

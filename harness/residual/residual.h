@@ -25,6 +25,8 @@ typedef struct hd_finding {
 typedef struct hd_residual_size {
     hd_place place;
     float furthest, spread; /* the greatest of its parts, as in hd_rounding_test */
+    float
+        scale; /* what rounding can do to it at random: root of the variances' sum, as a share of its norm */
 } hd_residual_size;
 
 enum { HD_MOST_FINDINGS = 256 };
@@ -46,5 +48,14 @@ void hd_residuals_free(hd_residuals *residuals);
 
 /* The first finding of a hyper-iteration; NULL: none. */
 const hd_finding *hd_residuals_first(const hd_residuals *residuals, size_t iteration);
+
+/* Writes what is wrong, "851 of 851 elements are further off than rounding can bring them; ...", and returns it. */
+enum { HD_FINDING_TEXT = 320 };
+const char *hd_finding_text(const hd_finding *finding, const hd_capture_info *info,
+                            char text[HD_FINDING_TEXT]);
+
+/* Writes the name of an element of a finding's part, "W_1[3,4]", "eta", "correct test examples", and returns it. */
+const char *hd_element_text(const hd_finding *finding, size_t element, const hd_capture_info *info,
+                            char text[HD_LABEL + 48]);
 
 #endif

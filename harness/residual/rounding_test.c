@@ -10,6 +10,9 @@ enum { LEAST_TOGETHER = 16 };
 
 /* A lean must show in so many steps, be so many standard deviations of its mean, and so much of what rounding can
  * do. */
+/* Odds below 1 in 10^300 are no odds. */
+#define LEAST_ODDS (-300.0)
+
 enum { LEAST_STEPS = 12 };
 #define LEAST_DEVIATIONS 10.0
 #define LEAST_LEAN       0.05
@@ -58,7 +61,7 @@ void hd_rounding_test_elements(size_t count, const double *is, hd_estimate expec
 double hd_rounding_odds(const hd_rounding_test *test, double limit, double elements) {
     double z = test->furthest * limit;
     double odds = log10(2) - z * z / 2 * log10(exp(1)) + log10(elements);
-    return fmin(odds, 0);
+    return fmax(fmin(odds, 0), LEAST_ODDS);
 }
 
 void hd_leaning_add(hd_leaning *leaning, const hd_rounding_test *test) {
