@@ -71,18 +71,17 @@ static void expect_initial_weights(hd_judgement *j) {
     free(drawn);
 }
 
-/* Each rounding of m' by itself: the products, the partial sums, the result. */
+/* Each rounding of m' by itself, in any order of its terms: the products, the partial sums, the result. */
 static void expect_momentum(hd_judgement *j) {
     double u = j->estimator.unit, tiny = j->estimator.tiny;
     for (size_t i = 0; i < j->network.weights; i++) {
         size_t l = layer_of(&j->network, i);
         double l1 = l < j->network.layers ? j->l1[l] : 0, l2 = l < j->network.layers ? j->l2[l] : 0;
         double carried = j->mu * j->m_before[i], flat = l1 * sign(j->w_before[i]),
-               steep = 2 * l2 * j->w_before[i], with_l1 = j->gradient[i] + flat, with_l2 = with_l1 + steep,
-               m = carried + with_l2;
-        double bound = u * (fabs(m) + fabs(carried)) + 3 * tiny;
-        if (l1 != 0) bound += u * fabs(with_l1);
-        if (l2 != 0) bound += u * (fabs(with_l2) + fabs(steep));
+               steep = 2 * l2 * j->w_before[i], m = carried + j->gradient[i] + flat + steep,
+               all = fabs(carried) + fabs(j->gradient[i]) + fabs(flat) + fabs(steep);
+        double partial_sums = (flat != 0) + (steep != 0);
+        double bound = u * (fabs(m) + fabs(carried) + fabs(steep) + partial_sums * all) + 3 * tiny;
         j->expected.value[i] = m;
         j->expected.variance[i] = hd_hard(bound * j->least_limit);
     }
