@@ -1,5 +1,6 @@
 #include "base/terminal.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,4 +27,13 @@ hd_status hd_terminal_complain(hd_status so_far, const hd_error *error) {
     fflush(stdout); /* so that in a log of both the error follows what led to it */
     fprintf(stderr, "hyperdrift: %s\n", error->message);
     return error->status > so_far ? error->status : so_far;
+}
+
+void hd_terminal_show(const char *format, ...) {
+    va_list values;
+    if (!isatty(STDERR_FILENO)) return;
+    va_start(values, format);
+    fputs("\r\033[K", stderr);
+    vfprintf(stderr, format, values);
+    va_end(values);
 }

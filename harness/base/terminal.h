@@ -14,4 +14,8 @@ const char *hd_terminal_plain(FILE *to);
 /* Prints "hyperdrift: MESSAGE" on stderr and returns the worse of both statuses (3, 2, 1, 0). */
 hd_status hd_terminal_complain(hd_status so_far, const hd_error *error);
 
+/* Shows on stderr, if that is a terminal, what a long command is doing, in place of what was shown before; "" clears
+ * the line. */
+void hd_terminal_show(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

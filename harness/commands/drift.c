@@ -131,6 +131,7 @@ hd_status hd_command_drift(const hd_options *options) {
     hd_status status = open_sides(options, &command, &error);
     if (status == HD_OK) status = hd_lockstep(command.side, 0, true, &drift, &error);
     if (status == HD_OK) status = hd_diagnose(&drift, command.side, wishes, &diagnosis, &error);
+    hd_terminal_show("%s", "");
     status = close_sides(&command, status, &error);
     status = status == HD_OK ? print(options, &drift, &diagnosis) : hd_terminal_complain(HD_OK, &error);
     hd_diagnosis_free(&diagnosis);

@@ -245,9 +245,9 @@ static const hd_option option_list[] = {
      "judge M more replicas, which the calibration did not use"},
     {"loosen", 0, NULL, BLESS, set_flag, AT(loosen), 0, "let tolerances become looser than they are"},
     {"tolerance", 0, "X", DIFF, set_tolerance, 0, 0, "allow this error in every quantity (default: 0)"},
-    {"repeat", 0, "N", CHECK | BENCH, set_whole, AT(request.repeat), 1000,
-     "repetitions (default: bench 5, check 1); in check, the exact arithmetic must give the same bits each "
-     "time; --history keeps all times"},
+    {"repeat", 0, "N", CHECK | BENCH | DRIFT, set_whole, AT(request.repeat), 1000,
+     "repetitions (default: bench 5, check and drift 1); in check, the exact arithmetic must give the same bits "
+     "each time; in drift, each side is run again so often with nobody watching; --history keeps all times"},
     {"history", 0, "FILE", CHECK, set_name, AT(history), 0,
      "keep the run in this history (an SQLite file; created if missing)"},
     {"a", 'a', "KEY=VALUE", DRIFT, add_to_side, 0, 0,

@@ -1,5 +1,6 @@
 #include "drift/amplification.h"
 
+#include "base/terminal.h"
 #include "run/variant_results.h"
 
 #include <math.h>
@@ -11,7 +12,8 @@
 /* A difference is first of a few elements only, and at its end it cannot grow any more. */
 enum { FIRST_STEPS = 3, LEAST_STEPS = 8 };
 #define SATURATED 0.1
-#define CHAOTIC   1e4
+#define ROUNDED   1e-8 /* smaller differences are of a few elements only */
+#define CHAOTIC   1e3
 
 hd_growth_rate hd_growth_rate_of(const hd_drift *drift, size_t iteration) {
     double first = NAN, last = NAN, sum = 0, squares = 0;
@@ -19,7 +21,7 @@ hd_growth_rate hd_growth_rate_of(const hd_drift *drift, size_t iteration) {
     for (size_t i = 0; i < drift->grown; i++) {
         const hd_growth *g = &drift->growth[i];
         if (g->place.iteration != iteration || g->place.tensor != HD_WEIGHTS || g->place.back) continue;
-        if (!(g->relative > 0) || seen++ < FIRST_STEPS) continue;
+        if (!(g->relative > ROUNDED) || seen++ < FIRST_STEPS) continue;
         if (g->relative > SATURATED) break;
         double now = log(g->relative);
         if (isnan(last))
@@ -28,14 +30,27 @@ hd_growth_rate hd_growth_rate_of(const hd_drift *drift, size_t iteration) {
             sum += now - last, squares += (now - last) * (now - last), steps++;
         last = now;
     }
-    if (steps < LEAST_STEPS) return (hd_growth_rate){.steps = 0};
+    if (steps < LEAST_STEPS) return (hd_growth_rate){.iteration = iteration};
     double mean = sum / (double)steps, variance = squares / (double)steps - mean * mean;
     double reach = 1.96 * sqrt(fmax(variance, 0) / (double)steps);
-    return (hd_growth_rate){steps, exp(mean), exp(mean - reach), exp(mean + reach), exp(last - first)};
+    return (hd_growth_rate){iteration,        steps, exp(mean), exp(mean - reach), exp(mean + reach),
+                            exp(last - first)};
 }
 
 bool hd_growth_rate_is_chaotic(const hd_growth_rate *rate) {
     return rate->steps > 0 && rate->low > 1 && rate->factor > CHAOTIC;
+}
+
+const hd_growth *hd_growth_jump(const hd_drift *drift, size_t iteration) {
+    const hd_growth *found = NULL;
+    double before = ROUNDED, most = 100;
+    for (size_t i = 0; i < drift->grown; i++) {
+        const hd_growth *g = &drift->growth[i];
+        if (g->place.iteration != iteration || !(g->relative > before)) continue;
+        if (g->relative / before > most) most = g->relative / before, found = g;
+        before = g->relative;
+    }
+    return found;
 }
 
 /* --- rounding's reach --- */
@@ -78,6 +93,8 @@ hd_status hd_rounding_reach(const hd_variant *a, const hd_variant *b, double (*r
         status = run_rounded(modes[s], 0, &plain, error);
         for (uint32_t r = 1; status == HD_OK && r <= HD_ROUNDING_REPLICAS; r++) {
             hd_variant_results rounded = {0};
+            hd_terminal_show("drift: random rounding, %s, run %u of %d", hd_mode_name(modes[s]->mode),
+                             (unsigned)r, HD_ROUNDING_REPLICAS);
             status = run_rounded(modes[s], 1000 + r, &rounded, error);
             if (status == HD_OK) widen(&plain, &rounded, reach);
             hd_variant_results_free(&rounded);

@@ -8,7 +8,8 @@
 /* The weights' relative difference grows by the factor `rate` a step, on average over `steps` steps; with 95 %
  * confidence by low to high. (Its logarithm is the Lyapunov exponent, as far as so few steps show it.) */
 typedef struct hd_growth_rate {
-    size_t steps; /* 0: not known */
+    size_t iteration; /* of this hyper-iteration */
+    size_t steps;     /* 0: not known */
     double rate, low, high;
     double factor; /* over all these steps */
 } hd_growth_rate;
@@ -16,8 +17,12 @@ typedef struct hd_growth_rate {
 /* Of a hyper-iteration, from the weights' differences after its first few steps and up to 0.1. */
 hd_growth_rate hd_growth_rate_of(const hd_drift *drift, size_t iteration);
 
-/* Whether training itself, step by step, amplifies what rounding does by more than 10^4. */
+/* Whether training itself, step by step, amplifies what rounding does by more than a thousand. */
 bool hd_growth_rate_is_chaotic(const hd_growth_rate *rate);
+
+/* The tensor of a hyper-iteration where the difference jumps most: its relative difference over the greatest of those
+ * before it. NULL: nowhere by more than a hundred times. A jump is a fault's or a flipped decision's. */
+const hd_growth *hd_growth_jump(const hd_drift *drift, size_t iteration);
 
 enum { HD_ROUNDING_REPLICAS = 4 };
 

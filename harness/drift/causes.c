@@ -1,5 +1,6 @@
 #include "drift/causes.h"
 
+#include "base/terminal.h"
 #include "run/variant_results.h"
 
 #include <math.h>
@@ -85,8 +86,10 @@ static hd_status measure_cause(const hd_drift *drift, const hd_variant *a, const
 hd_status hd_causes_measure(const hd_drift *drift, const hd_variant *a, const hd_variant *b, size_t iteration,
                             hd_causes *causes, hd_error *error) {
     hd_status status = hd_causes_list(a, b, causes, error);
-    for (size_t c = 0; status == HD_OK && c < causes->count; c++)
+    for (size_t c = 0; status == HD_OK && c < causes->count; c++) {
+        hd_terminal_show("drift: swapping %s, %zu of %zu", causes->of[c].component, c + 1, causes->count);
         status = measure_cause(drift, a, b, &causes->of[c], iteration, error);
+    }
     return status;
 }
 

@@ -18,6 +18,9 @@ typedef struct hd_causes {
     size_t count;
 } hd_causes;
 
+/* A hypergradient's relative difference above this is a jump, more than what sums do. */
+#define HD_HYPERGRADIENT_JUMP 0x1p-20
+
 /* A cause carries a difference if its share is more than this. */
 #define HD_MOST_OF_IT 0.5
 

@@ -1,15 +1,13 @@
 #include "drift/diagnosis.h"
 
 #include "base/list.h"
+#include "base/terminal.h"
 #include "run/variant_results.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A difference above this is a jump, more than what sums do. */
-#define JUMP 0x1p-20
 
 /* Random rounding shows how far rounding can bring a hypergradient, from a few runs: so many times as far is beyond. */
 #define BEYOND_REACH 16.0
@@ -46,6 +44,7 @@ static hd_status ask_reference(const hd_drift *drift, const hd_variant *const si
     hd_status status = HD_OK;
     for (size_t s = 0; status == HD_OK && s < 2; s++) {
         status = on_reference(sides[s], &reference[s], error);
+        hd_terminal_show("drift: %c on the float64 reference", s ? 'b' : 'a');
         bool known = s == 1 && status == HD_OK && hd_variant_same(&reference[0], &reference[1]);
         if (status == HD_OK && !known)
             status = hd_variant_hypergradients(&reference[s], NULL, 0, d->iteration, expected, error);
@@ -126,9 +125,8 @@ static bool is_judged(const hd_drift *drift, size_t s, size_t k) {
     return side->judged && !(side->parted.found && side->parted.place.iteration <= k);
 }
 
-/* A digest that parts from its run here: from the same inputs it has another result, so that this tensor can be judged
- * by its size. A projection of few blocks is a bad measure. */
-static bool parted_too_far(const hd_drift *drift, size_t s) {
+/* A projection of few blocks is a bad measure. */
+bool hd_parted_too_far(const hd_drift *drift, size_t s) {
     const hd_side_judgement *side = &drift->side[s];
     if (!side->parted.found) return false;
     double allowed = side->parted.difference.range_count < 8 ? 8 : 4;
@@ -138,13 +136,15 @@ static bool parted_too_far(const hd_drift *drift, size_t s) {
     return true;
 }
 
+/* Whether a hypergradient of hyper-iteration k is further apart than rounding's reach; before that was measured, than a
+ * few units in the last place. */
 static bool beyond_reach(const hd_drift *drift, const hd_diagnosis *d, size_t k) {
     const hd_iteration_drift *it = &drift->iteration[k];
-    for (size_t j = 0; d->reach && j < drift->info[0].hypers; j++) {
-        double a = it->hypergradient[0][j], b = it->hypergradient[1][j];
-        double unit = drift->info[0].float32 || drift->info[1].float32 ? 0x1p-23 : 0x1p-52;
-        double reach = BEYOND_REACH * d->reach[k * HD_MAX_HYPERS + j] + 4 * unit * fmax(fabs(a), fabs(b));
-        if (!(fabs(b - a) <= reach)) return true;
+    double unit = drift->info[0].float32 || drift->info[1].float32 ? 0x1p-23 : 0x1p-52;
+    for (size_t j = 0; j < drift->info[0].hypers; j++) {
+        double a = it->hypergradient[0][j], b = it->hypergradient[1][j],
+               reach = d->reach ? BEYOND_REACH * d->reach[k * HD_MAX_HYPERS + j] : 0;
+        if (!(fabs(b - a) <= reach + 4 * unit * fmax(fabs(a), fabs(b)))) return true;
     }
     return false;
 }
@@ -153,6 +153,15 @@ static size_t flips_until(const hd_diagnosis *d, size_t k) {
     size_t flips = 0;
     for (size_t i = 0; i <= k; i++) flips += d->iterations[i].flips;
     return flips;
+}
+
+/* What the first hyper-iteration that is chaotic hands on is chaotic too. */
+static hd_growth_rate first_chaotic(const hd_drift *drift) {
+    for (size_t k = 0; k < drift->iterations; k++) {
+        hd_growth_rate rate = hd_growth_rate_of(drift, k);
+        if (hd_growth_rate_is_chaotic(&rate)) return rate;
+    }
+    return (hd_growth_rate){.steps = 0};
 }
 
 static bool differs(const hd_drift *drift, size_t k) {
@@ -176,10 +185,9 @@ static hd_drift_verdict verdict_of(const hd_drift *drift, const hd_diagnosis *d,
     bool judged = is_judged(drift, 0, k) && is_judged(drift, 1, k), flipped = flips_until(d, k) > 0;
     bool parted = drift->side[0].judged && drift->side[1].judged && !judged;
     if (!judged && !parted) return HD_NOT_JUDGED;
-    if (parted && (!d->reach || beyond_reach(drift, d, k))) return HD_NOT_JUDGED;
-    hd_growth_rate rate = hd_growth_rate_of(drift, k);
-    if (hd_growth_rate_is_chaotic(&rate)) return HD_BY_ROUNDING;
-    if (flipped && v->apart > JUMP) return HD_BY_KINK;
+    if (parted && beyond_reach(drift, d, k)) return HD_NOT_JUDGED;
+    if (hd_growth_rate_is_chaotic(&d->growth_rate) && d->growth_rate.iteration <= k) return HD_BY_ROUNDING;
+    if (flipped && v->apart > HD_HYPERGRADIENT_JUMP) return HD_BY_KINK;
     return !flipped && beyond_reach(drift, d, k) ? HD_UNEXPLAINED : HD_BY_ROUNDING;
 }
 
@@ -200,7 +208,7 @@ static void find_worst(const hd_drift *drift, hd_diagnosis *d) {
 static bool wants_reach(const hd_drift *drift, const hd_diagnosis *d) {
     for (size_t k = 0; k < d->iteration_count; k++) {
         const hd_iteration_verdict *v = &d->iterations[k];
-        if (differs(drift, k) && v->apart > 0 && !v->findings[0] && !v->findings[1] &&
+        if (differs(drift, k) && beyond_reach(drift, d, k) && !v->findings[0] && !v->findings[1] &&
             (flips_until(d, k) == 0 || !is_judged(drift, 0, k) || !is_judged(drift, 1, k)))
             return true;
     }
@@ -266,8 +274,9 @@ hd_status hd_diagnose(const hd_drift *drift, const hd_drift_side sides[2], hd_di
     hd_status status = list_findings(drift, d, error);
     if (status == HD_OK) status = measure_reach(drift, sides, d, error);
     if (status != HD_OK) return status;
+    d->growth_rate = first_chaotic(drift);
     find_worst(drift, d);
-    d->growth_rate = hd_growth_rate_of(drift, d->iteration);
+    if (!d->growth_rate.steps) d->growth_rate = hd_growth_rate_of(drift, d->iteration);
     if (live) status = measure_live(drift, sides, wishes, d, error);
     if (status != HD_OK) return status;
     conclude(drift, d);

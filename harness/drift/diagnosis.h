@@ -73,6 +73,10 @@ void hd_diagnosis_free(hd_diagnosis *diagnosis);
 /* Writes the paragraph of evidence and the advice. */
 void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *diagnosis);
 
+/* Whether a digest that parts from its run here differs from it by more than rounding can do: from the same inputs it
+ * has another result, so that this one tensor can be judged by its size. */
+bool hd_parted_too_far(const hd_drift *drift, size_t side);
+
 /* Whether a and b were told to compute the same. */
 bool hd_same_settings(const hd_drift *drift);
 

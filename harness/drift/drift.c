@@ -1,6 +1,7 @@
 #include "drift/drift.h"
 
 #include "base/list.h"
+#include "base/terminal.h"
 #include "judge/compare.h"
 
 #include <math.h>
@@ -164,6 +165,9 @@ static hd_status compare_place(hd_comparison *c) {
     hd_status status = look_at_weights(c);
     if (status != HD_OK) return status;
     keep_results(c);
+    if (a->head.place.tensor == HD_WEIGHTS)
+        hd_terminal_show("drift: hyper-iteration %u of %zu, step %u of %zu", a->head.place.iteration + 1u,
+                         drift->iterations, a->head.place.step, a->info.steps);
     drift->compared++;
     iteration->compared++;
     drift->full &= whole;

@@ -77,12 +77,21 @@ static void tell_parted(const hd_drift *drift, hd_diagnosis *d) {
         if (!parted->found) continue;
         testify(
             d,
-            "The digest %c has other bits than its variant gives here from %s at step %u of hyper-iteration %u on, "
-            "where they are some %.2g apart, relatively; what comes after that step was not judged operation by "
-            "operation.",
-            name_of(s), parted->part.name, parted->place.step, parted->place.iteration,
-            parted->difference.relative);
+            "From %s at step %u of hyper-iteration %u on, the digest %c has other bits than its variant gives here; "
+            "there the two are some %.2g apart, relatively: %s rounding can do from the same inputs. What comes "
+            "later was not judged operation by operation.",
+            parted->part.name, parted->place.step, parted->place.iteration, name_of(s),
+            parted->difference.relative, hd_parted_too_far(drift, s) ? "more than" : "no more than");
     }
+}
+
+static void tell_jump(const hd_drift *drift, hd_diagnosis *d) {
+    const hd_growth *jump = d->finding == HD_NOT_JUDGED ? hd_growth_jump(drift, d->iteration) : NULL;
+    if (!jump) return;
+    hd_tensor_part part = hd_place_whole(&drift->info[0], &jump->place, 1);
+    testify(d,
+            "The difference jumps most in %s at step %u%s: to %.2g. That is a flipped decision or a fault.",
+            part.name, jump->place.step, jump->place.back ? " (backward sweep)" : "", jump->relative);
 }
 
 static void tell_rounding(const hd_drift *drift, hd_diagnosis *d) {
@@ -165,6 +174,7 @@ void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], h
         tell_apart(drift, d);
         tell_first(drift, d);
         tell_parted(drift, d);
+        tell_jump(drift, d);
         if (d->finding == HD_BY_ROUNDING || d->finding == HD_BY_KINK) tell_rounding(drift, d);
         if (d->finding == HD_UNEXPLAINED)
             testify(

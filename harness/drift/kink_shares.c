@@ -1,5 +1,6 @@
 #include "drift/kink_shares.h"
 
+#include "base/terminal.h"
 #include "run/variant_results.h"
 
 #include <math.h>
@@ -35,6 +36,7 @@ static hd_status measure_alone(const hd_drift *drift, const hd_variant *a, const
     hd_status status = HD_OK;
     for (size_t i = 0; status == HD_OK && i < count; i++) {
         double with[HD_MAX_HYPERS];
+        hd_terminal_show("drift: forcing decision %zu of %zu", i + 1, count);
         status = hd_variant_hypergradients(a, &orders[i], 1, iteration, with, error);
         if (status != HD_OK) break;
         shares->alone[i].event = which[i];
@@ -74,9 +76,6 @@ void hd_kink_shares_free(hd_kink_shares *shares) {
     *shares = (hd_kink_shares){.measured = false};
 }
 
-/* A hypergradient's relative difference above this is a jump, more than what sums do. */
-#define JUMP 0x1p-20
-
 size_t hd_kink_shares_most(const hd_kink_shares *shares, const hd_drift *drift, size_t iteration) {
     const hd_iteration_drift *it = &drift->iteration[iteration];
     size_t found = SIZE_MAX;
@@ -84,7 +83,7 @@ size_t hd_kink_shares_most(const hd_kink_shares *shares, const hd_drift *drift, 
     for (size_t j = 0; shares->measured && j < drift->info[0].hypers; j++) {
         double a = it->hypergradient[0][j], b = it->hypergradient[1][j];
         double share = hd_cause_share(&shares->together, j);
-        if (fabs(b - a) > JUMP * fabs(a) && share > most) most = share, found = j;
+        if (fabs(b - a) > HD_HYPERGRADIENT_JUMP * fabs(a) && share > most) most = share, found = j;
     }
     return found;
 }

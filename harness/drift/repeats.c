@@ -1,5 +1,6 @@
 #include "drift/repeats.h"
 
+#include "base/terminal.h"
 #include "run/variant_results.h"
 
 #include <math.h>
@@ -40,6 +41,7 @@ hd_status hd_repeats_run(const hd_drift *drift, size_t side, const hd_variant *v
         hd_variant_results results = {0};
         char text[256];
         bool differed = false;
+        hd_terminal_show("drift: %c again, unwatched, run %zu of %zu", side ? 'b' : 'a', run, count);
         status = hd_variant_results_compute(variant, NULL, 0, &results, error);
         for (size_t k = 0; status == HD_OK && !differed && k < results.count && k < drift->iterations; k++)
             differed = drift->iteration[k].reached &&

@@ -30,8 +30,10 @@ double hd_estimate_sum_variance(const hd_estimator *estimator, size_t terms, dou
 }
 
 void hd_estimate_sum(const hd_estimator *estimator, size_t terms, size_t count, hd_estimate out) {
-    for (size_t i = 0; i < count; i++)
-        out.variance[i] += hd_estimate_sum_variance(estimator, terms, out.value[i], 0);
+    double of_total = hd_estimate_sum_variance(estimator, terms, 1, 0),
+           of_none = hd_estimate_sum_variance(estimator, terms, 0, 0);
+    of_total -= of_none;
+    for (size_t i = 0; i < count; i++) out.variance[i] += of_total * out.value[i] * out.value[i] + of_none;
 }
 
 static double *room(hd_estimator *estimator, size_t which, size_t count) {
