@@ -171,7 +171,7 @@ static bool differs(const hd_drift *drift, size_t k) {
 static bool parted_in(const hd_drift *drift, size_t k) {
     for (size_t s = 0; s < 2; s++)
         if (drift->side[s].parted.found && drift->side[s].parted.place.iteration == k &&
-            parted_too_far(drift, s))
+            hd_parted_too_far(drift, s))
             return true;
     return false;
 }
