@@ -1,13 +1,23 @@
 #include "capture/capture_order.h"
 
 #include "run/record_json.h"
+#include "run/variant.h"
 
 /* No size of an experiment is greater. */
 enum { MOST = 1 << 24 };
 
 void hd_capture_info_free(hd_capture_info *info) {
+    json_decref(info->ini);
+    json_decref(info->words);
     json_decref(info->provenance);
     *info = (hd_capture_info){.layers = 0};
+}
+
+hd_capture_info hd_capture_info_copy(const hd_capture_info *info) {
+    json_incref(info->ini);
+    json_incref(info->words);
+    json_incref(info->provenance);
+    return *info;
 }
 
 unsigned hd_capture_kinds(hd_mode mode) {
@@ -37,12 +47,16 @@ json_t *hd_capture_info_json(const hd_capture_info *info, hd_builder *builder) {
         json_t *hyper = hd_build_element(builder, hypers, json_object());
         hd_build_size(builder, hyper, "kind", (size_t)info->hyper[j].kind);
         hd_build_size(builder, hyper, "layer", info->hyper[j].layer);
+        hd_build_real(builder, hyper, "value", info->value[j], "a hyperparameter");
     }
     hd_build_text(builder, root, "mode", hd_mode_name(info->mode));
     hd_build_text(builder, root, "device", info->device);
     hd_build_text(builder, root, "arithmetic", info->arithmetic);
     hd_build_text(builder, root, "elements", info->float32 ? "float32" : "float64");
     hd_build_text(builder, root, "keeps", info->full ? "full" : "digest");
+    hd_build_size(builder, root, "threads", info->threads);
+    hd_build(builder, root, "ini", json_incref(info->ini));
+    hd_build(builder, root, "words", json_incref(info->words));
     hd_build(builder, root, "provenance", json_incref(info->provenance));
     return root;
 }
@@ -66,7 +80,22 @@ static void read_shapes(hd_capture_info *info, const hd_node *root) {
         size_t kind = hd_node_size(&hyper, "kind"), layer = hd_node_size(&hyper, "layer");
         if (kind > HD_MU || layer >= info->layers) hd_node_refuse(&hyper, NULL, "is not a hyperparameter");
         info->hyper[j] = (hd_hyperparameter){(hd_hyper_kind)kind, layer};
+        info->value[j] = hd_node_real(&hyper, "value");
     }
+}
+
+static void read_variant(hd_capture_info *info, const hd_node *root) {
+    hd_node words = hd_node_array(root, "words");
+    size_t count = hd_node_length(&words);
+    hd_node_text(root, "ini");
+    if (count > HD_VARIANT_WORDS)
+        hd_node_refuse(root, "words", "are %zu; allowed: %d", count, HD_VARIANT_WORDS);
+    for (size_t i = 0; i < count; i++) {
+        hd_node word = hd_node_element(&words, i);
+        hd_node_text(&word, NULL);
+    }
+    info->words = json_incref(words.json);
+    info->ini = json_incref(json_object_get(root->json, "ini"));
 }
 
 static size_t read_size(const hd_node *root, const char *key, size_t least, size_t most) {
@@ -98,6 +127,8 @@ hd_status hd_capture_info_read(hd_capture_info *info, const char *name, json_t *
     hd_node_copy(&root, "arithmetic", info->arithmetic, sizeof info->arithmetic);
     info->float32 = hd_node_second(&root, "elements", "float64", "float32");
     info->full = hd_node_second(&root, "keeps", "digest", "full");
+    info->threads = read_size(&root, "threads", 0, MOST);
+    read_variant(info, &root);
     hd_node provenance = hd_node_object(&root, "provenance");
     info->provenance = json_incref(provenance.json);
     return hd_document_close(&document);

@@ -35,12 +35,16 @@ typedef struct hd_capture_info {
     size_t layers, dims[HD_MAX_LAYERS + 1];
     size_t steps, batch, hyper_iterations, training, validation, test;
     hd_hyperparameter hyper[HD_MAX_HYPERS];
+    double value[HD_MAX_HYPERS]; /* initial values */
     size_t hypers;
     hd_mode mode;
     char device[16], arithmetic[16];
     bool float32; /* elements of the engines' tensors; batches and results are always double */
     bool full;
-    unsigned tensors;   /* bits of the kinds it holds, with those of reverse mode's backward sweep */
+    unsigned tensors; /* bits of the kinds it holds, with those of reverse mode's backward sweep */
+    size_t threads;
+    json_t *ini;        /* owned: the text of the experiment's file */
+    json_t *words;      /* owned: an array of the variant's words "KEY=VALUE" */
     json_t *provenance; /* owned */
 } hd_capture_info;
 
@@ -51,6 +55,9 @@ json_t *hd_capture_info_json(const hd_capture_info *info, hd_builder *builder);
  * another type, or no experiment can have that size. End with hd_capture_info_free, also after a failure. */
 hd_status hd_capture_info_read(hd_capture_info *info, const char *name, json_t *json, hd_error *error);
 void hd_capture_info_free(hd_capture_info *info);
+
+/* A copy, to end with hd_capture_info_free. */
+hd_capture_info hd_capture_info_copy(const hd_capture_info *info);
 
 /* Bits of the kinds of tensors that a run in this mode shows. */
 unsigned hd_capture_kinds(hd_mode mode);

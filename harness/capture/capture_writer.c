@@ -1,5 +1,6 @@
 #include "capture/capture.h"
 
+#include "capture/capture_variant.h"
 #include "run/provenance.h"
 
 #include <stdio.h>
@@ -121,30 +122,17 @@ static bool put_view(void *context, const hd_view *view) {
 /* --- the run --- */
 
 static void put_info(hd_capture_writer *writer, const hd_device *device) {
-    const hd_experiment *e = &writer->variant->experiment;
     hd_error error;
     hd_builder builder = {.error = &error};
-    hd_capture_info info = {.layers = e->layers,
-                            .steps = e->steps,
-                            .batch = e->batch,
-                            .hyper_iterations = e->hyper_iterations,
-                            .training = e->training,
-                            .validation = e->validation,
-                            .test = e->test,
-                            .hypers = e->hypers,
-                            .mode = writer->variant->mode,
-                            .float32 = device->element == sizeof(float),
+    hd_capture_info info = {.float32 = device->element == sizeof(float),
                             .full = writer->full,
                             .tensors = captured(writer),
+                            .threads = device->threads,
                             .provenance = json_object()};
-    memcpy(info.dims, e->dims, sizeof info.dims);
-    memcpy(info.hyper, e->hyper, sizeof info.hyper);
-    memcpy(info.experiment_sha256, e->sha256, sizeof info.experiment_sha256);
+    hd_capture_info_of(writer->variant, &info);
     snprintf(info.data_sha256, sizeof info.data_sha256, "%s", writer->data_sha256);
-    snprintf(info.experiment, sizeof info.experiment, "%s", e->name);
     snprintf(info.device, sizeof info.device, "%s", device->name);
     snprintf(info.arithmetic, sizeof info.arithmetic, "%s", device->arithmetic);
-    hd_variant_text(writer->variant, info.variant, sizeof info.variant);
     hd_status status = hd_provenance_describe(device, info.provenance, &error);
     json_t *json = hd_capture_info_json(&info, &builder);
     char *text = status == HD_OK && builder.status == HD_OK ? json_dumps(json, JSON_COMPACT) : NULL;

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/terminal.h"
+#include "capture/capture_variant.h"
 #include "commands/commands.h"
 #include "drift/lockstep.h"
 #include "drift/report.h"
@@ -33,17 +34,6 @@ static hd_status open_stored(const char *path, hd_stored *stored, hd_error *erro
 static void close_stored(hd_stored *stored) {
     hd_capture_reader_free(&stored->reader);
     hd_input_close(stored->input);
-}
-
-static hd_status hd_capture_variant(const hd_capture_info *info, hd_variant *variant, hd_error *error) {
-    static char words[2][512];
-    static int n;
-    const char *texts[HD_VARIANT_WORDS];
-    size_t count = 0;
-    char *at = words[n++ & 1];
-    snprintf(at, 512, "%s", strcmp(info->variant, "as it stands") ? info->variant : "");
-    for (char *w = strtok(at, " "); w; w = strtok(NULL, " ")) texts[count++] = w;
-    return hd_variant_make(info->experiment, texts, count, variant, error);
 }
 
 /* What the capture ran, if it can be told and run here; else why not. */

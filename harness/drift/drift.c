@@ -2,9 +2,11 @@
 
 #include "base/list.h"
 #include "base/terminal.h"
+#include "capture/capture_variant.h"
 #include "judge/compare.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,22 +26,14 @@ static bool in_full(const hd_drift_input *side) {
 
 static hd_status comparable(const hd_drift_input *left, const hd_drift_input *right, hd_error *error) {
     const hd_capture_info *a = &left->reader->info, *b = &right->reader->info;
-    const char *differ = NULL;
-    if (strcmp(a->experiment, b->experiment) != 0)
-        differ = "different experiments";
-    else if (a->layers != b->layers || memcmp(a->dims, b->dims, (a->layers + 1) * sizeof *a->dims) != 0)
-        differ = "networks of different shapes";
-    else if (a->steps != b->steps || a->hyper_iterations != b->hyper_iterations)
-        differ = "runs of different lengths";
-    else if (a->batch != b->batch || a->training != b->training || a->validation != b->validation ||
-             a->test != b->test)
-        differ = "batches or partitions of different sizes";
-    else if (a->hypers != b->hypers || memcmp(a->hyper, b->hyper, a->hypers * sizeof *a->hyper) != 0)
-        differ = "different hyperparameters";
-    else if (a->float32 != b->float32 && !(in_full(left) && in_full(right)))
-        differ = "digests of float32 and of float64 elements";
-    if (!differ) return HD_OK;
-    return hd_fail(error, HD_INVALID, "%s and %s: %s: cannot be compared", left->reader->stream.name,
+    char differ[HD_CAPTURE_TEXT];
+    bool comparable = !hd_capture_difference(a, b, differ);
+    if (comparable && a->float32 != b->float32 && !(in_full(left) && in_full(right))) {
+        snprintf(differ, sizeof differ, "digests of float32 and of float64 elements");
+        comparable = false;
+    }
+    if (comparable) return HD_OK;
+    return hd_fail(error, HD_INVALID, "%.150s and %.150s: %s: cannot be compared", left->reader->stream.name,
                    right->reader->stream.name, differ);
 }
 
@@ -210,8 +204,7 @@ hd_status hd_drift_compare(const hd_drift_input sides[2], hd_drift *drift, hd_er
     }
     for (size_t s = 0; status == HD_OK && s < 2; s++) {
         drift->attest[s] = sides[s].reader->attest;
-        drift->info[s] = sides[s].reader->info;
-        json_incref(drift->info[s].provenance);
+        drift->info[s] = hd_capture_info_copy(&sides[s].reader->info);
     }
     return status;
 }

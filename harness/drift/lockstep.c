@@ -178,7 +178,7 @@ hd_status hd_lockstep(const hd_drift_side sides[2], unsigned tensors, bool judge
     hd_status status = HD_OK;
     memset(&state, 0, sizeof state);
     *drift = (hd_drift){.compared = 0};
-    if (sides[0].variant && sides[1].variant)
+    if (!sides[0].capture && !sides[1].capture)
         status = hd_variant_comparable(sides[0].variant, sides[1].variant, error);
     for (size_t s = 0; status == HD_OK && s < 2; s++)
         status = prepare_side(&state, s, &sides[s], tensors, judged, error);

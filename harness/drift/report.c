@@ -1,6 +1,7 @@
 #include "drift/report.h"
 
 #include "base/terminal.h"
+#include "capture/capture_variant.h"
 
 #include <math.h>
 #include <string.h>
@@ -248,10 +249,12 @@ static const char *colour_of(hd_drift_verdict verdict) {
 }
 
 void hd_drift_print(FILE *to, const hd_drift *drift, const hd_diagnosis *diagnosis, bool all) {
-    char finding[HD_VERDICT_TEXT];
+    char finding[HD_VERDICT_TEXT], conditions[HD_CAPTURE_TEXT];
     fprintf(to, "%s, a: %s (%s, %s), b: %s (%s, %s)\n", drift->info[0].experiment, drift->info[0].variant,
             drift->info[0].device, hd_mode_name(drift->info[0].mode), drift->info[1].variant,
             drift->info[1].device, hd_mode_name(drift->info[1].mode));
+    hd_capture_conditions(&drift->info[0], &drift->info[1], conditions);
+    if (conditions[0]) print_paragraph(to, conditions);
     fprintf(to, "%s%s%s\n", hd_terminal_colour(to, colour_of(diagnosis->finding)),
             hd_drift_verdict_text(diagnosis, finding), hd_terminal_plain(to));
     print_paragraph(to, diagnosis->evidence);

@@ -1,5 +1,7 @@
 #include "drift/report.h"
 
+#include "capture/capture_variant.h"
+
 #include <math.h>
 
 static json_t *number(double value) {
@@ -309,7 +311,7 @@ static json_t *side_json(const hd_capture_info *info) {
 }
 
 json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
-    char finding[HD_VERDICT_TEXT];
+    char finding[HD_VERDICT_TEXT], conditions[HD_CAPTURE_TEXT];
     const hd_capture_info *info = &drift->info[0];
     json_t *json = json_pack("{ssssss}", "format", "hyperdrift-drift/2", "verdict",
                              hd_drift_verdict_text(diagnosis, finding), "evidence", diagnosis->evidence);
@@ -321,6 +323,8 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     put(json, "steps", count(info->steps));
     put(json, "a", side_json(&drift->info[0]));
     put(json, "b", side_json(&drift->info[1]));
+    hd_capture_conditions(&drift->info[0], &drift->info[1], conditions);
+    put(json, "conditions", json_string(conditions));
     put(json, "compared", count(drift->compared));
     put(json, "differing", count(drift->differing));
     put(json, "advice", json_string(diagnosis->advice));

@@ -292,14 +292,20 @@ static hd_status identify(hd_experiment *e, hd_error *error) {
     return status;
 }
 
-hd_status hd_experiment_load(const char *path, const char *const *overrides, size_t override_count,
-                             hd_experiment *out, hd_error *error) {
-    memset(out, 0, sizeof *out);
-    if ((size_t)snprintf(out->path, sizeof out->path, "%s", path) >= sizeof out->path)
+hd_status hd_experiment_text(const char *path, char **text, hd_error *error) {
+    *text = NULL;
+    if (strlen(path) >= PATH_MAX)
         return hd_fail(error, HD_INVALID, "%.200s...: path too long; allowed: up to %d bytes", path,
                        PATH_MAX - 1);
+    return hd_settings_text(path, text, error);
+}
+
+hd_status hd_experiment_parse(const char *path, const char *text, const char *const *overrides,
+                              size_t override_count, hd_experiment *out, hd_error *error) {
+    memset(out, 0, sizeof *out);
+    snprintf(out->path, sizeof out->path, "%s", path);
     hd_settings settings;
-    hd_status status = hd_settings_read(path, &settings, error);
+    hd_status status = hd_settings_parse(path, text, &settings, error);
     for (size_t i = 0; i < override_count && status == HD_OK; i++)
         status = hd_settings_override(&settings, overrides[i], error);
     static part *const parts[] = {read_experiment,      read_data,
@@ -309,6 +315,16 @@ hd_status hd_experiment_load(const char *path, const char *const *overrides, siz
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == HD_OK; i++)
         status = parts[i](&settings, out, error);
     return status == HD_OK ? identify(out, error) : status;
+}
+
+hd_status hd_experiment_load(const char *path, const char *const *overrides, size_t override_count,
+                             hd_experiment *out, hd_error *error) {
+    char *text = NULL;
+    memset(out, 0, sizeof *out);
+    hd_status status = hd_experiment_text(path, &text, error);
+    if (status == HD_OK) status = hd_experiment_parse(path, text, overrides, override_count, out, error);
+    free(text);
+    return status;
 }
 
 hd_status hd_experiment_reseed(hd_experiment *experiment, uint32_t seed, hd_error *error) {

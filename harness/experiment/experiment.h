@@ -60,6 +60,14 @@ typedef struct hd_experiment {
 hd_status hd_experiment_load(const char *path, const char *const *overrides, size_t override_count,
                              hd_experiment *out, hd_error *error);
 
+/* Reads the text of an INI file, which the caller frees with free(). HD_INVALID: it is unreadable, too large
+ * or not text. */
+hd_status hd_experiment_text(const char *path, char **text, hd_error *error);
+
+/* The same as hd_experiment_load for a text; path is for messages and *out. */
+hd_status hd_experiment_parse(const char *path, const char *text, const char *const *overrides,
+                              size_t override_count, hd_experiment *out, hd_error *error);
+
 /* Gives the experiment another seed, for data, visiting scheme and initial weights; its hash changes, and its
  * name becomes NAME-seed-SEED. HD_INVALID: that name is too long; HD_UNAVAILABLE: no memory. */
 hd_status hd_experiment_reseed(hd_experiment *experiment, uint32_t seed, hd_error *error);

@@ -164,20 +164,20 @@ static int handle(void *user, const char *section, const char *name, const char 
     return at->status == HD_OK;
 }
 
-hd_status hd_settings_read(const char *path, hd_settings *out, hd_error *error) {
+hd_status hd_settings_text(const char *path, char **text, hd_error *error) {
+    size_t size = 0;
+    return hd_file_read_text(path, MAX_FILE, text, &size, error);
+}
+
+hd_status hd_settings_parse(const char *path, const char *text, hd_settings *out, hd_error *error) {
     memset(out, 0, sizeof *out);
     out->path = path;
-    char *text = NULL;
-    size_t size = 0;
-    hd_status status = hd_file_read_text(path, MAX_FILE, &text, &size, error);
-    if (status != HD_OK) return status;
-
     ini_max_line = HD_SETTING_TEXT;
     ini_allow_multiline = false; /* an indented key is a key */
     ini_inline_comment_prefixes = ";#";
     reading at = {.settings = out, .rest = text, .error = error};
     const int bad_line = ini_parse_stream(next_line, &at, handle, &at);
-    status = at.status;
+    hd_status status = at.status;
     /* inih continues after a line that it cannot read: of two errors, report the first. */
     if (bad_line > 0 && (status == HD_OK || (size_t)bad_line < at.line))
         status =
@@ -185,7 +185,6 @@ hd_status hd_settings_read(const char *path, hd_settings *out, hd_error *error) 
                     "%.170s:%d: not understood; allowed: [section], key = value, ; comment", path, bad_line);
     else if (bad_line < 0)
         status = hd_fail(error, HD_UNAVAILABLE, "%.170s: no memory to read it", path);
-    free(text);
     return status;
 }
 

@@ -56,8 +56,12 @@ typedef struct hd_settings {
     size_t section_line[HD_SETTING_SECTIONS]; /* 0: no such section in the file */
 } hd_settings;
 
-/* Reads the INI file at path into *out, which needs no freeing; path must outlive it. */
-hd_status hd_settings_read(const char *path, hd_settings *out, hd_error *error);
+/* Reads the text of the INI file at path, which the caller frees with free(). HD_INVALID as
+ * hd_file_read_text's. */
+hd_status hd_settings_text(const char *path, char **text, hd_error *error);
+
+/* Reads an INI file's text into *out, which needs no freeing; path, for messages, must outlive it. */
+hd_status hd_settings_parse(const char *path, const char *text, hd_settings *out, hd_error *error);
 
 /* Replaces one setting by an assignment "section.key=value". */
 hd_status hd_settings_override(hd_settings *settings, const char *assignment, hd_error *error);

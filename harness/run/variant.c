@@ -1,5 +1,6 @@
 #include "run/variant.h"
 
+#include "base/list.h"
 #include "base/suggestion.h"
 #include "devices.h"
 #include "run/record.h"
@@ -134,7 +135,7 @@ static hd_status apply(hd_variant *variant, const hd_word *word, hd_error *error
                    known_keys(&(hd_suggestion){.word = word->key}));
 }
 
-/* Fills the variant from its path and words. */
+/* Fills the variant from its file's text and its words. */
 static hd_status resolve(hd_variant *variant, hd_error *error) {
     char overrides[HD_VARIANT_WORDS][2 * HD_VARIANT_VALUE];
     const char *texts[HD_VARIANT_WORDS];
@@ -154,14 +155,33 @@ static hd_status resolve(hd_variant *variant, hd_error *error) {
         }
     }
     if (status == HD_OK)
-        status = hd_experiment_load(variant->path, texts, settings, &variant->experiment, error);
+        status =
+            hd_experiment_parse(variant->path, variant->ini, texts, settings, &variant->experiment, error);
     return status;
 }
 
-hd_status hd_variant_make(const char *name, const char *const *texts, size_t count, hd_variant *variant,
-                          hd_error *error) {
-    *variant = (hd_variant){0};
-    hd_status status = hd_experiment_find(name, variant->path, error);
+/* Keeps a text, which it takes over, until the program ends: variants are copied freely. The same text is kept
+ * once. */
+static hd_status keep_text(char *text, const char **kept, hd_error *error) {
+    static char **texts;
+    static size_t count;
+    for (size_t i = 0; text && i < count; i++)
+        if (!strcmp(texts[i], text)) {
+            free(text);
+            *kept = texts[i];
+            return HD_OK;
+        }
+    char **added = text ? hd_list_add(&texts, &count, sizeof *added) : NULL;
+    if (!added) {
+        free(text);
+        return hd_fail(error, HD_UNAVAILABLE, "no memory for an experiment's text");
+    }
+    *kept = *added = text;
+    return HD_OK;
+}
+
+static hd_status read_words(const char *const *texts, size_t count, hd_variant *variant, hd_error *error) {
+    hd_status status = HD_OK;
     for (size_t i = 0; status == HD_OK && i < count; i++) {
         hd_word word;
         status = read_word(texts[i], &word, error);
@@ -170,11 +190,30 @@ hd_status hd_variant_make(const char *name, const char *const *texts, size_t cou
     return status == HD_OK ? resolve(variant, error) : status;
 }
 
+hd_status hd_variant_make(const char *name, const char *const *texts, size_t count, hd_variant *variant,
+                          hd_error *error) {
+    char *ini = NULL;
+    *variant = (hd_variant){0};
+    hd_status status = hd_experiment_find(name, variant->path, error);
+    if (status == HD_OK) status = hd_experiment_text(variant->path, &ini, error);
+    if (status == HD_OK) status = keep_text(ini, &variant->ini, error);
+    return status == HD_OK ? read_words(texts, count, variant, error) : status;
+}
+
+hd_status hd_variant_of_text(const char *path, const char *ini, const char *const *texts, size_t count,
+                             hd_variant *variant, hd_error *error) {
+    *variant = (hd_variant){0};
+    snprintf(variant->path, sizeof variant->path, "%s", path);
+    hd_status status = keep_text(strdup(ini), &variant->ini, error);
+    return status == HD_OK ? read_words(texts, count, variant, error) : status;
+}
+
 hd_status hd_variant_swap(const hd_variant *variant, const hd_variant *other, const char *key,
                           hd_variant *out, hd_error *error) {
     const hd_word *word = word_of(other, key);
     *out = (hd_variant){.count = variant->count};
     memcpy(out->path, variant->path, sizeof out->path);
+    out->ini = variant->ini;
     memcpy(out->words, variant->words, sizeof out->words);
     drop_word(out, key);
     hd_status status = word ? add_word(out, word, error) : HD_OK;

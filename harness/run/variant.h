@@ -22,6 +22,7 @@ typedef struct hd_word {
 
 typedef struct hd_variant {
     char path[PATH_MAX]; /* of the experiment's file */
+    const char *ini;     /* its text; it is there until the program ends */
     hd_word words[HD_VARIANT_WORDS];
     size_t count;
 
@@ -38,6 +39,10 @@ typedef struct hd_variant {
  * experiment. */
 hd_status hd_variant_make(const char *name, const char *const *texts, size_t count, hd_variant *variant,
                           hd_error *error);
+
+/* The same for the text of an experiment's file, which is copied; path is for messages. */
+hd_status hd_variant_of_text(const char *path, const char *ini, const char *const *texts, size_t count,
+                             hd_variant *variant, hd_error *error);
 
 /* Makes *out from `variant` with the word of that key from `other` (without it, if `other` has none). Errors
  * as hd_variant_make's. */

@@ -173,7 +173,7 @@ Test(capture, refuses_headings_that_lack_a_key_or_have_it_of_another_type) {
     json_t *json = heading_of(&c);
     const char *key;
     json_t *value;
-    cr_assert_eq(json_object_size(json), 19);
+    cr_assert_eq(json_object_size(json), 22);
     json_object_foreach(json, key, value) {
         json_t *less = json_copy(json), *other = json_copy(json);
         char name[64];
@@ -215,6 +215,13 @@ Test(capture, refuses_headings_of_sizes_that_no_experiment_has) {
         {"hyperparameters", "[{\"kind\":4,\"layer\":0}]", "hyperparameters[0]: is not a hyperparameter"},
         {"hyperparameters", "[{\"kind\":0,\"layer\":1}]", "hyperparameters[0]: is not a hyperparameter"},
         {"hyperparameters", "[3]", "hyperparameters[0]: is not an object"},
+        {"hyperparameters", "[{\"kind\":0,\"layer\":0}]", "hyperparameters[0].value: is missing"},
+        {"hyperparameters", "[{\"kind\":0,\"layer\":0,\"value\":true}]", "hyperparameters[0].value: is "},
+        {"threads", "-1", "threads: is "},
+        {"threads", "99999999", "threads: is 99999999"},
+        {"words", "[1]", "words[0]: is not a string"},
+        {"words", "{}", "words: is not an array"},
+        {"ini", "[]", "ini: is not a string"},
         {"mode", "\"sideways\"", "mode: is \"sideways\""},
         {"keeps", "\"all\"", "keeps: is \"all\""},
         {"elements", "\"float16\"", "elements: is \"float16\""},

@@ -141,7 +141,8 @@ Test(diagnosis, finds_nothing_wrong_in_sides_that_were_told_to_differ) {
         for (size_t s = 0; s < 2; s++)
             cr_expect(drift.side[s].judged && drift.side[s].residuals.elements > 1e4);
         for (size_t i = 0; i < drift.grown; i++)
-            for (size_t s = 0; s < 2; s++) cr_expect(!(drift.growth[i].residual[s] > 1.001)); /* NaN: as on the way out */
+            for (size_t s = 0; s < 2; s++)
+                cr_expect(!(drift.growth[i].residual[s] > 1.001)); /* NaN: as on the way out */
         finish();
     }
 }

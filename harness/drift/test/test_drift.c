@@ -177,16 +177,17 @@ static void refused(captured a, captured b, const char *why) {
 #define short_run(...) capture_of("blobs-logistic", false, __VA_ARGS__)
 
 Test(drift, refuses_captures_of_other_experiments_lengths_and_shapes) {
-    refused(short_run("training.steps=2"), few(false, "mode=reverse"), "different experiments");
-    refused(short_run("training.steps=2"), short_run("training.steps=3"), "runs of different lengths");
+    refused(short_run("training.steps=2"), few(false, "mode=reverse"),
+            "experiment.name: blobs-logistic and blobs-deep: cannot");
+    refused(short_run("training.steps=2"), short_run("training.steps=3"), "training.steps: 2 and 3");
     refused(short_run("experiment.hyper-iterations=1"), short_run("training.steps=20"),
-            "runs of different lengths");
+            "experiment.hyper-iterations: 1 and 3");
     refused(short_run("training.steps=2", "training.batch=20"), short_run("training.steps=2"),
-            "batches or partitions of different sizes");
+            "training.batch: 20 and ");
     refused(short_run("training.steps=2", "data.partitions=0.4,0.3"), short_run("training.steps=2"),
-            "batches or partitions of different sizes");
+            "data.partitions: 200, 150, 150 examples and ");
     refused(short_run("training.steps=2", "model.hidden=3"), short_run("training.steps=2"),
-            "networks of different shapes");
+            "model.hidden: 3 and none");
     refused(short_run("training.steps=2", "device=reference"), short_run("training.steps=2"),
             "digests of float32 and of float64");
 }
