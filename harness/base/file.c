@@ -239,6 +239,7 @@ struct hd_input {
     int descriptor;
     uint64_t size;           /* the file's, when opened */
     bool gzipped, inflating; /* inflating: within a gzip member */
+    bool ended;              /* before a read had all its bytes */
     uint64_t delivered;      /* bytes of content */
     z_stream stream;         /* gzipped: next_in is read and not yet inflated */
     unsigned char buffer[1 << 16];
@@ -296,6 +297,7 @@ static hd_status inflate_some(hd_input *input, unsigned char *data, size_t size,
         const hd_status status = refill(input, &end, error);
         if (status != HD_OK) return status;
         if (end && !input->inflating) return HD_OK;
+        input->ended = end;
         if (end)
             return hd_fail(error, HD_INVALID, "%s: truncated: its gzip data ends too early", input->path);
         if (!input->inflating) inflateReset(stream);
@@ -334,12 +336,17 @@ hd_status hd_input_read(hd_input *input, void *data, size_t size, hd_error *erro
     size_t got;
     const hd_status status = read_content(input, data, size, &got, error);
     if (status != HD_OK) return status;
+    input->ended = got < size;
     if (got < size)
         return hd_fail(error, HD_INVALID,
                        "%s: truncated: it ends after %" PRIu64 " bytes where %zu more are expected",
                        input->path, input->delivered + got, size - got);
     input->delivered += got;
     return HD_OK;
+}
+
+bool hd_input_ended(const hd_input *input) {
+    return input->ended;
 }
 
 hd_status hd_input_expect_end(hd_input *input, hd_error *error) {

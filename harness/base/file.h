@@ -76,6 +76,9 @@ hd_status hd_input_open(const char *path, hd_input **input, hd_error *error);
  * truncated or corrupt. */
 hd_status hd_input_read(hd_input *input, void *data, size_t size, hd_error *error);
 
+/* Whether a read failed because the content ended too early. */
+bool hd_input_ended(const hd_input *input);
+
 /* Checks that nothing follows what was read, and for gzip length and CRC. HD_INVALID if not. Trust what was
  * read only after HD_OK. */
 hd_status hd_input_expect_end(hd_input *input, hd_error *error);

@@ -41,7 +41,8 @@ typedef struct hd_sink {
 typedef struct hd_stream {
     hd_status (*read)(void *context, void *bytes, size_t count, hd_error *error);
     void *context;
-    const char *name; /* for messages */
+    bool (*ended)(void *context); /* whether a read failed because no more bytes come; NULL: they must come */
+    const char *name;             /* for messages */
 } hd_stream;
 
 /* Rows of the validation set that wait for their frame to be whole. */
@@ -93,13 +94,14 @@ typedef struct hd_capture_reader {
     size_t capacity;
     uint64_t entries;
     bool ended;
+    bool cut; /* it ended before its end frame: what was read is in order, but its hash is not checked */
     hd_attest attest;
     char *heading; /* [heading_length]: the JSON text */
     uint32_t heading_length;
+    hd_place next; /* of the frame that must come next, */
+    bool complete; /* unless none may */
     /* its own: */
     uint64_t hash;     /* of all bytes so far */
-    hd_place next;     /* of the frame that must come next, */
-    bool complete;     /* unless none may */
     uint64_t *way_out; /* [way_out_room]: the forward sweep's hashes, [steps][2 layers + 2] */
     size_t way_out_room;
 } hd_capture_reader;
@@ -112,7 +114,7 @@ hd_status hd_capture_reader_start(hd_capture_reader *reader, hd_stream stream, h
 bool hd_capture_pass_heading(const hd_capture_reader *reader, hd_sink sink);
 
 /* Reads the next frame, skipping kinds that are not in `tensors` and, without `back`, the backward sweep's;
- * sets ended after the last. HD_INVALID as above, and for a tensor that is missing, twice there, out of order
+ * sets ended after the last, or, if the stream allows it, where the capture is cut short. HD_INVALID as above, and for a tensor that is missing, twice there, out of order
  * or of another shape. */
 hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error);
 void hd_capture_reader_free(hd_capture_reader *reader);

@@ -163,19 +163,29 @@ static hd_status read_body(hd_capture_reader *reader, hd_error *error) {
     return status == HD_OK ? check_results(reader, error) : status;
 }
 
+/* Reads a frame; `ended` if it was the last. */
+static hd_status read_frame(hd_capture_reader *reader, hd_error *error) {
+    uint64_t before = reader->hash;
+    hd_status status = get(reader, &reader->head, sizeof reader->head, error);
+    if (status != HD_OK) return status;
+    if (reader->head.place.tensor == HD_CAPTURE_END) return read_end(reader, before, error);
+    status = read_body(reader, error);
+    if (status == HD_OK) status = attest(reader, error);
+    reader->entries += status == HD_OK;
+    if (status == HD_OK) expect_next(reader);
+    return status;
+}
+
 hd_status hd_capture_read(hd_capture_reader *reader, unsigned tensors, bool back, hd_error *error) {
-    hd_frame_head *head = &reader->head;
+    const hd_place *place = &reader->head.place;
     for (;;) {
-        uint64_t before = reader->hash;
-        hd_status status = get(reader, head, sizeof *head, error);
-        if (status != HD_OK) return status;
-        if (head->place.tensor == HD_CAPTURE_END) return read_end(reader, before, error);
-        status = read_body(reader, error);
-        if (status == HD_OK) status = attest(reader, error);
-        if (status != HD_OK) return status;
-        reader->entries++;
-        expect_next(reader);
-        if (tensors >> head->place.tensor & 1 && (back || !head->place.back)) return HD_OK;
+        hd_status status = read_frame(reader, error);
+        reader->cut =
+            status == HD_INVALID && reader->stream.ended && reader->stream.ended(reader->stream.context);
+        reader->ended |= reader->cut;
+        if (reader->cut) return HD_OK;
+        if (status != HD_OK || reader->ended) return status;
+        if (tensors >> place->tensor & 1 && (back || !place->back)) return HD_OK;
     }
 }
 

@@ -17,6 +17,10 @@ static hd_status read_input(void *context, void *bytes, size_t count, hd_error *
     return hd_input_read(context, bytes, count, error);
 }
 
+static bool input_ended(void *context) {
+    return hd_input_ended(context);
+}
+
 /* A capture file being read. */
 typedef struct hd_stored {
     hd_input *input;
@@ -26,8 +30,10 @@ typedef struct hd_stored {
 static hd_status open_stored(const char *path, hd_stored *stored, hd_error *error) {
     hd_status status = hd_input_open(path, &stored->input, error);
     if (status == HD_OK)
-        status =
-            hd_capture_reader_start(&stored->reader, (hd_stream){read_input, stored->input, path}, error);
+        status = hd_capture_reader_start(
+            &stored->reader,
+            (hd_stream){.read = read_input, .context = stored->input, .ended = input_ended, .name = path},
+            error);
     return status;
 }
 
@@ -89,14 +95,17 @@ static hd_status open_sides(const hd_options *options, hd_drift_command *command
 
 static hd_status close_sides(hd_drift_command *command, hd_status status, hd_error *error) {
     for (size_t s = 0; s < 2; s++) {
-        if (status == HD_OK && command->stored[s].input)
+        const hd_capture_reader *reader = &command->stored[s].reader;
+        if (status == HD_OK && command->stored[s].input && reader->ended && !reader->cut)
             status = hd_input_expect_end(command->stored[s].input, error);
         if (command->side[s].capture || command->stored[s].input) close_stored(&command->stored[s]);
     }
     return status;
 }
 
+/* What is cut short is not known to be identical. */
 static hd_status print(const hd_options *options, const hd_drift *drift, const hd_diagnosis *diagnosis) {
+    bool cut = drift->cut[0] || drift->cut[1];
     if (options->json) {
         json_t *json = hd_drift_json(drift, diagnosis);
         if (!json)
@@ -104,11 +113,11 @@ static hd_status print(const hd_options *options, const hd_drift *drift, const h
         hd_document_print(json, 17);
     } else if (options->quiet) {
         char finding[HD_VERDICT_TEXT];
-        printf("%s\n", hd_drift_verdict_text(diagnosis, finding));
+        printf("%s%s\n", hd_drift_verdict_text(diagnosis, finding), cut ? ", up to a cut" : "");
     } else {
         hd_drift_print(stdout, drift, diagnosis, options->verbose);
     }
-    return diagnosis->finding != HD_IDENTICAL ? HD_DIFFERENT : HD_OK;
+    return diagnosis->finding != HD_IDENTICAL || cut ? HD_DIFFERENT : HD_OK;
 }
 
 hd_status hd_command_drift(const hd_options *options) {

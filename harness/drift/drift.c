@@ -77,7 +77,7 @@ static hd_status read_side(hd_comparison *c, size_t s, unsigned tensors, bool ba
     hd_site *parted = &c->drift->side[s].parted;
     hd_status status = hd_capture_read(input->reader, tensors, back, c->error);
     c->now[s] = input->reader;
-    if (status != HD_OK || !input->twin) return status;
+    if (status != HD_OK || !input->twin || input->reader->cut) return status;
     status = hd_capture_read(input->twin, tensors, back, c->error);
     if (status != HD_OK || parted->found || input->reader->ended) return status;
     if (hd_tensor_differs(input->twin, input->reader))
@@ -194,7 +194,7 @@ hd_status hd_drift_compare(const hd_drift_input sides[2], hd_drift *drift, hd_er
         status = read_side(&c, 0, tensors, back);
         if (status == HD_OK) status = read_side(&c, 1, tensors, back);
         bool ended[2] = {sides[0].reader->ended, sides[1].reader->ended};
-        if (status != HD_OK || (ended[0] && ended[1])) break;
+        if (status != HD_OK || (ended[0] && ended[1]) || sides[0].reader->cut || sides[1].reader->cut) break;
         if (ended[0] != ended[1] || !hd_place_same(&c.now[0]->head.place, &c.now[1]->head.place) ||
             c.now[0]->head.count != c.now[1]->head.count)
             status = hd_fail(error, HD_INVALID, "%s and %s: captures of different lengths or shapes",
@@ -204,6 +204,9 @@ hd_status hd_drift_compare(const hd_drift_input sides[2], hd_drift *drift, hd_er
     }
     for (size_t s = 0; status == HD_OK && s < 2; s++) {
         drift->attest[s] = sides[s].reader->attest;
+        drift->name[s] = sides[s].reader->stream.name;
+        drift->cut[s] = sides[s].reader->cut;
+        drift->cut_at[s] = sides[s].reader->next;
         drift->info[s] = hd_capture_info_copy(&sides[s].reader->info);
     }
     return status;

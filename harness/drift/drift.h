@@ -57,6 +57,9 @@ typedef struct hd_drift {
     hd_capture_info info[2]; /* both sides', owned */
     hd_attest attest[2];
     hd_side_judgement side[2];
+    const char *name[2]; /* of the sides' streams, not owned */
+    bool cut[2];        /* a capture that ends before its end: what comes later on either side was not read */
+    hd_place cut_at[2]; /* the first tensor that it lacks */
     size_t compared, differing; /* tensors */
     hd_growth *growth;          /* [grown], owned: every tensor that differs */
     size_t grown;
@@ -74,7 +77,7 @@ typedef struct hd_drift_input {
                                 long as they have its bits; NULL: none */
 } hd_drift_input;
 
-/* Reads both sides, and their twins, to their ends and fills *drift, but for `residuals`, `judged` and growth's
+/* Reads both sides, and their twins, to their ends, or to where one is cut short, and fills *drift, but for `residuals`, `judged` and growth's
  * residuals. HD_INVALID: a capture is broken, or the two differ in shapes, lengths or data (the message says
  * "different" and in what). HD_UNAVAILABLE: no memory. End with hd_drift_free, also after a failure. */
 hd_status hd_drift_compare(const hd_drift_input sides[2], hd_drift *drift, hd_error *error);

@@ -155,6 +155,18 @@ static void tell_not_judged(const hd_drift *drift, hd_diagnosis *d) {
             testify(d, "%c was not judged: %s.", name_of(s), drift->side[s].why_not);
 }
 
+static void tell_cut(const hd_drift *drift, hd_diagnosis *d) {
+    for (size_t s = 0; s < 2; s++) {
+        const hd_place *at = &drift->cut_at[s];
+        char where[64] = "at its very end";
+        if (at->iteration < drift->iterations)
+            snprintf(where, sizeof where, "in hyper-iteration %u, step %u", at->iteration, at->step);
+        if (drift->cut[s])
+            testify(d, "%.100s is cut short %s: judged up to there, and it could not be checked for changes.",
+                    drift->name[s], where);
+    }
+}
+
 /* --- the whole --- */
 
 static void advise(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d) {
@@ -167,6 +179,7 @@ static void advise(const hd_drift *drift, const hd_drift_side sides[2], hd_diagn
 }
 
 void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d) {
+    tell_cut(drift, d);
     tell_repeats(d);
     if (!drift->differing) testify(d, "All %zu tensors compared have the same bits.", drift->compared);
     tell_groups(drift, d);

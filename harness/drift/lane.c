@@ -19,16 +19,36 @@ static bool write_all(void *context, const void *bytes, size_t count) {
     return true;
 }
 
-static hd_status read_all(void *context, void *bytes, size_t count, hd_error *error) {
-    int from = *(int *)context;
-    while (count > 0) {
+/* Whether all bytes came; *end: no more come. */
+static bool read_all(int from, void *bytes, size_t count, bool *end) {
+    *end = false;
+    while (count > 0 && !*end) {
         ssize_t got = read(from, bytes, count);
         if (got < 0 && errno == EINTR && !hd_process_interrupted()) continue;
-        if (got <= 0) return hd_fail(error, HD_INVALID, "a run ended before its tensors did");
+        if (got < 0) return false;
+        *end = got == 0;
         bytes = (char *)bytes + got;
         count -= (size_t)got;
     }
-    return HD_OK;
+    return count == 0;
+}
+
+static hd_status read_output(void *context, void *bytes, size_t count, hd_error *error) {
+    const hd_lane *lane = context;
+    bool end;
+    if (read_all(lane->out[0], bytes, count, &end)) return HD_OK;
+    return hd_fail(error, HD_INVALID, "a run ended before its tensors did");
+}
+
+static hd_status read_input(void *context, void *bytes, size_t count, hd_error *error) {
+    hd_lane *lane = context;
+    if (read_all(lane->in[0], bytes, count, &lane->input_ended)) return HD_OK;
+    return hd_fail(error, HD_INVALID, "%s: its tensors ended too early", lane->what);
+}
+
+static bool input_ended(void *context) {
+    const hd_lane *lane = context;
+    return lane->input_ended;
 }
 
 static void shut(int *descriptor) {
@@ -37,11 +57,11 @@ static void shut(int *descriptor) {
 }
 
 hd_stream hd_lane_output(hd_lane *lane) {
-    return (hd_stream){read_all, &lane->out[0], lane->what};
+    return (hd_stream){.read = read_output, .context = lane, .name = lane->what};
 }
 
 hd_stream hd_lane_input(hd_lane *lane) {
-    return (hd_stream){read_all, &lane->in[0], lane->what};
+    return (hd_stream){.read = read_input, .context = lane, .ended = input_ended, .name = lane->what};
 }
 
 hd_sink hd_lane_feed(hd_lane *lane) {

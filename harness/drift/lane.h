@@ -10,6 +10,7 @@ typedef struct hd_lane {
     hd_status (*body)(struct hd_lane *lane, hd_error *error); /* in its process; NULL: the lane is not used */
     void *context;
     int out[2], in[2]; /* pipes: from it, to it; -1: not open */
+    bool input_ended;  /* in its process: we had nothing more for it */
     hd_process process;
 } hd_lane;
 
@@ -21,7 +22,7 @@ hd_status hd_lanes_start(hd_lane *lanes, size_t count, hd_error *error);
  * the end of its pipe. */
 hd_status hd_lanes_end(hd_lane *lanes, size_t count, hd_status status, hd_error *error);
 
-/* What we read from a lane; what a lane reads from us. */
+/* What we read from a lane, which must write all that is expected; what a lane reads from us, which may end early. */
 hd_stream hd_lane_output(hd_lane *lane);
 hd_stream hd_lane_input(hd_lane *lane);
 

@@ -60,20 +60,25 @@ typedef struct hd_judging_lane {
     bool gone;        /* it reads no more */
 } hd_judging_lane;
 
+/* If nobody reads it, the reader knows why. */
+static void hand_over(hd_lane *lane, const hd_residuals *found) {
+    hd_sink sink = hd_lane_sink(lane);
+    (void)(sink.write(sink.context, found, sizeof *found) &&
+           sink.write(sink.context, found->findings, found->kept * sizeof *found->findings) &&
+           sink.write(sink.context, found->sizes, found->size_count * sizeof *found->sizes));
+}
+
 static hd_status judge(hd_lane *lane, hd_error *error) {
     const hd_judging_lane *judging = lane->context;
     hd_capture_reader reader;
     hd_residuals found = {.kept = 0};
-    hd_sink sink = hd_lane_sink(lane);
     hd_status status = hd_capture_reader_start(&reader, hd_lane_input(lane), error);
     if (status == HD_OK) status = hd_residuals_judge(&reader, judging->variant, &found, error);
-    if (status == HD_OK && !(sink.write(sink.context, &found, sizeof found) &&
-                             sink.write(sink.context, found.findings, found.kept * sizeof *found.findings) &&
-                             sink.write(sink.context, found.sizes, found.size_count * sizeof *found.sizes)))
-        status = hd_fail(error, HD_UNAVAILABLE, "%s: its judgement could not be handed over", lane->what);
+    if (status == HD_OK) hand_over(lane, &found);
+    bool stopped = status != HD_OK && lane->input_ended; /* whoever feeds it knows why */
     hd_residuals_free(&found);
     hd_capture_reader_free(&reader);
-    return status;
+    return stopped ? HD_OK : status;
 }
 
 /* Reads from the source and passes it on to the judge. */
@@ -87,9 +92,17 @@ static hd_status read_and_pass_on(void *context, void *bytes, size_t count, hd_e
     return status;
 }
 
+static bool source_ended(void *context) {
+    const hd_judging_lane *judging = context;
+    return judging->source.ended(judging->source.context);
+}
+
 static hd_stream passing_on(hd_judging_lane *judging, hd_stream source) {
     judging->source = source;
-    return (hd_stream){read_and_pass_on, judging, source.name};
+    return (hd_stream){.read = read_and_pass_on,
+                       .context = judging,
+                       .ended = source.ended ? source_ended : NULL,
+                       .name = source.name};
 }
 
 /* An array of what a judge found, which the caller frees. */

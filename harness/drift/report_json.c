@@ -300,6 +300,12 @@ static json_t *growth_rate_json(const hd_growth_rate *rate) {
     return json;
 }
 
+static json_t *cut_json(const hd_drift *drift, size_t s) {
+    return drift->cut[s]
+               ? json_pack("{sisi}", "iteration", drift->cut_at[s].iteration, "step", drift->cut_at[s].step)
+               : json_null();
+}
+
 static json_t *side_json(const hd_capture_info *info) {
     json_t *json = json_pack("{ssssssss}", "variant", info->variant, "mode", hd_mode_name(info->mode),
                              "device", info->device, "arithmetic", info->arithmetic);
@@ -325,6 +331,7 @@ json_t *hd_drift_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
     put(json, "b", side_json(&drift->info[1]));
     hd_capture_conditions(&drift->info[0], &drift->info[1], conditions);
     put(json, "conditions", json_string(conditions));
+    put(json, "cut", json_pack("{soso}", "a", cut_json(drift, 0), "b", cut_json(drift, 1)));
     put(json, "compared", count(drift->compared));
     put(json, "differing", count(drift->differing));
     put(json, "advice", json_string(diagnosis->advice));

@@ -13,6 +13,7 @@
 typedef struct captured {
     char *bytes;
     size_t size, room, at;
+    bool ended; /* a read wanted more bytes than there are */
 } captured;
 
 static inline bool captured_write(void *context, const void *bytes, size_t count) {
@@ -28,7 +29,8 @@ static inline bool captured_write(void *context, const void *bytes, size_t count
 
 static inline hd_status captured_read(void *context, void *bytes, size_t count, hd_error *error) {
     captured *c = context;
-    if (count > c->size - c->at) return hd_fail(error, HD_INVALID, "memory: ends early");
+    c->ended = count > c->size - c->at;
+    if (c->ended) return hd_fail(error, HD_INVALID, "memory: ends early");
     memcpy(bytes, c->bytes + c->at, count);
     c->at += count;
     return HD_OK;
@@ -36,7 +38,18 @@ static inline hd_status captured_read(void *context, void *bytes, size_t count, 
 
 static inline hd_stream captured_stream(captured *c) {
     c->at = 0;
-    return (hd_stream){captured_read, c, "memory"};
+    return (hd_stream){.read = captured_read, .context = c, .name = "memory"};
+}
+
+static inline bool captured_ended(void *context) {
+    const captured *c = context;
+    return c->ended;
+}
+
+/* As a file, which may be cut short. */
+static inline hd_stream captured_file(captured *c) {
+    c->at = 0;
+    return (hd_stream){.read = captured_read, .context = c, .ended = captured_ended, .name = "memory"};
 }
 
 static inline captured captured_copy(const captured *c) {

@@ -43,6 +43,33 @@ Test(capture, refuses_what_was_cut_short_at_any_byte) {
     free(cut.bytes);
 }
 
+/* Of a file, all whole frames before the cut are read. */
+Test(capture, file_that_was_cut_short_is_read_up_to_there) {
+    captured c = small(), cut = captured_copy(&c);
+    size_t first = captured_first(&c), end = first, frames = 0;
+    hd_capture_reader reader;
+    hd_error error;
+    for (cut.size = first; cut.size < c.size; cut.size++) {
+        size_t next = captured_next(&c, end), seen = 0;
+        if (cut.size == next) end = next, frames++;
+        cr_assert_eq(hd_capture_reader_start(&reader, captured_file(&cut), &error), HD_OK);
+        while (hd_capture_read(&reader, UINT32_MAX, true, &error) == HD_OK && !reader.ended) seen++;
+        cr_expect(reader.ended && reader.cut && seen == frames, "%zu of %zu bytes", cut.size, c.size);
+        hd_capture_reader_free(&reader);
+    }
+    cr_assert_eq(hd_capture_reader_start(&reader, captured_file(&c), &error), HD_OK);
+    while (hd_capture_read(&reader, UINT32_MAX, true, &error) == HD_OK && !reader.ended) {
+    }
+    cr_expect(reader.ended && !reader.cut);
+    hd_capture_reader_free(&reader);
+    for (cut.size = 0; cut.size < first; cut.size += 7) {
+        cr_expect_eq(hd_capture_reader_start(&reader, captured_file(&cut), &error), HD_INVALID);
+        hd_capture_reader_free(&reader);
+    }
+    free(c.bytes);
+    free(cut.bytes);
+}
+
 static void with_head(captured *c, size_t at, const hd_frame_head *head) {
     memcpy(c->bytes + at, head, sizeof *head);
 }
