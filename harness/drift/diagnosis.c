@@ -332,9 +332,10 @@ static void name_component(const hd_drift *drift, const hd_cause *cause, bool sw
 
 /* swapped: components were swapped to explain the difference. */
 static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
-    char where[256] = "", beyond[256] = "", name[HD_NAME];
+    char where[256] = "", beyond[256] = "", text[HD_PAIRING_TEXT];
+    hd_pairing_place jump;
     const hd_cause *cause = main_cause(drift, d);
-    bool jumps = d->pairing.values && hd_pairing_jumps(&d->pairing);
+    bool jumps = d->pairing.of && hd_pairing_first(&d->pairing, &jump);
     if (drift->first.found) describe_site(&drift->first, where);
     if (drift->beyond.found) describe_site(&drift->beyond, beyond);
     if (drift->differing && !more_than_rounding(drift) && !jumps) {
@@ -350,9 +351,8 @@ static void conclude(const hd_drift *drift, bool swapped, hd_diagnosis *d) {
     if (drift->beyond.found && !hd_same_site(&drift->first, &drift->beyond))
         testify(d, " The first tensor to which a step adds more than rounding can is %s.", beyond);
     if (jumps)
-        testify(d, " Tangents paired with adjoints jump between t = %zu and %zu, for %s.",
-                d->pairing.jump_step, d->pairing.jump_step + 1,
-                hd_hyperparameter_name(drift->info[0].hyper[d->pairing.jump_hyper], name));
+        testify(d, " The pairing of tangents with adjoints %s.",
+                hd_pairing_describe(&jump, drift->info[0].hyper, text));
     if (drift->differing == 0) return;
     testify(d, " In the end the hypergradients differ by up to %.2g, relatively.",
             worst_difference(drift, d->iteration));
@@ -371,7 +371,7 @@ static hd_status pair(const hd_variant *a, const hd_variant *b, bool wanted, hd_
     if (a->mode == b->mode && !wanted) return HD_OK;
     const hd_variant *forward = a->mode != b->mode && a->mode == HD_FORWARD ? a : b;
     const hd_variant *reverse = a->mode != b->mode && a->mode == HD_REVERSE ? a : b;
-    return hd_pairing_measure(forward, reverse, d->iteration, &d->pairing, error);
+    return hd_pairing_measure(forward, reverse, &d->pairing, error);
 }
 
 hd_status hd_diagnose(const hd_drift *drift, const hd_variant *a, const hd_variant *b, bool pairing,

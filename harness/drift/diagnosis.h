@@ -48,7 +48,7 @@ typedef struct hd_diagnosis {
     size_t kink_count;               /* forced together */
     hd_crossing_share *event_shares; /* [event_share_count], owned */
     size_t event_share_count;
-    hd_pairing pairing;        /* values NULL: not measured */
+    hd_pairing pairing;        /* of NULL: not measured */
     double reference_error[2]; /* a's and b's hypergradients' worst relative error against the reference's for
                                   the same problem; NaN: not asked */
 } hd_diagnosis;

@@ -244,6 +244,67 @@ hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
     return finish(&lanes, status, error);
 }
 
+/* --- two runs, by turns --- */
+
+/* Prepares and starts both, each with its own threads: they take turns. */
+static hd_status start_turns(hd_lanes *lanes, const hd_variant *const variants[2],
+                             const hd_alternation *turns, hd_error *error) {
+    hd_status status = HD_OK;
+    for (size_t i = 0; status == HD_OK && i < 2; i++) {
+        hd_lane *lane = &lanes->of[i];
+        lane->variant = *variants[i];
+        lane->what = hd_mode_name(variants[i]->mode);
+        lane->shows = turns->tensors[i];
+        lane->leads = i == 1 ? turns->leads : 0;
+        lane->used = lane->alone = true;
+        lane->dataset = &lanes->datasets[i];
+        status = hd_problem_data(&lane->variant.experiment, &lanes->datasets[i], error);
+    }
+    if (status == HD_OK) status = start_lanes(lanes, error);
+    for (size_t i = 0; status == HD_OK && i < 2; i++) {
+        hd_lane *lane = &lanes->of[i];
+        hd_stream stream = {read_all, &lane->out[0], lane->what};
+        status = hd_capture_reader_start(&lane->reader, stream, error);
+    }
+    return status;
+}
+
+/* Sends the follower the leader's state in place of the one that it has just shown. */
+static bool send_state(hd_lane *follower, const hd_alternation *turns) {
+    hd_frame_head head = follower->reader.head;
+    bool float32;
+    const void *values = turns->lead(turns->context, &head.place, &float32);
+    head.float32 = float32;
+    return write_all(&follower->lead[1], &head, sizeof head) &&
+           write_all(&follower->lead[1], values, head.count * (float32 ? sizeof(float) : sizeof(double)));
+}
+
+/* Reads a lane until the end of its hyper-iteration. */
+static hd_status take_turn(hd_lane *lane, size_t which, const hd_alternation *turns, hd_error *error) {
+    hd_status status = hd_capture_read(&lane->reader, lane->shows, true, error);
+    while (status == HD_OK && !lane->reader.ended) {
+        uint8_t tensor = lane->reader.head.place.tensor;
+        if (!turns->look(turns->context, which, &lane->reader) ||
+            ((lane->leads >> tensor & 1) && !send_state(lane, turns)))
+            return hd_fail(error, HD_INVALID, "%s: stopped", lane->what);
+        if (tensor == HD_HYPERPARAMETERS) break;
+        status = hd_capture_read(&lane->reader, lane->shows, true, error);
+    }
+    return status;
+}
+
+hd_status hd_lockstep_alternate(const hd_variant *leader, const hd_variant *follower,
+                                const hd_alternation *alternation, hd_error *error) {
+    static hd_lanes lanes;
+    clear(&lanes);
+    hd_status status = start_turns(&lanes, (const hd_variant *const[]){leader, follower}, alternation, error);
+    for (size_t i = 0; status == HD_OK && i < 2 * leader->experiment.hyper_iterations; i++)
+        status = take_turn(&lanes.of[i % 2], i % 2, alternation, error);
+    for (size_t i = 0; status == HD_OK && i < 2; i++) /* the end, whose hash is checked */
+        status = hd_capture_read(&lanes.of[i].reader, lanes.of[i].shows, true, error);
+    return finish(&lanes, status, error);
+}
+
 /* --- captures --- */
 
 hd_status hd_lockstep_against(hd_capture_reader *a, const hd_variant *b, hd_drift *drift, hd_error *error) {
