@@ -403,6 +403,7 @@ hd_pairing_place hd_pairing_worst(const hd_pairing *pairing) {
     for (size_t i = 0; i < pairing->iterations; i++)
         for (size_t j = 0; j < pairing->hypers; j++) {
             const hd_pairing_course *course = &pairing->of[i].course[j];
+            if (isnan(place.course->worst)) return place;
             if (!(course->worst <= place.course->worst)) place = (hd_pairing_place){i, j, course};
         }
     return place;

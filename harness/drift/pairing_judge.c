@@ -23,11 +23,13 @@
  * blobs-deep by 1,100. */
 #define NOISE 8.0
 
-/* The sum of the changes against the root of the summed squares of noise. Measured over the same runs, in
+/* The sum of the changes that are no jumps, of at least LEAST of them, against the root of the summed squares of
+ * noise. Measured over the same runs, in
  * units of unit * M: at most 0.35, with random rounding 0.45. An error of every step grows with the number of
  * steps, noise with its root. 1 / 4 of NOISE is 2, more than four times what we measured. The adjoint without
  * rho_l2's term: 69 in faults-small-steps. */
 #define TREND 0.25
+enum { LEAST = 4 };
 
 /* An element that underflows is wrong by up to the smallest subnormal number, and so is one that is added up
  * from such. eta = 1e-20 in blobs-deep changes P by up to 0.03 of the following. */
@@ -50,23 +52,23 @@ static hd_pairing_course judge(const double *changes, const hd_pairing_floor *fl
                                size_t steps, size_t hypers) {
     hd_pairing_course c = {.first_jump = SIZE_MAX};
     double sum = 0, squares = 0, allowed = 0;
-    size_t judged = 0, jumps = 0;
+    size_t quiet = 0, jumps = 0;
     for (size_t t = 0; t < steps; t++) {
         const hd_pairing_floor *f = &floor[t * hypers];
         double size = ratio(changes[t * hypers], f->noise + f->allowed);
         bool jump = !(size <= 1);
         if (kinked && kinked[t]) continue;
-        judged++;
+        if (!isnan(c.worst) && !(size <= c.worst)) c.worst = size, c.worst_step = t;
+        if (jump && c.first_jump == SIZE_MAX) c.first_jump = t;
         jumps += jump;
+        if (jump) continue;
+        quiet++;
         sum += changes[t * hypers];
         squares += f->noise * f->noise;
         allowed += f->allowed;
-        if (!isnan(c.worst) && !(size <= c.worst)) c.worst = size, c.worst_step = t;
-        if (jump && c.first_jump == SIZE_MAX) c.first_jump = t;
     }
-    c.trend = ratio(sum, TREND * sqrt(squares) + allowed);
-    /* One large jump moves the sum, too: it needs company, or none at all. */
-    c.every_step = judged > 1 && (2 * jumps > judged || (jumps == 0 && !(c.trend <= 1)));
+    if (quiet >= LEAST) c.trend = ratio(sum, TREND * sqrt(squares) + allowed);
+    c.every_step = (jumps > 1 && jumps > quiet) || c.trend > 1;
     return c;
 }
 

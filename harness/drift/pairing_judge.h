@@ -29,8 +29,9 @@ typedef struct hd_pairing_course {
     size_t first_jump; /* the first t whose change is above its floor; SIZE_MAX: none */
     size_t worst_step; /* the t whose change is largest in units of its floor, */
     double worst;      /* and how large; more than 1 is a jump. 0 if no t is judged */
-    double trend;      /* |sum of the changes| over what noise can sum up to; more than 1 is wrong */
-    bool every_step;   /* wrong at every step: by the trend, or since more than half of the steps jump */
+    double trend;      /* |sum of the changes that do not jump| over what noise can sum up to; more than 1 is
+                          wrong; 0 if they are too few */
+    bool every_step;   /* wrong at every step: by the trend, or since most steps jump */
 } hd_pairing_course;
 
 /* Judges [steps][hypers] changes by their floors and writes course[hypers]. Leaves out each t with kinked[t]

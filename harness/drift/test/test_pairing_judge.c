@@ -75,6 +75,21 @@ Test(pairing_judge, sees_a_small_error_of_every_step_by_its_trend) {
     cr_expect(!hd_pairing_course_wrong(&course[0]) && !hd_pairing_course_wrong(&course[2]));
 }
 
+/* Some steps of such an error are above the floor. */
+Test(pairing_judge, sees_an_error_of_every_step_that_jumps_at_some) {
+    for (size_t t = 0; t < STEPS; t++) changes[t][1] += t % 4 ? 0.5e-6 : 1.5e-6;
+    judge();
+    cr_expect_eq(course[1].first_jump, 0);
+    cr_expect(course[1].every_step, "%g", course[1].trend);
+}
+
+/* A few steps can be of one sign by chance. */
+Test(pairing_judge, sees_no_trend_in_a_short_training) {
+    for (size_t t = 0; t < 3; t++) changes[t][0] = 0.5;
+    hd_pairing_judge(changes[0], floors[0], NULL, 3, HYPERS, course);
+    cr_expect(!hd_pairing_course_wrong(&course[0]));
+}
+
 /* What different hyperparameters change may have the same sign at every step. */
 Test(pairing_judge, does_not_take_what_is_allowed_for_a_trend) {
     for (size_t t = 0; t < STEPS; t++) floors[t][1].allowed = 5e-6, changes[t][1] += 4e-6;
