@@ -235,10 +235,11 @@ static hd_status measure_live(const hd_drift *drift, const hd_drift_side sides[2
     if (status == HD_OK && drift->differing && explainable)
         status = hd_kink_shares_measure(drift, variants, d->iteration, &d->kinks, error);
     if (status == HD_OK && (variants[0]->mode != variants[1]->mode || wishes.pairing)) {
-        bool swapped = variants[0]->mode != variants[1]->mode && variants[0]->mode == HD_REVERSE;
-        bool own = variants[0]->mode == variants[1]->mode;
-        status = hd_pairing_measure(variants[swapped || own], variants[own || !swapped], d->iteration,
-                                    &d->pairing, error);
+        const hd_variant *forward = variants[0]->mode == HD_FORWARD ? variants[0] : variants[1],
+                         *reverse = variants[0]->mode == HD_FORWARD ? variants[1] : variants[0];
+        bool both = variants[0]->mode == variants[1]->mode; /* then b with itself */
+        status = hd_pairing_measure(both ? variants[1] : forward, both ? variants[1] : reverse, &d->pairing,
+                                    error);
     }
     for (size_t s = 0; status == HD_OK && s < 2 && wishes.repeat; s++)
         status = hd_repeats_run(drift, s, variants[s], wishes.repeat, &d->repeats[s], error);
@@ -257,7 +258,7 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
             snprintf(d->component, sizeof d->component, "settings");
     }
     bool repeats = !(d->repeats[0].differing || d->repeats[1].differing);
-    if (!repeats || (d->pairing.values && hd_pairing_jumps(&d->pairing))) d->finding = HD_BEYOND_ROUNDING;
+    if (!repeats || (d->pairing.of && hd_pairing_jumps(&d->pairing))) d->finding = HD_BEYOND_ROUNDING;
     for (size_t s = 0; s < 2; s++) /* who was judged was judged in both sweeps */
         if (drift->attest[s].differing && !drift->side[s].judged && d->finding < HD_UNEXPLAINED)
             d->finding = HD_UNEXPLAINED;
