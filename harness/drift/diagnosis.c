@@ -140,11 +140,15 @@ bool hd_parted_too_far(const hd_drift *drift, size_t s) {
  * few units in the last place. */
 static bool beyond_reach(const hd_drift *drift, const hd_diagnosis *d, size_t k) {
     const hd_iteration_drift *it = &drift->iteration[k];
-    double unit = drift->info[0].float32 || drift->info[1].float32 ? 0x1p-23 : 0x1p-52;
+    bool float32 = drift->info[0].float32 || drift->info[1].float32;
+    double unit = float32 ? 0x1p-23 : 0x1p-52,
+           weights = (double)hd_weight_count(drift->info[0].layers, drift->info[0].dims);
+    double underflow =
+        (float32 ? 0x1p-149 : 0x1p-1074) * weights; /* a subnormal number's last place, for each term */
     for (size_t j = 0; j < drift->info[0].hypers; j++) {
         double a = it->hypergradient[0][j], b = it->hypergradient[1][j],
                reach = d->reach ? BEYOND_REACH * d->reach[k * HD_MAX_HYPERS + j] : 0;
-        if (!(fabs(b - a) <= reach + 4 * unit * fmax(fabs(a), fabs(b)))) return true;
+        if (!(fabs(b - a) <= reach + 4 * unit * fmax(fabs(a), fabs(b)) + underflow)) return true;
     }
     return false;
 }

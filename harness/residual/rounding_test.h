@@ -49,7 +49,13 @@ double hd_rounding_odds(const hd_rounding_test *test, double limit, double eleme
 typedef struct hd_leaning {
     size_t steps;
     double mean, squares; /* of the steps' leans; squares: the sum of squared deviations (Welford 1962) */
+    double least;         /* a lean must be as large as this */
 } hd_leaning;
+
+/* Of sums, whose errors lean to neither side, a small lean counts. What is added up step by step may stagnate: a term
+ * below half a unit in the last place is lost each time, which leans by up to 0.6. */
+#define HD_SUM_LEAN        0.05
+#define HD_STAGNATION_LEAN 0.75
 
 void hd_leaning_add(hd_leaning *leaning, const hd_rounding_test *test);
 
