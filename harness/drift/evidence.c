@@ -175,9 +175,9 @@ static void advise(const hd_drift *drift, const hd_drift_side sides[2], hd_diagn
 }
 
 void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d) {
-    tell_repeats(d);
     if (!drift->differing) testify(d, "All %zu tensors compared have the same bits.", drift->compared);
     tell_groups(drift, d);
+    tell_repeats(d);
     if (drift->differing) {
         tell_apart(drift, d);
         tell_first(drift, d);
