@@ -191,6 +191,12 @@ static hd_leaning *leaning_of(hd_judgement *j, const hd_place *place, size_t par
     return known ? &j->leaning[place->tensor][place->index][part] : NULL;
 }
 
+/* Whether a tensor is a matrix product and little else, made from what the run wrote. */
+static bool is_product(const hd_judgement *j, const hd_place *place) {
+    return place->tensor == HD_ACTIVATION || place->tensor == HD_GRADIENT ||
+           (place->tensor == HD_DELTA && place->index < j->network.layers);
+}
+
 void hd_judgement_test(hd_judgement *j, const hd_place *place, const double *is, size_t count,
                        hd_estimate expected, double limit) {
     hd_tensor_part parts[HD_PARTS];
@@ -213,7 +219,7 @@ void hd_judgement_test(hd_judgement *j, const hd_place *place, const double *is,
         if (finding.test.excess) add_finding(j, &finding);
         hd_leaning *leaning = leaning_of(j, place, p);
         bool alike = hd_estimate_repetition(parts[p].count, 1, of_part.value) > 1; /* they err alike, too */
-        if (leaning) leaning->least = limit == HD_SUM_LIMIT ? HD_SUM_LEAN : HD_STAGNATION_LEAN;
+        if (leaning) leaning->least = is_product(j, place) ? HD_SUM_LEAN : HD_STEADY_LEAN;
         if (leaning && !finding.test.excess && !alike) hd_leaning_add(leaning, &finding.test);
         if (leaning) j->leaning_place[place->tensor][place->index] = *place;
         if (!size) continue;

@@ -52,10 +52,11 @@ typedef struct hd_leaning {
     double least;         /* a lean must be as large as this */
 } hd_leaning;
 
-/* Of sums, whose errors lean to neither side, a small lean counts. What is added up step by step may stagnate: a term
- * below half a unit in the last place is lost each time, which leans by up to 0.6. */
-#define HD_SUM_LEAN        0.05
-#define HD_STAGNATION_LEAN 0.75
+/* Of products, whose errors lean to neither side, a small lean counts. Others may lean honestly by up to 0.6: by a
+ * constant, such as 1 / rows, that is rounded once, or by stagnation, where a term below half a unit in the last place
+ * is lost at each step. */
+#define HD_SUM_LEAN    0.05
+#define HD_STEADY_LEAN 0.75
 
 void hd_leaning_add(hd_leaning *leaning, const hd_rounding_test *test);
 
