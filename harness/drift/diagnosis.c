@@ -129,10 +129,14 @@ static bool is_judged(const hd_drift *drift, size_t s, size_t k) {
 bool hd_parted_too_far(const hd_drift *drift, size_t s) {
     const hd_side_judgement *side = &drift->side[s];
     if (!side->parted.found) return false;
-    double allowed = side->parted.difference.range_count < 8 ? 8 : 4;
+    const hd_tensor_difference *difference = &side->parted.difference;
+    if (side->parted.place.tensor ==
+        HD_EVALUATION) /* whole in a digest; of its numbers only the error rounds */
+        return difference->ranges[difference->range_count - 1].to > 0 || !(difference->relative <= 0x1p-18);
+    double allowed = difference->range_count < 8 ? 8 : 4;
     for (size_t i = 0; i < side->residuals.size_count; i++)
         if (hd_place_same(&side->residuals.sizes[i].place, &side->parted.place))
-            return !(side->parted.difference.relative <= allowed * (double)side->residuals.sizes[i].scale);
+            return !(difference->relative <= allowed * (double)side->residuals.sizes[i].scale);
     return true;
 }
 
