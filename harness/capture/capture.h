@@ -1,7 +1,7 @@
 /* A capture: a run's tensors in the order in which it computes them, as a file or through a pipe. A digest
- * capture keeps hashes, norms and a few elements of each tensor; a full one every element.
+ * capture keeps hashes, norms and sketches of each tensor; a full one every element.
  *
- * The bytes: the line "hyperdrift-capture/1", the number 0x01020304 (which shows another byte order), the
+ * The bytes: the line "hyperdrift-capture/2", the number 0x01020304 (which shows another byte order), the
  * length of a JSON object and the object (hd_capture_info), then frames. A frame is an hd_frame_head, then an
  * hd_tensor_digest or, if it is full, the elements. Results (HD_EVALUATION and later) are always full. The
  * last frame is HD_CAPTURE_END, which an incomplete capture lacks. Its count is the number of frames before
@@ -11,6 +11,8 @@
 #define HD_CAPTURE_CAPTURE_H
 
 #include "capture/capture_order.h"
+#include "capture/digest.h"
+#include "capture/tensor_part.h"
 #include "run/variant.h"
 
 typedef struct hd_frame_head {
@@ -19,20 +21,13 @@ typedef struct hd_frame_head {
     uint64_t count;
 } hd_frame_head;
 
-enum { HD_BLOCKS = 32, HD_SAMPLES = 16 };
+#define HD_CAPTURE_MAGIC "hyperdrift-capture/2\n"
+enum { HD_CAPTURE_BYTE_ORDER = 0x01020304 };
 
-/* A digest of a tensor. Its elements are cut into at most HD_BLOCKS blocks of hd_block_length elements, the
- * last one shorter. */
-typedef struct hd_tensor_digest {
-    uint64_t hash[HD_BLOCKS];  /* XXH3 of each block's bytes; 0 beyond */
-    double l2, largest;        /* Euclidean norm, greatest magnitude */
-    double sample[HD_SAMPLES]; /* elements at hd_sample_place; 0 beyond count */
-} hd_tensor_digest;
-
-/* The length of a block, where sample i is taken, and the digest of count floats or doubles. */
-size_t hd_block_length(size_t count);
-size_t hd_sample_place(size_t count, size_t i);
-void hd_tensor_digest_make(const void *values, size_t count, bool float32, hd_tensor_digest *digest);
+/* Bytes of a full frame's elements. */
+static inline size_t hd_frame_bytes(const hd_frame_head *head) {
+    return head->count * (head->float32 ? sizeof(float) : sizeof(double));
+}
 
 /* --- writing --- */
 
@@ -49,7 +44,17 @@ typedef struct hd_stream {
     const char *name; /* for messages */
 } hd_stream;
 
-/* Captures a run: give &writer->watch to its job. Zero it, then set variant, data_sha256, sink and full. */
+/* Rows of the validation set that wait for their frame to be whole. */
+typedef struct hd_capture_rows {
+    void *values;
+    size_t count, room; /* rows, and bytes in values */
+    bool float32;
+} hd_capture_rows;
+
+enum { HD_CAPTURE_SLOTS = 2 * HD_MAX_LAYERS + 1 }; /* activations, errors, deltas */
+
+/* Captures a run: give &writer->watch to its job. Zero it, then set variant, data_sha256, sink and full. End with
+ * hd_capture_writer_free. */
 typedef struct hd_capture_writer {
     hd_watch watch; /* made by hd_capture_writer_start */
     const hd_variant *variant;
@@ -57,16 +62,19 @@ typedef struct hd_capture_writer {
     hd_sink sink;
     bool full;
     unsigned tensors; /* bits of the kinds to capture; 0: all */
-    hd_stream lead;   /* if it reads: full frames of states that guide the run, see hd_observer */
-    unsigned leads;   /* bits of their kinds */
     /* its own: */
     bool begun, failed;
     uint16_t iteration;
     uint64_t entries, hash;
+    hd_capture_rows rows[HD_CAPTURE_SLOTS];
+    size_t first; /* the validation example of the first row in them */
 } hd_capture_writer;
 
 /* Sets writer->watch; the heading is written when the run begins. */
 void hd_capture_writer_start(hd_capture_writer *writer);
+
+/* Frees what it holds, but for its sink and variant. */
+void hd_capture_writer_free(hd_capture_writer *writer);
 
 /* --- reading --- */
 
@@ -92,7 +100,6 @@ typedef struct hd_capture_reader {
     uint64_t hash;     /* of all bytes so far */
     hd_place next;     /* of the frame that must come next, */
     bool complete;     /* unless none may */
-    size_t rows;       /* in the current chunk of the validation set; 0: not known yet */
     uint64_t *way_out; /* [way_out_room]: the forward sweep's hashes, [steps][2 layers + 2] */
     size_t way_out_room;
 } hd_capture_reader;

@@ -105,16 +105,22 @@ hd_status hd_capture_info_read(hd_capture_info *info, const char *name, json_t *
 
 /* --- places --- */
 
-size_t hd_place_count(const hd_capture_info *info, const hd_place *place, size_t rows) {
-    if (place->step < info->steps) rows = info->batch;
+/* Examples in a frame of activations, errors or deltas. */
+static size_t rows_of(const hd_capture_info *info, const hd_place *place) {
+    if (place->step < info->steps) return info->batch;
+    size_t left = info->validation - place->first;
+    return left < HD_CAPTURE_ROWS ? left : HD_CAPTURE_ROWS;
+}
+
+size_t hd_place_count(const hd_capture_info *info, const hd_place *place) {
     switch (place->tensor) {
     case HD_BATCH:
         return info->batch * info->dims[0];
     case HD_ACTIVATION:
     case HD_DELTA:
-        return rows * info->dims[place->index];
+        return rows_of(info, place) * info->dims[place->index];
     case HD_ERROR:
-        return rows;
+        return rows_of(info, place);
     case HD_EVALUATION:
         return 4;
     case HD_HYPERGRADIENTS:
@@ -132,16 +138,17 @@ static bool go(hd_place *place, uint8_t tensor, size_t index) {
     return true;
 }
 
-/* Goes on after the last delta of a batch or chunk. */
-static bool leave_examples(const hd_capture_info *info, size_t rows, hd_place *place) {
+/* Goes on after the last delta of a batch or of examples of the validation set. */
+static bool leave_examples(const hd_capture_info *info, hd_place *place) {
     if (place->back) return go(place, HD_ADJOINT, 0);
     if (place->step < info->steps) return go(place, HD_GRADIENT, 0);
-    bool more = rows > 0 && place->first + rows < info->validation;
+    size_t rows = rows_of(info, place);
+    bool more = place->first + rows < info->validation;
     place->first = more ? place->first + (uint32_t)rows : 0;
     return more ? go(place, HD_ACTIVATION, 1) : go(place, HD_VALIDATION_GRADIENT, 0);
 }
 
-bool hd_place_next(const hd_capture_info *info, size_t rows, hd_place *place) {
+bool hd_place_next(const hd_capture_info *info, hd_place *place) {
     bool ended = place->step == info->steps, forward = info->mode == HD_FORWARD;
     switch (place->tensor) {
     case HD_WEIGHTS:
@@ -161,7 +168,7 @@ bool hd_place_next(const hd_capture_info *info, size_t rows, hd_place *place) {
     case HD_ERROR:
         return go(place, HD_DELTA, info->layers);
     case HD_DELTA:
-        return place->index > 1 ? go(place, HD_DELTA, place->index - 1) : leave_examples(info, rows, place);
+        return place->index > 1 ? go(place, HD_DELTA, place->index - 1) : leave_examples(info, place);
     case HD_GRADIENT:
         place->step++;
         return go(place, HD_WEIGHTS, 0);

@@ -16,7 +16,8 @@ enum {
 };
 enum { HD_EVALUATED_CORRECT = 2 }; /* the element of HD_EVALUATION with correct validation examples */
 
-/* A frame of the validation set has so many examples; the last one of them has the rest. */
+/* A frame of the validation set has so many examples, the last one of them the rest, however many the engine takes
+ * at a time. */
 enum { HD_CAPTURE_ROWS = 2048 };
 
 /* Where in a run a tensor belongs. We compare two runs' tensors place by place. */
@@ -56,12 +57,11 @@ unsigned hd_capture_kinds(hd_mode mode);
 
 /* --- places --- */
 
-/* Number of elements of the tensor at a place. rows: how many rows of the validation set are in its chunk. */
-size_t hd_place_count(const hd_capture_info *info, const hd_place *place, size_t rows);
+/* Number of elements of the tensor at a place of the run. */
+size_t hd_place_count(const hd_capture_info *info, const hd_place *place);
 
-/* Goes to the next place of a whole run, whose first is a zeroed one; false: that was the last. rows as
- * above; 0: all the rest. */
-bool hd_place_next(const hd_capture_info *info, size_t rows, hd_place *place);
+/* Goes to the next place of a whole run, whose first is a zeroed one; false: that was the last. */
+bool hd_place_next(const hd_capture_info *info, hd_place *place);
 bool hd_place_same(const hd_place *a, const hd_place *b);
 
 /* Whether a run comes to place a before it comes to b. */

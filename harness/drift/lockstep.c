@@ -30,6 +30,7 @@ static hd_status run_variant(hd_lane *lane, hd_error *error) {
     hd_job job = hd_variant_job(running->variant, &running->dataset);
     job.watch = &writer.watch;
     hd_status status = hd_run_here(&job, NULL, error);
+    hd_capture_writer_free(&writer);
     return writer.failed ? HD_OK : status; /* nobody reads on; the reader knows why */
 }
 
@@ -294,6 +295,7 @@ static hd_status record(void *context, hd_error *error) {
     hd_job job = hd_variant_job(recording->variant, recording->dataset);
     job.watch = &writer.watch;
     status = hd_run_here(&job, NULL, error);
+    hd_capture_writer_free(&writer);
     if (status == HD_OK || output.failure) return hd_output_commit(&output, error);
     hd_output_abandon(&output);
     return status;

@@ -57,6 +57,12 @@ static void add_range(hd_tensor_difference *d, size_t from, size_t to) {
         d->ranges[d->range_count++] = (hd_elements){from, to};
 }
 
+/* The root of squares / norm; infinite where an element is not finite. */
+static double relative_size(double squares, double norm) {
+    if (!isfinite(squares) || !isfinite(norm)) return INFINITY;
+    return squares > 0 ? sqrt(squares) / sqrt(norm) : 0;
+}
+
 /* --- elements --- */
 
 static void compare_elements(const hd_capture_reader *a, const hd_capture_reader *b, size_t from,
@@ -75,7 +81,7 @@ static void compare_elements(const hd_capture_reader *a, const hd_capture_reader
         add_range(d, i, i);
     }
     d->differs = d->differing > 0;
-    d->relative = d->differs ? sqrt(squares) / sqrt(norm) : 0;
+    d->relative = d->differs ? relative_size(squares, norm) : 0;
 }
 
 /* --- digests --- */
@@ -84,21 +90,17 @@ static void compare_digests(const hd_capture_reader *a, const hd_capture_reader 
                             hd_tensor_difference *d) {
     hd_tensor_digest x, y;
     size_t length = hd_block_length(count);
-    double squares = 0, norm = 0;
+    double squares = 0;
     hd_capture_digest(a, &x);
     hd_capture_digest(b, &y);
     for (size_t k = 0; k * length < count; k++) {
         size_t last = (k + 1) * length < count ? (k + 1) * length - 1 : count - 1;
         if (x.hash[k] != y.hash[k]) add_range(d, k * length, last);
-    }
-    for (size_t i = 0; i < HD_SAMPLES && i < count; i++) {
-        squares += (y.sample[i] - x.sample[i]) * (y.sample[i] - x.sample[i]);
-        norm += x.sample[i] * x.sample[i];
+        squares += (y.sketch[k] - x.sketch[k]) * (y.sketch[k] - x.sketch[k]);
     }
     d->differs = d->range_count > 0;
     d->differing = d->differs ? SIZE_MAX : 0;
-    double norms = fabs(y.l2 - x.l2) / x.l2; /* the difference is at least that */
-    d->relative = !d->differs ? 0 : squares > 0 ? sqrt(squares) / sqrt(norm) : norms > 0 ? norms : NAN;
+    d->relative = d->differs ? fmax(relative_size(squares, x.l2 * x.l2), HD_LEAST_TOLD) : 0;
     d->estimated = d->differs;
     d->worst_ulps = d->worst_a = d->worst_b = d->differs ? NAN : 0;
 }

@@ -7,13 +7,15 @@
 
 enum { HD_RANGES = 32 };
 
+/* A difference that is smaller than this does not show in a digest's sketches. */
+#define HD_LEAST_TOLD 0x1p-52
+
 /* What is not known (a digest does not tell everything) is NaN, or SIZE_MAX for a count. */
 typedef struct hd_tensor_difference {
     bool differs;
     size_t elements, differing;    /* the tensor's, and those that differ */
-    double relative;               /* |b - a| / |a|, Euclidean; of digests: over the estimated elements, or if
-                                      those agree by the norms (a lower bound) */
-    bool estimated;                /* relative is from digests; NaN if sample and norms agree */
+    double relative;               /* |b - a| / |a|, Euclidean; infinite if an element is not finite */
+    bool estimated;                /* relative is an estimate from digests' sketches, HD_LEAST_TOLD or more */
     double worst_ulps;             /* in float32, if either side is */
     size_t worst;                  /* its element */
     double worst_a, worst_b;       /* its values */

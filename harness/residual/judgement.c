@@ -242,7 +242,7 @@ static void find_leaning(hd_judgement *j) {
                                       .leaning_steps = leaning->steps,
                                       .leaning_mean = leaning->mean,
                                       .leaning_deviations = hd_leaning_deviations(leaning)};
-                size_t count = hd_place_count(&j->reader->info, &finding.place, most_rows(j->experiment));
+                size_t count = hd_place_count(&j->reader->info, &finding.place);
                 hd_place_parts(&j->reader->info, &finding.place, count, parts);
                 finding.part = parts[p];
                 add_finding(j, &finding);

@@ -77,6 +77,7 @@ static inline captured captured_of(const char *experiment, bool full, const char
         .variant = variant, .data_sha256 = data.sha256, .sink = {captured_write, &c}, .full = full};
     hd_capture_writer_start(&writer);
     captured_run(variant, &data, &writer.watch);
+    hd_capture_writer_free(&writer);
     hd_dataset_free(&data);
     free((void *)(uintptr_t)variant);
     return c;
@@ -85,7 +86,7 @@ static inline captured captured_of(const char *experiment, bool full, const char
     captured_of(experiment, full, (const char *const[]){__VA_ARGS__, NULL})
 
 /* Offsets of its parts. */
-enum { CAPTURED_NUMBERS = sizeof "hyperdrift-capture/1\n" - 1, CAPTURED_TEXT = CAPTURED_NUMBERS + 8 };
+enum { CAPTURED_NUMBERS = sizeof HD_CAPTURE_MAGIC - 1, CAPTURED_TEXT = CAPTURED_NUMBERS + 8 };
 
 static inline size_t captured_text_length(const captured *c) {
     uint32_t length;

@@ -24,9 +24,9 @@ Test(capture, refuses_what_is_no_capture) {
     captured c = small();
     c.bytes[3] = 'X';
     expect_refused(&c, "magic", "not a capture");
-    memcpy(c.bytes, "hyperdrift-capture/2\n", CAPTURED_NUMBERS);
-    expect_refused(&c, "version", "another version; allowed: hyperdrift-capture/1");
     memcpy(c.bytes, "hyperdrift-capture/1\n", CAPTURED_NUMBERS);
+    expect_refused(&c, "version", "another version; allowed: hyperdrift-capture/2");
+    memcpy(c.bytes, HD_CAPTURE_MAGIC, CAPTURED_NUMBERS);
     char *mark = c.bytes + CAPTURED_NUMBERS, swapped[4] = {mark[3], mark[2], mark[1], mark[0]};
     memcpy(mark, swapped, sizeof swapped);
     expect_refused(&c, "mark", "another byte order");
@@ -135,8 +135,20 @@ Test(capture, refuses_a_number_of_entries_that_is_not_theirs) {
 Test(capture, refuses_results_that_are_not_finite) {
     captured c = small();
     double inf = INFINITY;
-    memcpy(c.bytes + captured_entry(&c, HD_HYPERGRADIENTS, 0) + sizeof(hd_frame_head), &inf, sizeof inf);
-    expect_refused(&c, "Inf", " is broken");
+    memcpy(c.bytes + captured_entry(&c, HD_HYPERGRADIENTS, 0) + sizeof(hd_frame_head) + sizeof inf, &inf,
+           sizeof inf);
+    expect_refused(&c, "Inf", "hyper-iteration 0, step 1, hypergradients: element 1 is not finite");
+    free(c.bytes);
+}
+
+/* Only the judge can tell what that means. */
+Test(capture, with_states_that_are_not_finite_is_read) {
+    captured c = capture_of("blobs-logistic", true, "training.steps=1", "experiment.hyper-iterations=1");
+    float none = NAN;
+    hd_error error;
+    memcpy(c.bytes + captured_entry(&c, HD_WEIGHTS, 1) + sizeof(hd_frame_head), &none, sizeof none);
+    captured_seal(&c);
+    cr_expect_eq(captured_check(&c, &error), HD_OK, "%s", error.message);
     free(c.bytes);
 }
 
@@ -266,7 +278,7 @@ Test(capture, asks_for_no_more_memory_than_has_come) {
     free(c.bytes);
 }
 
-/* Changes any byte but those of the heading's texts and of hashes, norms and samples, which may be
+/* Changes any byte but those of the heading's texts and of hashes, norms and sketches, which may be
  * anything. */
 Test(capture, reads_or_refuses_whatever_a_byte_was_changed_to) {
     captured digests = small(), full = capture_of("blobs-logistic", true, "training.steps=1", "mode=forward",
@@ -291,7 +303,7 @@ Test(capture, reads_or_refuses_whatever_a_byte_was_changed_to) {
 Test(capture, that_was_changed_in_a_single_bit_is_refused) {
     captured c = capture_of("blobs-logistic", false, "training.steps=2", "experiment.hyper-iterations=1");
     size_t at =
-        captured_entry(&c, HD_WEIGHTS, 1) + sizeof(hd_frame_head) + offsetof(hd_tensor_digest, sample);
+        captured_entry(&c, HD_WEIGHTS, 1) + sizeof(hd_frame_head) + offsetof(hd_tensor_digest, sketch);
     hd_capture_reader reader;
     hd_error error;
     c.bytes[at] ^= 1;

@@ -11,7 +11,7 @@ static hd_capture_reader reader_of(void *values, size_t count, bool float32, boo
     hd_capture_reader reader = {.info = {.full = full, .float32 = float32, .layers = 1, .dims = {20, 4}},
                                 .head = {.float32 = float32, .full = full, .count = count},
                                 .values = values};
-    hd_tensor_digest_make(values, count, float32, &reader.digest);
+    hd_tensor_digest_make(values, count, float32, HD_WEIGHTS, &reader.digest);
     if (!full) reader.values = NULL;
     return reader;
 }
@@ -156,23 +156,46 @@ Test(difference, of_digests_is_whole_blocks_that_hold_the_elements) {
         }
 }
 
-Test(difference, of_digests_is_told_from_samples_or_norms_or_not_known) {
+Test(difference, of_digests_is_estimated_from_sketches) {
     alike();
-    size_t sampled = hd_sample_place(COUNT, 3), other = 0;
-    for (size_t i = 0; i < HD_SAMPLES; i++) other += hd_sample_place(COUNT, i) == other;
-    b[sampled] += 1;
+    b[700] += 1;
+    double in_truth = compare(true).relative;
     hd_tensor_difference d = compare(false);
-    cr_expect(d.differs && d.estimated && d.relative > 0);
-    alike();
-    b[other] += 1;
-    double seen_by_all = compare(true).relative;
+    cr_expect(d.differs && d.estimated && fabs(d.relative - in_truth) <= 1e-12, "%g, in truth %g", d.relative,
+              in_truth);
+    b[700] = -a[700]; /* the norm is the same */
+    in_truth = compare(true).relative;
     d = compare(false);
-    cr_expect(d.differs && d.estimated && d.relative > 0 && d.relative <= seen_by_all, "%g, in truth %g",
-              d.relative, seen_by_all);
-    alike();
-    b[other] = -b[other]; /* the norm is the same */
+    cr_expect(fabs(d.relative - in_truth) <= 1e-12, "%g, in truth %g", d.relative, in_truth);
+    for (size_t i = 0; i < COUNT; i++) b[i] += (float)sin((double)(i * i));
+    in_truth = compare(true).relative;
     d = compare(false);
-    cr_expect(d.differs && d.estimated && isnan(d.relative));
+    cr_expect(d.relative > 0.5 * in_truth && d.relative < 2 * in_truth, "%g, in truth %g", d.relative,
+              in_truth);
+}
+
+Test(difference, of_digests_that_their_sketches_do_not_show_is_the_least_that_they_tell) {
+    alike();
+    a[4] = 0.0f, b[4] = -0.0f;
+    hd_tensor_difference d = compare(false);
+    cr_expect(d.differs && d.estimated && d.relative == HD_LEAST_TOLD);
+    memset(a, 0, sizeof a);
+    memset(b, 0, sizeof b);
+    b[4] = -0.0f;
+    d = compare(false);
+    cr_expect(d.differs && d.relative == HD_LEAST_TOLD);
+}
+
+Test(difference, to_what_is_not_finite_is_infinite) {
+    for (size_t full = 0; full < 2; full++) {
+        alike();
+        b[9] = NAN;
+        cr_expect(isinf(compare(full).relative));
+        b[9] = INFINITY;
+        cr_expect(isinf(compare(full).relative));
+        a[9] = INFINITY, b[3] += 1;
+        cr_expect(isinf(compare(full).relative));
+    }
 }
 
 /* --- parts --- */
