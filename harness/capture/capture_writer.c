@@ -207,8 +207,8 @@ static bool follow(void *context, const hd_view *view, void *values) {
     bool got = lead->read(lead->context, &head, sizeof head, &error) == HD_OK &&
                head.place.tensor == view->tensor && head.place.step == view->step &&
                head.count == view->count;
-    void *theirs = got && head.float32 != view->float32 ? malloc(bytes_of(&head)) : values;
-    got = got && theirs && lead->read(lead->context, theirs, bytes_of(&head), &error) == HD_OK;
+    void *theirs = got && head.float32 != view->float32 ? malloc(hd_frame_bytes(&head)) : values;
+    got = got && theirs && lead->read(lead->context, theirs, hd_frame_bytes(&head), &error) == HD_OK;
     for (size_t i = 0; got && theirs != values && i < view->count; i++)
         if (view->float32)
             ((float *)values)[i] = (float)((double *)theirs)[i];
