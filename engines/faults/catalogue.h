@@ -40,11 +40,62 @@ typedef enum hd_planted {
     HD_FILL_COUNTER,
     HD_ADAM_EPSILON,
     HD_UNPROJECTED,
+    /* at every step */
+    HD_L2_LEFT_OUT,
+    HD_MU_SQUARED,
+    HD_WEIGHTS_LEAK,
+    HD_WEIGHTS_LEAK_LESS,
+    HD_WEIGHTS_LEAK_MORE,
+    HD_MOMENTUM_LEAK,
+    HD_TANGENT_LEAK,
+    HD_ADJOINT_LEAK,
+    HD_LOG_INEXACT,
+    HD_EXP_INEXACT,
+    /* of one element, row or unit */
+    HD_STALE_MASK,
+    HD_STRAY_WEIGHT,
+    HD_STALE_TANGENT,
+    HD_STALE_ADJOINT,
+    HD_DELTA_ROW,
+    HD_BATCH_ROW,
+    HD_UNIT_BIAS,
+    HD_INITIAL_WEIGHT,
+    HD_MOMENTUM_STOPPED,
+    HD_BATCH_REPEATED,
+    /* of the evaluation and the update */
+    HD_ERROR_LOW,
+    HD_ERROR_LEFT_OUT,
+    HD_TEST_COUNT,
+    HD_VALIDATION_DIVISOR,
+    HD_ADAM_TIME,
+    HD_HALF_PRECISION,
+    HD_OTHER_SEED,
+    /* that only threads, observers or a benign change bring or hide */
+    HD_THREAD_TAIL,
+    HD_UNOBSERVED,
+    HD_OBSERVED,
+    HD_LATE_OVER_BENIGN,
+    /* no faults: what another compiler or library would do as well */
+    HD_SUMS_REVERSED,
+    HD_SUMS_IN_SLICES,
+    HD_SUMS_IN_DOUBLE,
+    HD_TWO_ROUNDINGS,
+    HD_RECIPROCAL,
     HD_PLANTED,
     HD_NOTHING_PLANTED = HD_PLANTED
 } hd_planted;
 
 enum { HD_ANY_ELEMENT = 0xffffffffu };
+/* A fault with this step acts at every step, from its hyper-iteration on. */
+#define HD_EVERY_STEP SIZE_MAX
+
+/* What is to be expected of a fault beyond its place. */
+typedef enum hd_fault_kind {
+    HD_PLAIN,      /* `check` sees it, with the bits and without */
+    HD_SUBTLE,     /* its figures stay within the tolerances: `check` sees it by the bits only */
+    HD_ONLY_DRIFT, /* `check` cannot see it */
+    HD_BENIGN      /* no fault: only rounding differs */
+} hd_fault_kind;
 
 /* A fault of the catalogue. hyperdrift must name the first place that goes wrong, as `drift` names places: a
  * fault in step t shows in state t + 1 (backward: in the adjoint of state t). */
@@ -54,8 +105,9 @@ typedef struct hd_planted_fault {
     hd_mode mode;           /* in which drift looks for it; `check` runs both */
     size_t iteration, step; /* where the fault acts */
     size_t at_step;         /* the place that hyperdrift must name: step, ... */
-    const char *tensor;     /* ... tensor and its part, or component */
+    const char *tensor;     /* ... tensor and its part; NULL: none, since only unwatched runs have it */
     uint32_t element;       /* and its first element, or HD_ANY_ELEMENT */
+    hd_fault_kind kind;
 } hd_planted_fault;
 
 extern const hd_planted_fault hd_fault_catalogue[HD_PLANTED];

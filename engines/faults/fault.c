@@ -33,12 +33,15 @@ bool hd_fault_acts(hd_planted which) {
 }
 
 bool hd_fault_now(hd_planted which) {
-    return hd_fault_acts(which) && planted.iteration == hd_fault_catalogue[which].iteration;
+    const hd_planted_fault *fault = &hd_fault_catalogue[which];
+    bool later = fault->step == HD_EVERY_STEP && planted.iteration > fault->iteration;
+    return hd_fault_acts(which) && (later || planted.iteration == fault->iteration);
 }
 
 bool hd_fault_here(hd_planted which) {
+    size_t step = hd_fault_catalogue[which].step;
     return hd_fault_now(which) && planted.engine &&
-           planted.engine->device->step == hd_fault_catalogue[which].step;
+           (step == HD_EVERY_STEP || planted.engine->device->step == step);
 }
 
 hd_engine *hd_fault_engine(void) {

@@ -9,12 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 16384, MOST_PRODUCTS = 128 }; /* elements of an activation here, and products at once */
+enum {
+    MOST = 16384,
+    MOST_PRODUCTS = 128,
+    MOST_ROWS = 512
+}; /* elements of an activation here, and products at once */
 
 typedef struct hd_faulty {
     hd_overlay overlay;
     float kept[MOST];        /* what an operation overwrites or remembers */
     bool at_zero[MOST];      /* of layer 1: z was exactly 0 */
+    float mask[MOST];        /* layer 1's activations of the step before */
     float operands[8][MOST]; /* TF32 copies, and room for a product */
     size_t operand_count;
 } hd_faulty;
@@ -41,7 +46,13 @@ static size_t within(size_t count, size_t most) {
 
 static void batch_load(hd_device *device, hd_batch *batch, const hd_examples *examples, const uint32_t *index,
                        size_t first, size_t rows) {
+    uint32_t changed[MOST_ROWS];
     if (index && hd_fault_here(HD_STALE_BATCH_OUT) && !back()) index -= rows;
+    if (index && hd_fault_here(HD_BATCH_ROW)) {
+        memcpy(changed, index, within(rows, MOST_ROWS) * sizeof *changed);
+        changed[3] = changed[3] ? 0 : 1;
+        index = changed;
+    }
     real(device)->batch_load(device, batch, examples, index, first, rows);
 }
 
@@ -122,6 +133,7 @@ static void multiply(hd_device *device, size_t count, const hd_product *products
         }
         return;
     }
+    if (hd_fault_sums_otherwise(device, count, changed)) return;
     real(device)->multiply(device, count, changed);
     for (size_t i = 0; i < count && hd_fault_here(HD_R_OP_SIGN); i++) turn_sign(device, products[i]);
 }
@@ -135,7 +147,16 @@ static void activate(hd_device *device, size_t rows, size_t columns, hd_real *z,
     float *a = (float *)z, *stale = f->kept;
     for (size_t i = 0; i < rows * columns && label.index == 1 && hd_fault_here(HD_RELU_AT_ZERO); i++)
         f->at_zero[within(i, MOST - 1)] = a[i] + ((const float *)b)[i % columns] == 0;
+    bool without_bias = label.index == 2 && hd_fault_here(HD_UNIT_BIAS) && !back();
+    if (without_bias) {
+        float *copy = f->operands[0];
+        memcpy(copy, b, within(columns, MOST) * sizeof *copy);
+        copy[4] = 0;
+        b = (const hd_real *)copy;
+    }
     real(device)->activate(device, rows, columns, z, b, relu, label);
+    if (label.index == 1 && hd_fault_here(HD_THREAD_TAIL) && device->threads > 1)
+        memset(a + (rows - 1) * columns, 0, columns * sizeof *a);
     if (label.index != 2 || back()) return;
     if (hd_fault_here(HD_MISSING_BARRIER)) memcpy(a + ROW * columns, stale, columns * sizeof *a);
     if (hd_fault_now(HD_MISSING_BARRIER) && rows > ROW)
@@ -150,6 +171,11 @@ static void activate_tangent(hd_device *device, size_t count, size_t rows, size_
         b_dot = memset(faulty(device)->kept, 0, within(columns, MOST) * sizeof(float));
         b_stride = 0;
     }
+    float *mask = faulty(device)->mask;
+    bool stale = label.index == 1 && hd_fault_here(HD_STALE_MASK);
+    if (label.index == 1 && hd_fault_now(HD_STALE_MASK) && !stale)
+        memcpy(mask, a, within(rows * columns, MOST) * sizeof *mask);
+    if (stale) a = (const hd_real *)mask;
     real(device)->activate_tangent(device, count, rows, columns, a, relu, z_dot, z_stride, b_dot, b_stride,
                                    label);
 }
@@ -171,10 +197,38 @@ static void gate(hd_device *device, size_t count, size_t rows, size_t columns, c
     }
 }
 
+/* As if exp were off by up to 2e-6. */
+static void shift_probabilities(const hd_batch *batch, size_t classes, float divisor, float *p,
+                                float *delta) {
+    for (size_t i = 0; i < batch->rows * classes; i++) {
+        float y = i % classes == batch->labels[i / classes] ? 1 : 0;
+        bool cut = delta[i / classes * classes + batch->labels[i / classes]] == 0;
+        p[i] *= i % 3 ? 1 - 1e-6F : 1 + 2e-6F;
+        if (!cut) delta[i] = hd_softmax_delta(p[i], y, divisor);
+    }
+}
+
+/* What is wrong with deltas and errors once they are made. */
+static void spoil_softmax(const hd_batch *batch, size_t classes, float divisor, float *p, float *delta,
+                          float *error) {
+    enum { ROW = 5 };
+    bool watched = hd_fault_engine() && hd_fault_engine()->observer;
+    if (hd_fault_here(HD_EXP_INEXACT)) shift_probabilities(batch, classes, divisor, p, delta);
+    for (size_t r = 0; r < batch->rows && hd_fault_here(HD_LOG_INEXACT); r++) error[r] *= 1 + 1e-6F;
+    if (hd_fault_here(HD_DELTA_ROW) || (hd_fault_here(HD_OBSERVED) && watched))
+        memset(delta + ROW * classes, 0, classes * sizeof *delta);
+}
+
 static void softmax(hd_device *device, const hd_batch *batch, size_t classes, double divisor,
                     const hd_real *logits, hd_real *p, hd_real *delta, hd_real *error) {
-    if (hd_fault_here(HD_DIVISOR)) divisor += 1;
+    if (hd_fault_here(HD_DIVISOR) || hd_fault_here(HD_VALIDATION_DIVISOR)) divisor += 1;
     real(device)->softmax(device, batch, classes, divisor, logits, p, delta, error);
+    spoil_softmax(batch, classes, (float)divisor, (float *)p, (float *)delta, (float *)error);
+    for (size_t i = 0; i < batch->rows * classes && hd_fault_here(HD_RECIPROCAL); i++) {
+        bool cut = ((float *)delta)[i / classes * classes + batch->labels[i / classes]] == 0;
+        float y = i % classes == batch->labels[i / classes] ? 1 : 0, rows = 1 / (float)divisor;
+        if (!cut) ((float *)delta)[i] = (((float *)p)[i] - y) * rows;
+    }
     for (size_t i = 0; i < batch->rows * classes && hd_fault_here(HD_CLIP_MASK); i++) {
         float y = i % classes == batch->labels[i / classes] ? 1 : 0;
         ((float *)delta)[i] = hd_softmax_delta(((float *)p)[i], y, (float)divisor);
@@ -212,14 +266,26 @@ static void count_correct(hd_device *device, const hd_batch *batch, size_t class
                           double *sum) {
     bool validation = hd_fault_engine() && batch->rows == hd_fault_engine()->problem->validation.count;
     real(device)->count_correct(device, batch, classes, logits, sum);
+    bool test = hd_fault_engine() && batch->rows == hd_fault_engine()->problem->test.count;
+    if (hd_fault_now(HD_TEST_COUNT) && test) ++*sum;
     if (hd_fault_here(HD_COUNTED_TWICE) && validation)
         real(device)->count_correct(device, batch, classes, logits, sum);
 }
 
 static void dot(hd_device *device, size_t count, const hd_real *x, const hd_real *y, double *sum) {
     const hd_engine *engine = hd_fault_engine();
+    bool errors = engine && x == engine->errors && !y;
     if (hd_fault_here(HD_LOST_TERM) && x == engine->gradient && sum == engine->sums) count--;
+    if (errors && hd_fault_now(HD_ERROR_LEFT_OUT)) count--;
+    if (errors && hd_fault_now(HD_UNOBSERVED) && !engine->observer) count--;
     real(device)->dot(device, count, x, y, sum);
+    if (errors && hd_fault_now(HD_ERROR_LOW)) *sum *= 0.995;
+}
+
+static void draw(hd_device *device, const hd_xavier *layer, hd_real *to) {
+    real(device)->draw(device, layer, to);
+    bool first = hd_fault_engine() && to == hd_engine_state(hd_fault_engine(), 0).w;
+    if (first && hd_fault_now(HD_INITIAL_WEIGHT)) ((float *)to)[3] += 1e-4F;
 }
 
 hd_status hd_fault_lay(hd_device *device, hd_error *error) {
@@ -236,5 +302,6 @@ hd_status hd_fault_lay(hd_device *device, hd_error *error) {
     over->softmax_tangent = softmax_tangent;
     over->count_correct = count_correct;
     over->dot = dot;
+    over->draw = draw;
     return HD_OK;
 }

@@ -34,7 +34,8 @@ HD_WRAP(hd_state, hd_engine_state, const hd_engine *engine, size_t t) {
 
 HD_WRAP(void, hd_engine_load_batch, hd_engine *engine, size_t t) {
     bool stale = hd_fault_here(HD_STALE_BATCH_BACK) && engine->back;
-    __real_hd_engine_load_batch(engine, stale ? t + 1 : t);
+    bool repeated = hd_fault_here(HD_BATCH_REPEATED) && t == hd_fault_catalogue[HD_BATCH_REPEATED].step;
+    __real_hd_engine_load_batch(engine, stale ? t + 1 : repeated ? t - 1 : t);
 }
 
 /* --- the dynamics' step --- */
@@ -58,12 +59,55 @@ static void add_sign_at_zero(const hd_dynamics *dynamics, size_t layer, hd_state
     }
 }
 
+static void square_mu(const hd_dynamics *dynamics, size_t layer, double mu) {
+    ((hd_coefficients *)dynamics->coefficients)[layer].mu = mu;
+}
+
+static void shrink(hd_real *vector, size_t count, double by) {
+    for (size_t i = 0; i < count; i++) floats(vector)[i] = (float)((double)floats(vector)[i] * (1 - by));
+}
+
+/* By how much the weights shrink at each step. */
+static double weights_leak(void) {
+    return hd_fault_here(HD_WEIGHTS_LEAK)        ? 1e-7
+           : hd_fault_here(HD_WEIGHTS_LEAK_LESS) ? 3e-8
+           : hd_fault_here(HD_WEIGHTS_LEAK_MORE) ? 1e-6
+                                                 : 0;
+}
+
+/* w' = w - eta m' with the product rounded by itself. */
+static void round_twice(const hd_dynamics *dynamics, hd_state state, hd_state next) {
+    const hd_coefficients *k = (const hd_coefficients *)dynamics->coefficients;
+    const float eta = (float)k->eta;
+    for (size_t i = 0; i < dynamics->model->weights; i++) {
+        volatile float by = eta * floats(next.m)[i];
+        floats(next.w)[i] = floats(state.w)[i] - by;
+    }
+}
+
+/* What is wrong with a step once it is made. */
+static void spoil_step(const hd_dynamics *dynamics, hd_state state, hd_state next) {
+    const hd_model *model = dynamics->model;
+    size_t n = model->weights, b = model->bias_at[0];
+    if (weights_leak() > 0) shrink(next.w, n, weights_leak());
+    if (hd_fault_here(HD_MOMENTUM_LEAK)) shrink(next.m, n, 1e-6);
+    if (hd_fault_here(HD_STRAY_WEIGHT)) floats(next.w)[model->weight_at[1] + 30] += 1e-6F;
+    if (hd_fault_here(HD_MOMENTUM_STOPPED))
+        memcpy(floats(next.m) + b, floats(state.m) + b, (n - b) * sizeof(float));
+    if (hd_fault_here(HD_TWO_ROUNDINGS)) round_twice(dynamics, state, next);
+}
+
 HD_WRAP(void, hd_dynamics_step, const hd_dynamics *dynamics, hd_state state, const hd_real *g,
         hd_state next) {
+    double mu = ((const hd_coefficients *)dynamics->coefficients)[1].mu;
+    bool squared = hd_fault_here(HD_MU_SQUARED) || hd_fault_here(HD_LATE_OVER_BENIGN);
+    if (squared) square_mu(dynamics, 1, mu * mu);
     bool swapped = hd_fault_here(HD_MU_ETA_SWAPPED);
     if (swapped) swap_mu_and_eta(dynamics, 2);
     __real_hd_dynamics_step(dynamics, state, g, next);
     if (swapped) swap_mu_and_eta(dynamics, 2);
+    if (squared) square_mu(dynamics, 1, mu);
+    spoil_step(dynamics, state, next);
     if (hd_fault_here(HD_SIGN_AT_ZERO)) add_sign_at_zero(dynamics, 3, state, next);
     if (hd_fault_here(HD_WEIGHT_PERTURBED)) floats(next.w)[dynamics->model->weight_at[1] + 17] += 1e-5F;
 }
@@ -112,11 +156,17 @@ HD_WRAP(void, hd_dynamics_tangent, const hd_dynamics *dynamics, hd_state state, 
         const hd_real *hvp, hd_state z) {
     if (hd_fault_here(HD_TANGENTS_OVERWRITTEN)) overwrite_tangent(dynamics, state, next, hvp, z);
     hd_state before = state, after = next;
+    size_t eta =
+        number_of(dynamics->problem, HD_ETA) * dynamics->model->weights + dynamics->model->weight_at[1] + 9;
+    float stale = floats(z.w)[eta];
     if (hd_fault_here(HD_MU_DERIVATIVE)) before.m = next.m;
     if (hd_fault_here(HD_ETA_DERIVATIVE_FORWARD)) after.m = state.m;
     __real_hd_dynamics_tangent(dynamics, before, after, hvp, z);
     size_t mu = number_of(dynamics->problem, HD_MU) * dynamics->model->weights;
     if (hd_fault_here(HD_NAN_TANGENT)) floats(z.w)[mu + 5] = NAN;
+    if (hd_fault_here(HD_STALE_TANGENT)) floats(z.w)[eta] = stale;
+    if (hd_fault_here(HD_TANGENT_LEAK))
+        shrink(z.w, dynamics->problem->hypers * dynamics->model->weights, 1e-6);
 }
 
 /* --- its adjoint --- */
@@ -127,12 +177,25 @@ HD_WRAP(void, hd_dynamics_adjoint, const hd_dynamics *dynamics, hd_state state, 
     __real_hd_dynamics_adjoint(dynamics, state, next, p, q, sums);
 }
 
+static void leave_out_l2(const hd_dynamics *dynamics, const hd_real *q, hd_state p) {
+    const hd_model *model = dynamics->model;
+    for (size_t l = 0; l < model->layers; l++) {
+        const hd_coefficients *k = (const hd_coefficients *)dynamics->coefficients + l;
+        size_t from = model->weight_at[l], to = from + model->dims[l] * model->dims[l + 1];
+        for (size_t i = from; i < to; i++) floats(p.w)[i] -= (float)(2 * k->rho_l2) * ((const float *)q)[i];
+    }
+}
+
 HD_WRAP(void, hd_dynamics_pull_back, const hd_dynamics *dynamics, const hd_real *q, const hd_real *hvp,
         hd_state p) {
     const hd_model *model = dynamics->model;
     const hd_coefficients *k = (const hd_coefficients *)dynamics->coefficients + 1;
     size_t from = model->weight_at[1], to = from + model->dims[1] * model->dims[2];
+    float stale = floats(p.w)[model->weights > from + 9 ? from + 9 : 0];
     __real_hd_dynamics_pull_back(dynamics, q, hvp, p);
+    if (hd_fault_here(HD_STALE_ADJOINT)) floats(p.w)[from + 9] = stale;
+    if (hd_fault_here(HD_ADJOINT_LEAK)) shrink(p.w, model->weights, 1e-6);
+    if (hd_fault_here(HD_L2_LEFT_OUT)) leave_out_l2(dynamics, q, p);
     for (size_t i = from; i < to && hd_fault_here(HD_L2_NOT_DOUBLED); i++)
         floats(p.w)[i] -= (float)k->rho_l2 * ((const float *)q)[i];
     for (size_t i = from; i < to && hd_fault_here(HD_MU_LEFT_OUT); i++)

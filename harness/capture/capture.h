@@ -63,6 +63,8 @@ typedef struct hd_capture_writer {
     hd_sink sink;
     bool full;
     unsigned tensors; /* bits of the kinds to capture; 0: all */
+    hd_stream lead;   /* if it reads: full frames of states that guide the run, see hd_observer */
+    unsigned leads;   /* bits of their kinds */
     /* its own: */
     bool begun, failed;
     uint16_t iteration;

@@ -129,10 +129,14 @@ static bool is_judged(const hd_drift *drift, size_t s, size_t k) {
 bool hd_parted_too_far(const hd_drift *drift, size_t s) {
     const hd_side_judgement *side = &drift->side[s];
     if (!side->parted.found) return false;
-    double allowed = side->parted.difference.range_count < 8 ? 8 : 4;
+    const hd_tensor_difference *difference = &side->parted.difference;
+    if (side->parted.place.tensor ==
+        HD_EVALUATION) /* whole in a digest; of its numbers only the error rounds */
+        return difference->ranges[difference->range_count - 1].to > 0 || !(difference->relative <= 0x1p-18);
+    double allowed = difference->range_count < 8 ? 8 : 4;
     for (size_t i = 0; i < side->residuals.size_count; i++)
         if (hd_place_same(&side->residuals.sizes[i].place, &side->parted.place))
-            return !(side->parted.difference.relative <= allowed * (double)side->residuals.sizes[i].scale);
+            return !(difference->relative <= allowed * (double)side->residuals.sizes[i].scale);
     return true;
 }
 
@@ -140,11 +144,15 @@ bool hd_parted_too_far(const hd_drift *drift, size_t s) {
  * few units in the last place. */
 static bool beyond_reach(const hd_drift *drift, const hd_diagnosis *d, size_t k) {
     const hd_iteration_drift *it = &drift->iteration[k];
-    double unit = drift->info[0].float32 || drift->info[1].float32 ? 0x1p-23 : 0x1p-52;
+    bool float32 = drift->info[0].float32 || drift->info[1].float32;
+    double unit = float32 ? 0x1p-23 : 0x1p-52,
+           weights = (double)hd_weight_count(drift->info[0].layers, drift->info[0].dims);
+    double underflow =
+        (float32 ? 0x1p-149 : 0x1p-1074) * weights; /* a subnormal number's last place, for each term */
     for (size_t j = 0; j < drift->info[0].hypers; j++) {
         double a = it->hypergradient[0][j], b = it->hypergradient[1][j],
                reach = d->reach ? BEYOND_REACH * d->reach[k * HD_MAX_HYPERS + j] : 0;
-        if (!(fabs(b - a) <= reach + 4 * unit * fmax(fabs(a), fabs(b)))) return true;
+        if (!(fabs(b - a) <= reach + 4 * unit * fmax(fabs(a), fabs(b)) + underflow)) return true;
     }
     return false;
 }
@@ -235,10 +243,11 @@ static hd_status measure_live(const hd_drift *drift, const hd_drift_side sides[2
     if (status == HD_OK && drift->differing && explainable)
         status = hd_kink_shares_measure(drift, variants, d->iteration, &d->kinks, error);
     if (status == HD_OK && (variants[0]->mode != variants[1]->mode || wishes.pairing)) {
-        bool swapped = variants[0]->mode != variants[1]->mode && variants[0]->mode == HD_REVERSE;
-        bool own = variants[0]->mode == variants[1]->mode;
-        status = hd_pairing_measure(variants[swapped || own], variants[own || !swapped], d->iteration,
-                                    &d->pairing, error);
+        const hd_variant *forward = variants[0]->mode == HD_FORWARD ? variants[0] : variants[1],
+                         *reverse = variants[0]->mode == HD_FORWARD ? variants[1] : variants[0];
+        bool both = variants[0]->mode == variants[1]->mode; /* then b with itself */
+        status = hd_pairing_measure(both ? variants[1] : forward, both ? variants[1] : reverse, &d->pairing,
+                                    error);
     }
     for (size_t s = 0; status == HD_OK && s < 2 && wishes.repeat; s++)
         status = hd_repeats_run(drift, s, variants[s], wishes.repeat, &d->repeats[s], error);
@@ -257,7 +266,7 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
             snprintf(d->component, sizeof d->component, "settings");
     }
     bool repeats = !(d->repeats[0].differing || d->repeats[1].differing);
-    if (!repeats || (d->pairing.values && hd_pairing_jumps(&d->pairing))) d->finding = HD_BEYOND_ROUNDING;
+    if (!repeats || (d->pairing.of && hd_pairing_jumps(&d->pairing))) d->finding = HD_BEYOND_ROUNDING;
     for (size_t s = 0; s < 2; s++) /* who was judged was judged in both sweeps */
         if (drift->attest[s].differing && !drift->side[s].judged && d->finding < HD_UNEXPLAINED)
             d->finding = HD_UNEXPLAINED;

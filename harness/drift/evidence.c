@@ -142,6 +142,14 @@ static void tell_repeats(hd_diagnosis *d) {
                     d->repeats[s].differing, d->repeats[s].count, d->repeats[s].first);
 }
 
+static void tell_pairing(const hd_drift *drift, hd_diagnosis *d) {
+    hd_pairing_place first;
+    char text[HD_PAIRING_TEXT];
+    if (d->pairing.of && hd_pairing_first(&d->pairing, &first))
+        testify(d, "The pairing of tangents with adjoints %s.",
+                hd_pairing_describe(&first, drift->info[0].hyper, text));
+}
+
 static void tell_attest(const hd_drift *drift, hd_diagnosis *d) {
     for (size_t s = 0; s < 2; s++)
         if (drift->attest[s].differing)
@@ -180,9 +188,9 @@ static void advise(const hd_drift *drift, const hd_drift_side sides[2], hd_diagn
 
 void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d) {
     tell_cut(drift, d);
-    tell_repeats(d);
     if (!drift->differing) testify(d, "All %zu tensors compared have the same bits.", drift->compared);
     tell_groups(drift, d);
+    tell_repeats(d);
     if (drift->differing) {
         tell_apart(drift, d);
         tell_first(drift, d);
@@ -197,6 +205,7 @@ void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], h
         if (d->finding >= HD_BY_COMPONENT) tell_causes(drift, d);
         tell_not_judged(drift, d);
     }
+    tell_pairing(drift, d);
     tell_attest(drift, d);
     advise(drift, sides, d);
 }

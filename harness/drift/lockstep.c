@@ -13,7 +13,7 @@ typedef struct hd_running_lane {
     hd_lane *lane;
     const hd_variant *variant;
     hd_dataset dataset;
-    unsigned shows; /* kinds of tensors; 0: all */
+    unsigned shows, leads; /* kinds of tensors that it shows (0: all), and that what it reads replaces */
     hd_capture_reader reader;
 } hd_running_lane;
 
@@ -23,7 +23,9 @@ static hd_status run_variant(hd_lane *lane, hd_error *error) {
                                 .data_sha256 = running->dataset.sha256,
                                 .sink = hd_lane_sink(lane),
                                 .full = true,
-                                .tensors = running->shows};
+                                .tensors = running->shows,
+                                .lead = hd_lane_input(lane),
+                                .leads = running->leads};
     hd_capture_writer_start(&writer);
     hd_job job = hd_variant_job(running->variant, &running->dataset);
     job.watch = &writer.watch;
@@ -228,6 +230,57 @@ hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
     release_run(&run);
     return status;
 }
+
+/* --- two runs, by turns --- */
+
+/* Sends the follower the leader's state in place of the one that it has just shown. */
+static bool send_state(hd_running_lane *follower, const hd_alternation *turns) {
+    hd_frame_head head = follower->reader.head;
+    hd_sink feed = hd_lane_feed(follower->lane);
+    bool float32;
+    const void *values = turns->lead(turns->context, &head.place, &float32);
+    head.float32 = float32;
+    return feed.write(feed.context, &head, sizeof head) &&
+           feed.write(feed.context, values, head.count * (float32 ? sizeof(float) : sizeof(double)));
+}
+
+/* Reads a lane until the end of its hyper-iteration. */
+static hd_status take_turn(hd_running_lane *run, size_t which, const hd_alternation *turns, hd_error *error) {
+    hd_status status = hd_capture_read(&run->reader, run->shows, true, error);
+    while (status == HD_OK && !run->reader.ended) {
+        uint8_t tensor = run->reader.head.place.tensor;
+        if (!turns->look(turns->context, which, &run->reader) ||
+            ((run->leads >> tensor & 1) && !send_state(run, turns)))
+            return hd_fail(error, HD_INVALID, "%s: stopped", run->lane->what);
+        if (tensor == HD_HYPERPARAMETERS) break;
+        status = hd_capture_read(&run->reader, run->shows, true, error);
+    }
+    return status;
+}
+
+hd_status hd_lockstep_alternate(const hd_variant *leader, const hd_variant *follower,
+                                const hd_alternation *turns, hd_error *error) {
+    static hd_running_lane runs[2];
+    const hd_variant *const variants[2] = {leader, follower};
+    hd_lane lanes[2] = {{.what = NULL}};
+    hd_status status = HD_OK;
+    memset(runs, 0, sizeof runs);
+    for (size_t i = 0; status == HD_OK && i < 2; i++)
+        status = prepare_run(&runs[i], &lanes[i], hd_mode_name(variants[i]->mode), variants[i],
+                             turns->tensors[i], error);
+    runs[1].leads = turns->leads;
+    if (status == HD_OK) status = hd_lanes_start(lanes, 2, error);
+    for (size_t i = 0; status == HD_OK && i < 2; i++) status = start_reading(&runs[i], error);
+    for (size_t i = 0; status == HD_OK && i < 2 * leader->experiment.hyper_iterations; i++)
+        status = take_turn(&runs[i % 2], i % 2, turns, error);
+    for (size_t i = 0; status == HD_OK && i < 2; i++) /* the end, whose hash is checked */
+        status = hd_capture_read(&runs[i].reader, runs[i].shows, true, error);
+    status = hd_lanes_end(lanes, 2, status, error);
+    for (size_t i = 0; i < 2; i++) release_run(&runs[i]);
+    return status;
+}
+
+/* --- captures --- */
 
 typedef struct hd_recording {
     const hd_variant *variant;

@@ -26,6 +26,21 @@ hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,
                            bool (*look)(void *context, const hd_capture_reader *reader), void *context,
                            hd_error *error);
 
+/* What hd_lockstep_alternate shows and asks. which: 0 for the leader, 1 for the follower. */
+typedef struct hd_alternation {
+    unsigned tensors[2]; /* bits of the kinds shown; HD_HYPERPARAMETERS must be one, the states to lead too */
+    unsigned leads;      /* bits of the follower's states that the leader's replace */
+    bool (*look)(void *context, size_t which, const hd_capture_reader *reader); /* false: stop */
+    /* The leader's elements at that place, for the follower, and their type. */
+    const void *(*lead)(void *context, const hd_place *place, bool *float32);
+    void *context;
+} hd_alternation;
+
+/* Runs two variants, each once. Shows a whole hyper-iteration of the leader, then the same one of the
+ * follower, and so on. HD_INVALID if look stops; errors as hd_run's. */
+hd_status hd_lockstep_alternate(const hd_variant *leader, const hd_variant *follower,
+                                const hd_alternation *alternation, hd_error *error);
+
 /* Captures a variant's run into the file `path`, whole or not at all. Errors as hd_run's. */
 hd_status hd_lockstep_capture(const hd_variant *variant, bool full, const char *path, hd_error *error);
 

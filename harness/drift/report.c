@@ -230,18 +230,20 @@ static void print_attest(FILE *to, const hd_drift *drift) {
     }
 }
 
-static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairing *p) {
-    char name[HD_NAME];
-    if (!p->values) return;
-    fprintf(to, "\n  pairing of hyper-iteration %zu: p_t . Z_t + sum of p_{s+1} . B_s for s >= t\n  ",
-            p->iteration);
-    if (hd_pairing_jumps(p))
-        fprintf(to, "jumps between t = %zu and %zu\n", p->jump_step, p->jump_step + 1);
+static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairing *pairing) {
+    char name[HD_NAME], text[HD_PAIRING_TEXT];
+    hd_pairing_place first;
+    if (!pairing->of) return;
+    hd_pairing_place worst = hd_pairing_worst(pairing);
+    fprintf(to, "\n  pairing: p_t . Z_t + sum of p_{s+1} . B_s for s >= t\n  ");
+    if (hd_pairing_first(pairing, &first))
+        fprintf(to, "%s\n", hd_pairing_describe(&first, info->hyper, text));
     else
         fprintf(to, "is the same for every t, up to rounding\n");
-    fprintf(to, "  largest change: %.2g of its size (%s, t = %zu to %zu); median: %.2g\n", p->jump,
-            hd_hyperparameter_name(info->hyper[p->jump_hyper], name), p->jump_step, p->jump_step + 1,
-            p->tremble);
+    fprintf(to,
+            "  largest change: %.2g of what rounding explains (hyper-iteration %zu, %s, t = %zu to %zu)\n",
+            worst.course->worst, worst.iteration, hd_hyperparameter_name(info->hyper[worst.hyper], name),
+            worst.course->worst_step, worst.course->worst_step + 1);
 }
 
 static const char *colour_of(hd_drift_verdict verdict) {

@@ -20,7 +20,9 @@ bool hd_site_pixels(const hd_site *site, hd_elements *pixels);
  * "b", "experiment", "compared", "differing", "dims", "steps", "first": {"iteration", "step", "phase",
  * "tensor", "elements": [[from, to], ...], ...} or null, "beyond": likewise, "growth": [...], "events": [...]
  * or null, "event_counts", "event_tallies": [{"kind", "iteration", "step", "layer", "count"}] or null,
- * "causes": [{"component", "share": {hyperparameter: 0..1}, ...}], "causes_iteration", "pairing",
+ * "causes": [{"component", "share": {hyperparameter: 0..1}, ...}], "causes_iteration", "pairing": {"jumps",
+ * "iterations": [{"iteration", "not_judged": [t, ...], "hyperparameters": {NAME: {"first_jump": t or null,
+ * "every_step", "worst": a change over its floor, "worst_step", "trend", "values": [P_0, ...]}}}]} or null,
  * "nearer_reference": "a" | "b" | "equal" | null, "reference_error": {"a", "b"}, "outcomes": [...], "attest",
  * "heat"}. What is not known is null; an infinite number is the text "inf". The caller calls json_decref;
  * NULL: no memory. */

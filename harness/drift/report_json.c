@@ -174,23 +174,38 @@ static json_t *attest_json(const hd_capture_info *info, const hd_attest *attest)
     return json;
 }
 
+static json_t *course_json(const hd_pairing *pairing, size_t iteration, size_t hyper) {
+    const hd_pairing_iteration *of = &pairing->of[iteration];
+    const hd_pairing_course *course = &of->course[hyper];
+    json_t *json = json_object(), *values = json_array();
+    for (size_t t = 0; t <= pairing->steps; t++)
+        json_array_append_new(values, number(of->values[t * pairing->hypers + hyper]));
+    put(json, "first_jump", count(course->first_jump));
+    put(json, "every_step", json_boolean(course->every_step));
+    put(json, "trend", number(course->trend));
+    put(json, "worst", number(course->worst));
+    put(json, "worst_step", count(course->worst_step));
+    put(json, "values", values);
+    return json;
+}
+
 static json_t *pairing_json(const hd_capture_info *info, const hd_pairing *pairing) {
     char name[HD_NAME];
-    if (!pairing->values) return json_null();
-    json_t *json = json_object(), *values = json_object();
-    put(json, "iteration", count(pairing->iteration));
-    put(json, "jumps", json_boolean(hd_pairing_jumps(pairing)));
-    put(json, "jump", number(pairing->jump));
-    put(json, "tremble", number(pairing->tremble));
-    put(json, "step", count(pairing->jump_step));
-    put(json, "hyperparameter", json_string(hd_hyperparameter_name(info->hyper[pairing->jump_hyper], name)));
-    for (size_t j = 0; j < pairing->hypers; j++) {
-        json_t *list = json_array();
-        for (size_t t = 0; t <= pairing->steps; t++)
-            json_array_append_new(list, number(pairing->values[t * pairing->hypers + j]));
-        put(values, hd_hyperparameter_name(info->hyper[j], name), list);
+    if (!pairing->of) return json_null();
+    json_t *json = json_object(), *iterations = json_array();
+    for (size_t i = 0; i < pairing->iterations; i++) {
+        json_t *iteration = json_object(), *hypers = json_object(), *kinked = json_array();
+        for (size_t j = 0; j < pairing->hypers; j++)
+            put(hypers, hd_hyperparameter_name(info->hyper[j], name), course_json(pairing, i, j));
+        for (size_t t = 0; t < pairing->steps; t++)
+            if (pairing->of[i].kinked[t]) json_array_append_new(kinked, count(t));
+        put(iteration, "iteration", count(i));
+        put(iteration, "hyperparameters", hypers);
+        put(iteration, "not_judged", kinked);
+        json_array_append_new(iterations, iteration);
     }
-    put(json, "values", values);
+    put(json, "iterations", iterations);
+    put(json, "jumps", json_boolean(hd_pairing_jumps(pairing)));
     return json;
 }
 

@@ -2,78 +2,25 @@
 #include "faults/faults.h"
 
 #include "base/temporary_folder.h"
-#include "drift/lockstep.h"
 #include "faults/fault.h"
+#include "faults/trial.h"
 
-#include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { TEXT = 512, COMMAND = 2 * PATH_MAX };
+enum { TEXT = HD_SAID };
 
 /* Drift must locate so many of 10 faults. */
 enum { LOCATED_OF_TEN = 9 };
 
-typedef struct hd_said {
-    int status;
-    json_t *json;       /* its output, owned; NULL: no JSON */
-    char message[TEXT]; /* the last line on stderr, from "step " on if there is one */
-} hd_said;
-
 typedef struct hd_table_row {
-    bool seen, seen_without_bits, located;
-    char by[TEXT], place[TEXT];
+    bool seen, seen_without_bits; /* by check */
+    char by[TEXT];
+    hd_trial trial;
 } hd_table_row;
 
-/* --- asking the program --- */
-
-/* A message from "step " on: the table has what comes before. */
-static const char *from_step(const char *message) {
-    const char *step = strstr(message, "step ");
-    return step ? step : message;
-}
-
-static void last_line(const char *path, char text[TEXT]) {
-    char line[TEXT];
-    FILE *file = fopen(path, "r");
-    text[0] = '\0';
-    while (file && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(text, TEXT, "%s", from_step(line));
-    }
-    if (file) fclose(file);
-}
-
-/* Runs the program with these words; stderr goes to a file in the scratch folder. End with json_decref. */
-static hd_status ask(const char *scratch, const char *fault, const char *words, hd_said *said,
-                     hd_error *error) {
-    char command[COMMAND], program[PATH_MAX] = "", messages[PATH_MAX + 16];
-    json_error_t where;
-    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
-        return hd_fail(error, HD_UNAVAILABLE, "faults: /proc/self/exe cannot be read");
-    snprintf(messages, sizeof messages, "%s/messages", scratch);
-    if (snprintf(command, sizeof command, "HYPERDRIFT_FAULT=%s '%s' %s --json 2>'%s'", fault, program, words,
-                 messages) >= (int)sizeof command)
-        return hd_fail(error, HD_INVALID, "%s: too long a path", program);
-    FILE *output = popen(command, "r");
-    if (!output) return hd_fail(error, HD_UNAVAILABLE, "faults: cannot start a process for %s", program);
-    said->json = json_loadf(output, 0, &where);
-    int ended = pclose(output);
-    said->status = WIFEXITED(ended) ? WEXITSTATUS(ended) : -1;
-    last_line(messages, said->message);
-    if (said->status == HD_OK || said->status == HD_DIFFERENT) return HD_OK;
-    json_decref(said->json);
-    return hd_fail(error, said->status == HD_INVALID ? HD_INVALID : HD_UNAVAILABLE, "%s%s%s: %.300s", words,
-                   fault[0] ? " with the fault " : "", fault, said->message);
-}
-
 /* --- check --- */
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 /* Names the failed figure that used most of its tolerance (the largest finite share, else the first); or the
  * failed run. */
@@ -84,9 +31,9 @@ static void name_witness(const hd_said *said, char by[TEXT]) {
     snprintf(by, TEXT, "%s", said->message);
     json_array_foreach(json_object_get(said->json, "quantities"), i, quantity) {
         double used = json_number_value(json_object_get(quantity, "budget_used"));
-        if (strcmp(text_of(quantity, "verdict"), "fail") != 0 || (most > 0 && !(used > most))) continue;
-        snprintf(by, TEXT, "%s %lld, %s", text_of(quantity, "mode"),
-                 json_integer_value(json_object_get(quantity, "step")), text_of(quantity, "name"));
+        if (strcmp(hd_said_text(quantity, "verdict"), "fail") != 0 || (most > 0 && !(used > most))) continue;
+        snprintf(by, TEXT, "%s %lld, %s", hd_said_text(quantity, "mode"),
+                 json_integer_value(json_object_get(quantity, "step")), hd_said_text(quantity, "name"));
         if (used > 0) snprintf(by + strlen(by), TEXT - strlen(by), " (%.2g)", used);
         most = used > 0 ? used : 1;
     }
@@ -95,9 +42,9 @@ static void name_witness(const hd_said *said, char by[TEXT]) {
 static hd_status check(const char *scratch, const hd_planted_fault *fault, bool bits, bool *seen,
                        char by[TEXT], hd_error *error) {
     char words[TEXT];
-    hd_said said = {0};
+    hd_said said;
     snprintf(words, sizeof words, "check %s%s", fault->experiment, bits ? "" : " --no-bits");
-    hd_status status = ask(scratch, fault->name, words, &said, error);
+    hd_status status = hd_program_ask(scratch, fault->name, words, &said, error);
     if (status != HD_OK) return status;
     *seen = said.status == HD_DIFFERENT;
     if (*seen)
@@ -119,50 +66,6 @@ static hd_status expect_content(const char *scratch, const char *experiment, hd_
         error, HD_DIFFERENT,
         "faults: check %s fails with no fault planted (%.200s), so its failing with one would prove nothing",
         experiment, by);
-}
-
-/* --- drift --- */
-
-static bool is_place(const hd_planted_fault *fault, const hd_site *site) {
-    const hd_tensor_difference *d = &site->difference;
-    return site->found && site->place.iteration == fault->iteration && site->place.step == fault->at_step &&
-           !strcmp(site->part.name, fault->tensor) &&
-           (fault->element == HD_ANY_ELEMENT || (d->range_count && d->ranges[0].from == fault->element));
-}
-
-/* Whether a run that ended in a value that is not finite names step and tensor in its message. */
-static bool is_told(const hd_planted_fault *fault, const char *message) {
-    char step[32];
-    snprintf(step, sizeof step, "step %zu:", fault->at_step);
-    return strstr(message, step) && strstr(message, "tangent");
-}
-
-/* Finds where two runs part, as `drift` does, but not by how much or why. */
-static hd_status locate(const hd_planted_fault *fault, hd_table_row *row, hd_error *error) {
-    static hd_variant side[2];
-    char mode[HD_VARIANT_VALUE], name[HD_VARIANT_VALUE];
-    const char *words[] = {mode, name};
-    const hd_drift_side sides[2] = {{.variant = &side[0]}, {.variant = &side[1]}};
-    hd_drift drift = {.compared = 0};
-    snprintf(mode, sizeof mode, "mode=%s", hd_mode_name(fault->mode));
-    snprintf(name, sizeof name, "fault=%s", fault->name);
-    hd_status status = hd_variant_make(fault->experiment, words, 1, &side[0], error);
-    if (status == HD_OK) status = hd_variant_make(fault->experiment, words, 2, &side[1], error);
-    if (status != HD_OK) return status;
-    status = hd_lockstep(sides, 0, false, &drift, error);
-    const hd_site *site = hd_drift_first(&drift);
-    if (status == HD_DIFFERENT) {
-        snprintf(row->place, TEXT, "%s", from_step(error->message));
-        row->located = is_told(fault, error->message);
-    } else if (status == HD_OK) {
-        snprintf(row->place, TEXT, "no difference");
-        if (site->found)
-            snprintf(row->place, TEXT, "%u, step %u, %s [%zu]", site->place.iteration, site->place.step,
-                     site->part.name, site->difference.ranges[0].from);
-        row->located = is_place(fault, site);
-    }
-    hd_drift_free(&drift);
-    return status == HD_DIFFERENT ? HD_OK : status;
 }
 
 /* --- the table --- */
@@ -197,50 +100,95 @@ static bool is_first(size_t i, int count, char **words) {
     return true;
 }
 
+/* Whether `check` sees the fault as the catalogue says. */
+static bool is_seen_right(const hd_planted_fault *fault, const hd_table_row *row) {
+    switch (fault->kind) {
+    case HD_PLAIN:
+        return row->seen && row->seen_without_bits;
+    case HD_SUBTLE:
+        return row->seen && !row->seen_without_bits;
+    case HD_ONLY_DRIFT:
+        return !row->seen && !row->seen_without_bits;
+    default:
+        return !row->seen_without_bits;
+    }
+}
+
 static void print_row(const hd_planted_fault *fault, const hd_table_row *row) {
-    printf("%-24s %-46.46s %-9s %-44.44s %s\n", fault->name, row->by,
+    const hd_trial *trial = &row->trial;
+    printf("%-20s %-34.34s %-9s %-7s %-16s %-38.38s %s\n", fault->name, row->by,
            row->seen_without_bits && row->seen ? "both ways"
            : row->seen                         ? "bits only"
                                                : "no",
-           row->place, row->located ? "right" : "WRONG");
-    if (!row->located)
-        printf("%-24s %-46s %-9s %zu, step %zu, %s\n", "", "", "expected:", fault->iteration, fault->at_step,
-               fault->tensor);
+           is_seen_right(fault, row) ? "" : "WRONG", trial->verdict[HD_TRIAL_LIVE], trial->place,
+           trial->placed && trial->judged_right ? "right" : "WRONG");
+    if (!trial->placed && fault->tensor)
+        printf("%-20s expected: %zu, step %zu, %s\n", "", fault->iteration, fault->at_step, fault->tensor);
+    if (!trial->judged_right)
+        printf("%-20s a and b exchanged: %s; full captures: %s; digests: %s\n", "",
+               trial->verdict[HD_TRIAL_SWAPPED], trial->verdict[HD_TRIAL_FULL],
+               trial->verdict[HD_TRIAL_DIGEST]);
     fflush(stdout);
+}
+
+typedef struct hd_faults_tally {
+    size_t tried, benign, seen, without_bits, seen_right, placed, judged_right;
+} hd_faults_tally;
+
+static void add_row(const hd_planted_fault *fault, const hd_table_row *row, hd_faults_tally *tally) {
+    bool benign = fault->kind == HD_BENIGN;
+    tally->tried += !benign;
+    tally->benign += benign;
+    tally->seen += !benign && row->seen;
+    tally->without_bits += !benign && row->seen_without_bits;
+    tally->seen_right += is_seen_right(fault, row);
+    tally->placed += !benign && row->trial.placed;
+    tally->judged_right += row->trial.judged_right;
+}
+
+static hd_status try(const hd_planted_fault *fault, const char *scratch, bool captures, hd_table_row *row,
+                     hd_error *error) {
+    char with_bits[TEXT];
+    hd_status status = check(scratch, fault, false, &row->seen_without_bits, row->by, error);
+    if (status == HD_OK) status = check(scratch, fault, true, &row->seen, with_bits, error);
+    return status == HD_OK ? hd_trial_run(fault, scratch, captures, &row->trial, error) : status;
+}
+
+static hd_status conclude(const hd_faults_tally *tally) {
+    size_t rows = tally->tried + tally->benign;
+    bool enough = 10 * tally->placed >= LOCATED_OF_TEN * tally->tried;
+    size_t failed = (rows - tally->seen_right) + (rows - tally->judged_right) + !enough;
+    printf(
+        "%zu faults, %zu seen, %zu seen without bits, %zu located; %zu benign; %zu of %zu verdicts right\n",
+        tally->tried, tally->seen, tally->without_bits, tally->placed, tally->benign, tally->judged_right,
+        rows);
+    printf("%zu passed, %zu failed, 0 skipped\n", 2 * rows + 1 - failed, failed);
+    return failed ? HD_DIFFERENT : HD_OK;
 }
 
 hd_status hd_command_faults(int count, char **words) {
     char scratch[PATH_MAX] = "";
-    size_t faults = 0, seen = 0, without_bits = 0, located = 0;
+    hd_faults_tally tally = {.tried = 0};
     hd_error error;
+    bool captures = count > 0 && !strcmp(words[0], "captures");
+    if (captures) count--, words++;
     hd_status status = check_words(count, words, &error);
     if (status == HD_OK) status = hd_temporary_folder_make(scratch, &error);
     if (status == HD_OK)
-        printf("%-24s %-46s %-9s %-44s %s\n", "fault", "best seen by, without bits (of its tolerance)",
-               "seen", "drift's first place", "");
+        printf("%-20s %-34s %-17s %-16s %-38s\n", "fault", "best seen by, without bits", "seen",
+               "drift's verdict", "and place");
     for (size_t i = 0; status == HD_OK && i < HD_PLANTED; i++) {
         const hd_planted_fault *fault = &hd_fault_catalogue[i];
-        hd_table_row row = {0};
-        char with_bits[TEXT];
+        hd_table_row row = {.seen = false};
         if (!wanted(fault, count, words)) continue;
         if (is_first(i, count, words)) status = expect_content(scratch, fault->experiment, &error);
-        if (status == HD_OK) status = check(scratch, fault, false, &row.seen_without_bits, row.by, &error);
-        if (status == HD_OK) status = check(scratch, fault, true, &row.seen, with_bits, &error);
-        if (status == HD_OK) status = locate(fault, &row, &error);
+        if (status == HD_OK) status = try(fault, scratch, captures, &row, &error);
         if (status != HD_OK) break;
         print_row(fault, &row);
-        faults++;
-        seen += row.seen;
-        without_bits += row.seen_without_bits;
-        located += row.located;
+        add_row(fault, &row, &tally);
     }
     hd_temporary_folder_remove(scratch);
-    if (status != HD_OK) {
-        fprintf(stderr, "hyperdrift: %s\n", error.message);
-        return status;
-    }
-    bool enough = 10 * located >= LOCATED_OF_TEN * faults;
-    printf("%zu faults, %zu seen, %zu seen without bits, %zu located\n", faults, seen, without_bits, located);
-    printf("%zu passed, %zu failed, 0 skipped\n", without_bits + enough, faults - without_bits + !enough);
-    return seen == faults && without_bits == faults && enough ? HD_OK : HD_DIFFERENT;
+    if (status == HD_OK) return conclude(&tally);
+    fprintf(stderr, "hyperdrift: %s\n", error.message);
+    return status;
 }

@@ -65,6 +65,7 @@ HD_WRAP(hd_status, hd_setup_create, hd_setup *setup, const hd_experiment *experi
 HD_WRAP(void, hd_setup_start, hd_setup *setup, size_t iteration, hd_point *point) {
     __real_hd_setup_start(setup, hd_fault_acts(HD_FILL_COUNTER) ? 0 : iteration, point);
     if (hd_fault_acts(HD_FILL_STRIDE)) point->initial.kernel.threads = 64;
+    if (hd_fault_acts(HD_OTHER_SEED) && iteration == 1) point->initial.seed++;
 }
 
 /* --- the hyper-optimizer --- */
@@ -83,6 +84,15 @@ static void step_with_outer_epsilon(hd_hyperopt *hyperopt, const double *hypergr
     }
 }
 
+/* Rounds to the eleven bits of half precision. */
+static void halve_precision(size_t count, double *value) {
+    for (size_t j = 0; j < count; j++) {
+        int exponent;
+        double mantissa = frexp(value[j], &exponent);
+        value[j] = ldexp(nearbyint(ldexp(mantissa, 11)), exponent - 11);
+    }
+}
+
 HD_WRAP(void, hd_hyperopt_step, hd_hyperopt *hyperopt, const double *hypergradient, double *value) {
     bool nonnegative = hyperopt->nonnegative, first = hyperopt->t == 0;
     if (first && hd_fault_acts(HD_ADAM_EPSILON)) {
@@ -90,7 +100,11 @@ HD_WRAP(void, hd_hyperopt_step, hd_hyperopt *hyperopt, const double *hypergradie
         return;
     }
     if (first && hd_fault_acts(HD_UNPROJECTED)) hyperopt->nonnegative = false;
+    bool late = hyperopt->t == 1 && hd_fault_acts(HD_ADAM_TIME);
+    if (late) hyperopt->t = 0;
     __real_hd_hyperopt_step(hyperopt, hypergradient, value);
+    if (late) hyperopt->t = 2;
+    if (hd_fault_acts(HD_HALF_PRECISION)) halve_precision(hyperopt->count, value);
     hyperopt->nonnegative = nonnegative;
 }
 

@@ -191,6 +191,12 @@ static hd_leaning *leaning_of(hd_judgement *j, const hd_place *place, size_t par
     return known ? &j->leaning[place->tensor][place->index][part] : NULL;
 }
 
+/* Whether a tensor is a matrix product and little else, made from what the run wrote. */
+static bool is_product(const hd_judgement *j, const hd_place *place) {
+    return place->tensor == HD_ACTIVATION || place->tensor == HD_GRADIENT ||
+           (place->tensor == HD_DELTA && place->index < j->network.layers);
+}
+
 void hd_judgement_test(hd_judgement *j, const hd_place *place, const double *is, size_t count,
                        hd_estimate expected, double limit) {
     hd_tensor_part parts[HD_PARTS];
@@ -205,14 +211,16 @@ void hd_judgement_test(hd_judgement *j, const hd_place *place, const double *is,
         norm += expected.value[i] * expected.value[i];
     }
     if (size) size->scale = norm > 0 ? (float)sqrt(variances / norm) : 0;
-    for (size_t p = 0; p < part_count; p++) {
+    for (size_t p = 0; p < part_count && p < HD_PARTS; p++) {
         hd_finding finding = {.place = *place, .part = parts[p]};
         hd_estimate of_part = {expected.value + parts[p].from, expected.variance + parts[p].from};
         hd_rounding_test_elements(parts[p].count, is + parts[p].from, of_part, limit, &finding.test);
         finding.odds = limit > 1 ? hd_rounding_odds(&finding.test, limit, j->residuals->elements) : -INFINITY;
         if (finding.test.excess) add_finding(j, &finding);
         hd_leaning *leaning = leaning_of(j, place, p);
-        if (leaning && !finding.test.excess) hd_leaning_add(leaning, &finding.test);
+        bool alike = hd_estimate_repetition(parts[p].count, 1, of_part.value) > 1; /* they err alike, too */
+        if (leaning) leaning->least = is_product(j, place) ? HD_SUM_LEAN : HD_STEADY_LEAN;
+        if (leaning && !finding.test.excess && !alike) hd_leaning_add(leaning, &finding.test);
         if (leaning) j->leaning_place[place->tensor][place->index] = *place;
         if (!size) continue;
         size->furthest = fmaxf(size->furthest, (float)finding.test.furthest);

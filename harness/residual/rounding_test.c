@@ -8,14 +8,12 @@
 /* Fewer elements have no root mean square worth the name. */
 enum { LEAST_TOGETHER = 16 };
 
-/* A lean must show in so many steps, be so many standard deviations of its mean, and so much of what rounding can
- * do. */
+/* A lean must show in so many steps and be so many standard deviations of its mean. */
 /* Odds below 1 in 10^300 are no odds. */
 #define LEAST_ODDS (-300.0)
 
 enum { LEAST_STEPS = 12 };
 #define LEAST_DEVIATIONS 10.0
-#define LEAST_LEAN       0.05
 
 static hd_excess excess_of(const hd_rounding_test *test, double limit) {
     double n = (double)test->informative, spread = test->spread / fmax(limit / HD_SUM_LIMIT, 1);
@@ -79,6 +77,6 @@ double hd_leaning_deviations(const hd_leaning *leaning) {
 }
 
 bool hd_leaning_found(const hd_leaning *leaning) {
-    return leaning->steps >= LEAST_STEPS && fabs(leaning->mean) >= LEAST_LEAN &&
+    return leaning->steps >= LEAST_STEPS && fabs(leaning->mean) >= leaning->least &&
            !(fabs(hd_leaning_deviations(leaning)) <= LEAST_DEVIATIONS);
 }

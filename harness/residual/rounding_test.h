@@ -49,7 +49,14 @@ double hd_rounding_odds(const hd_rounding_test *test, double limit, double eleme
 typedef struct hd_leaning {
     size_t steps;
     double mean, squares; /* of the steps' leans; squares: the sum of squared deviations (Welford 1962) */
+    double least;         /* a lean must be as large as this */
 } hd_leaning;
+
+/* Of products, whose errors lean to neither side, a small lean counts. Others may lean honestly by up to 0.6: by a
+ * constant, such as 1 / rows, that is rounded once, or by stagnation, where a term below half a unit in the last place
+ * is lost at each step. */
+#define HD_SUM_LEAN    0.05
+#define HD_STEADY_LEAN 0.75
 
 void hd_leaning_add(hd_leaning *leaning, const hd_rounding_test *test);
 

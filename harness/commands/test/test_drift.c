@@ -64,7 +64,7 @@ Test(command_drift, of_the_two_modes_is_rounding_and_their_pairing_holds) {
     json_t *json = program_json();
     expect_text(json, "verdict", "rounding");
     cr_expect(json_is_false(program_value(json, "pairing.jumps")));
-    cr_expect_eq(json_array_size(program_value(json, "pairing.values.mu")), 31);
+    cr_expect_eq(json_array_size(program_value(json, "pairing.iterations.0.hyperparameters.mu.values")), 31);
     cr_expect(json_is_null(program_value(json, "beyond")));
     cr_expect_eq(real_at(json, "attest.b.differing"), 0);
     cr_expect_gt(real_at(json, "attest.b.compared"), 0);

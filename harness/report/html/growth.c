@@ -306,9 +306,9 @@ void hd_page_crossings(hd_html *html, const hd_node *drift) {
 
 /* --- pairing --- */
 
-/* A hyperparameter's P_t - P_T over the greatest |P|. */
-static hd_curve get_pairing(const hd_node *values, const char *name) {
-    hd_node array = hd_node_array(values, name);
+/* A hyperparameter's P_t - P_T over the greatest |P|. hypers: a hyper-iteration's. */
+static hd_curve get_pairing(const hd_node *hypers, const char *name) {
+    hd_node course = hd_node_object(hypers, name), array = hd_node_array(&course, "values");
     hd_curve curve = {.count = hd_node_length(&array)};
     double most = 0;
     curve.points = hd_node_allocate(&array, curve.count, sizeof *curve.points);
@@ -324,29 +324,52 @@ static hd_curve get_pairing(const hd_node *values, const char *name) {
     return curve;
 }
 
-static void write_pairing_text(hd_html *html, const hd_node *pairing) {
-    char text[2][HD_HTML_NUMBER];
-    size_t step = hd_node_size(pairing, "step");
-    hd_html_add(html,
-                "<h3>Tangents paired with adjoints</h3>\n"
-                "<p>P<sub>t</sub> = p<sub>t</sub> · Z<sub>t</sub> + the sum of p<sub>s+1</sub> · "
-                "B<sub>s</sub> over s ≥ t, of hyper-iteration %zu, should be the same for every t; it ",
-                hd_node_size(pairing, "iteration"));
-    if (hd_node_truth(pairing, "jumps"))
-        hd_html_add(html, "<strong>jumps</strong> between t = %zu and %zu.", step, step + 1);
-    else
-        hd_html_add(html, "is, up to rounding.");
-    hd_html_add(
-        html,
-        " The largest change is %s of its size, of %s from t = %zu to %zu; the median change is %s.</p>\n",
-        hd_html_number(hd_node_number(pairing, "jump"), 2, text[0]), hd_node_text(pairing, "hyperparameter"),
-        step, step + 1, hd_html_number(hd_node_number(pairing, "tremble"), 2, text[1]));
+/* Where the largest change is, in units of what rounding explains. */
+typedef struct hd_largest {
+    hd_node hypers; /* of its hyper-iteration */
+    size_t iteration, step;
+    const char *name;
+    double change;
+} hd_largest;
+
+static hd_largest find_largest(const hd_node *pairing) {
+    hd_node iterations = hd_node_array(pairing, "iterations");
+    hd_largest largest = {.change = -1, .name = ""};
+    const char *name;
+    json_t *value;
+    for (size_t i = 0; i < hd_node_length(&iterations); i++) {
+        hd_node entry = hd_node_element(&iterations, i), hypers = hd_node_object(&entry, "hyperparameters");
+        size_t iteration = hd_node_size(&entry, "iteration");
+        json_object_foreach(hypers.json, name, value) {
+            hd_node course = hd_node_object(&hypers, name);
+            double change = hd_node_number(&course, "worst");
+            if (change <= largest.change || isnan(largest.change)) continue;
+            largest = (hd_largest){hypers, iteration, hd_node_size(&course, "worst_step"), name, change};
+        }
+    }
+    return largest;
 }
 
-static void write_pairing(hd_html *html, const hd_node *pairing, const char *name, bool marked,
+static void write_pairing_text(hd_html *html, const hd_node *pairing, const hd_largest *largest) {
+    char text[HD_HTML_NUMBER];
+    hd_html_add(html, "<h3>Tangents paired with adjoints</h3>\n"
+                      "<p>P<sub>t</sub> = p<sub>t</sub> · Z<sub>t</sub> + the sum of p<sub>s+1</sub> · "
+                      "B<sub>s</sub> over s ≥ t should be the same for every t; it ");
+    if (hd_node_truth(pairing, "jumps"))
+        hd_html_add(html, "<strong>jumps</strong>.");
+    else
+        hd_html_add(html, "is, up to rounding.");
+    hd_html_add(html,
+                " The largest change is %s of what rounding explains, of %s from t = %zu to %zu of "
+                "hyper-iteration %zu.</p>\n",
+                hd_html_number(largest->change, 2, text), largest->name, largest->step, largest->step + 1,
+                largest->iteration);
+}
+
+static void write_pairing(hd_html *html, const hd_node *pairing, const hd_largest *largest, const char *name,
                           const hd_chart_range *range) {
-    hd_node values = hd_node_object(pairing, "values");
-    hd_curve curve = get_pairing(&values, name);
+    bool marked = !strcmp(name, largest->name);
+    hd_curve curve = get_pairing(&largest->hypers, name);
     hd_chart_lines(html,
                    &(hd_chart){.title = name,
                                .description =
@@ -355,7 +378,7 @@ static void write_pairing(hd_html *html, const hd_node *pairing, const char *nam
                                .line = {"P(t) − P(T)"},
                                .points = curve.points,
                                .count = curve.count,
-                               .mark = marked ? (double)hd_node_size(pairing, "step") : NAN,
+                               .mark = marked ? (double)largest->step : NAN,
                                .mark_name = hd_node_truth(pairing, "jumps") ? "jump" : "largest change"},
                    range);
     free(curve.points);
@@ -365,22 +388,23 @@ void hd_page_pairing(hd_html *html, const hd_node *drift) {
     const char *name;
     json_t *value;
     if (!hd_node_known(drift, "pairing")) return;
-    hd_node pairing = hd_node_object(drift, "pairing"), values = hd_node_object(&pairing, "values");
-    const char *worst = hd_node_text(&pairing, "hyperparameter");
+    hd_node pairing = hd_node_object(drift, "pairing");
+    hd_largest largest = find_largest(&pairing);
+    if (!*largest.name) return;
     hd_chart_range range = hd_chart_range_empty(0, (double)hd_node_size(drift, "steps"), false);
-    json_object_foreach(values.json, name, value) {
-        hd_curve curve = get_pairing(&values, name);
+    json_object_foreach(largest.hypers.json, name, value) {
+        hd_curve curve = get_pairing(&largest.hypers, name);
         hd_chart_range_extend(&range, curve.points, curve.count);
         free(curve.points);
     }
-    write_pairing_text(html, &pairing);
+    write_pairing_text(html, &pairing, &largest);
     hd_html_add(
         html, "<p class=\"note\">Drawn: P<sub>t</sub> − P<sub>T</sub> over the greatest |P|, the same scale "
               "for all.</p>\n<div class=\"charts\">\n");
-    write_pairing(html, &pairing, worst, true, &range);
+    write_pairing(html, &pairing, &largest, largest.name, &range);
     hd_html_add(html,
                 "</div>\n<details><summary>The other hyperparameters</summary>\n<div class=\"charts\">\n");
-    json_object_foreach(values.json, name, value) if (strcmp(name, worst) != 0)
-        write_pairing(html, &pairing, name, false, &range);
+    json_object_foreach(largest.hypers.json, name, value) if (strcmp(name, largest.name) != 0)
+        write_pairing(html, &pairing, &largest, name, &range);
     hd_html_add(html, "</div></details>\n");
 }
