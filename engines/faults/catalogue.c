@@ -92,7 +92,7 @@ const hd_planted_fault hd_fault_catalogue[HD_PLANTED] = {
     [HD_WEIGHTS_LEAK] = {"weights-leak", "w' (1 - 1e-7) at every step", DEEP, HD_REVERSE, 0, EVERY, 1, "W_0",
                          ANY},
     [HD_WEIGHTS_LEAK_LESS] = {"weights-leak-less", "w' (1 - 3e-8) at every step", DEEP, HD_FORWARD, 0, EVERY,
-                              1, "W_0", ANY},
+                              1, "W_0", ANY, HD_SUBTLE},
     [HD_WEIGHTS_LEAK_MORE] = {"weights-leak-more", "w' (1 - 1e-6) at every step", DEEP, HD_REVERSE, 0, EVERY,
                               1, "W_0", ANY},
     [HD_MOMENTUM_LEAK] = {"momentum-leak", "m' (1 - 1e-6) at every step, after w'", DEEP, HD_REVERSE, 0,
@@ -105,7 +105,7 @@ const hd_planted_fault hd_fault_catalogue[HD_PLANTED] = {
                         HD_REVERSE, 0, EVERY, 0, "errors", ANY},
     [HD_EXP_INEXACT] = {"exp-inexact",
                         "p and delta of the last layer are off by 2e-6, up and down, at every step", DEEP,
-                        HD_REVERSE, 0, EVERY, 0, "delta 4", ANY},
+                        HD_REVERSE, 0, EVERY, 0, "delta 4", ANY, HD_SUBTLE},
 
     [HD_STALE_MASK] = {"stale-mask", "forward: step 7's tangents use step 6's mask of layer 1", DEEP,
                        HD_FORWARD, 0, 7, 8, "tangent rho_l1_0 W_0", ANY},

@@ -75,19 +75,23 @@ static hd_status run_rounded(const hd_variant *variant, uint32_t seed, hd_varian
 }
 
 static void widen(const hd_variant_results *plain, const hd_variant_results *rounded,
-                  double (*reach)[HD_MAX_HYPERS]) {
-    for (size_t k = 0; k < plain->count; k++)
+                  double (*reach)[HD_REACHES]) {
+    for (size_t k = 0; k < plain->count; k++) {
+        double *of_error = &reach[k][HD_MAX_HYPERS];
+        *of_error =
+            fmax(*of_error, fabs(rounded->records[k].validation_error - plain->records[k].validation_error));
         for (size_t j = 0; j < plain->records[k].hypers; j++)
             reach[k][j] = fmax(reach[k][j], fabs(rounded->records[k].hyper[j].hypergradient -
                                                  plain->records[k].hyper[j].hypergradient));
+    }
 }
 
-hd_status hd_rounding_reach(const hd_variant *a, const hd_variant *b, double (*reach)[HD_MAX_HYPERS],
+hd_status hd_rounding_reach(const hd_variant *a, const hd_variant *b, double (*reach)[HD_REACHES],
                             hd_error *error) {
     const hd_variant *modes[2] = {a, b};
     hd_status status = HD_OK;
     for (size_t k = 0; k < a->experiment.hyper_iterations; k++)
-        for (size_t j = 0; j < HD_MAX_HYPERS; j++) reach[k][j] = 0;
+        for (size_t j = 0; j < HD_REACHES; j++) reach[k][j] = 0;
     for (size_t s = 0; status == HD_OK && s < (a->mode == b->mode ? 1 : 2); s++) {
         hd_variant_results plain = {0};
         status = run_rounded(modes[s], 0, &plain, error);

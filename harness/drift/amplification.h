@@ -24,11 +24,13 @@ bool hd_growth_rate_is_chaotic(const hd_growth_rate *rate);
  * before it. NULL: nowhere by more than a hundred times. A jump is a fault's or a flipped decision's. */
 const hd_growth *hd_growth_jump(const hd_drift *drift, size_t iteration);
 
-enum { HD_ROUNDING_REPLICAS = 4 };
+/* Hypergradients, and the validation error as the last. */
+enum { HD_ROUNDING_REPLICAS = 4, HD_REACHES = HD_MAX_HYPERS + 1 };
 
-/* reach[iterations][HD_MAX_HYPERS], owned by the caller: how far random rounding moves each hypergradient of the
- * variant's run on cpu, at most over HD_ROUNDING_REPLICAS seeds and both modes given. Errors as hd_run's. */
-hd_status hd_rounding_reach(const hd_variant *a, const hd_variant *b, double (*reach)[HD_MAX_HYPERS],
+/* reach[iterations][HD_REACHES], owned by the caller: how far random rounding moves each hypergradient and the
+ * validation error of the variant's run on cpu, at most over HD_ROUNDING_REPLICAS seeds and both modes given. Errors as
+ * hd_run's. */
+hd_status hd_rounding_reach(const hd_variant *a, const hd_variant *b, double (*reach)[HD_REACHES],
                             hd_error *error);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Random rounding shows how far rounding can bring a hypergradient, from a few runs: so many times as far is beyond. */
-#define BEYOND_REACH 16.0
+#define BEYOND_REACH 8.0
 
 /* The experiment's hash leaves out the arithmetic, of which TensorFloat-32 alone is another precision. */
 bool hd_same_settings(const hd_drift *drift) {
@@ -125,18 +125,29 @@ static bool is_judged(const hd_drift *drift, size_t s, size_t k) {
     return side->judged && !(side->parted.found && side->parted.place.iteration <= k);
 }
 
-/* A projection of few blocks is a bad measure. */
+/* A block's sketches differ by a sum with random signs of two runs' rounding errors, of variance 2/3 of what a rounding
+ * can do, squared. The sum of the squares over n blocks exceeds n + 36 + 8 sqrt(n) variances once in 10^9 cases. */
+static bool sketches_too_far(const double *by, const float *block) {
+    double sum = 0, blocks = 0;
+    for (size_t b = 0; b < HD_BLOCKS; b++) {
+        if (by[b] == 0) continue;
+        double z = by[b] / (double)block[b];
+        sum += z * z;
+        blocks++;
+    }
+    return !(sum <= 2.0 / 3 * (blocks + 36 + 8 * sqrt(blocks)));
+}
+
 bool hd_parted_too_far(const hd_drift *drift, size_t s) {
     const hd_side_judgement *side = &drift->side[s];
-    if (!side->parted.found) return false;
     const hd_tensor_difference *difference = &side->parted.difference;
+    if (!side->parted.found) return false;
     if (side->parted.place.tensor ==
         HD_EVALUATION) /* whole in a digest; of its numbers only the error rounds */
-        return difference->ranges[difference->range_count - 1].to > 0 || !(difference->relative <= 0x1p-18);
-    double allowed = difference->range_count < 8 ? 8 : 4;
+        return difference->ranges[difference->range_count - 1].to > 0 || !(difference->relative <= 0x1p-20);
     for (size_t i = 0; i < side->residuals.size_count; i++)
         if (hd_place_same(&side->residuals.sizes[i].place, &side->parted.place))
-            return !(difference->relative <= allowed * (double)side->residuals.sizes[i].scale);
+            return sketches_too_far(side->parted_by, side->residuals.sizes[i].block);
     return true;
 }
 
@@ -145,14 +156,16 @@ bool hd_parted_too_far(const hd_drift *drift, size_t s) {
 static bool beyond_reach(const hd_drift *drift, const hd_diagnosis *d, size_t k) {
     const hd_iteration_drift *it = &drift->iteration[k];
     bool float32 = drift->info[0].float32 || drift->info[1].float32;
-    double unit = float32 ? 0x1p-23 : 0x1p-52,
-           weights = (double)hd_weight_count(drift->info[0].layers, drift->info[0].dims);
+    double unit = float32 ? 0x1p-23 : 0x1p-52, tiny = float32 ? 0x1p-149 : 0x1p-1074;
     double underflow =
-        (float32 ? 0x1p-149 : 0x1p-1074) * weights; /* a subnormal number's last place, for each term */
-    for (size_t j = 0; j < drift->info[0].hypers; j++) {
-        double a = it->hypergradient[0][j], b = it->hypergradient[1][j],
-               reach = d->reach ? BEYOND_REACH * d->reach[k * HD_MAX_HYPERS + j] : 0;
-        if (!(fabs(b - a) <= reach + 4 * unit * fmax(fabs(a), fabs(b)) + underflow)) return true;
+        tiny * (double)hd_weight_count(drift->info[0].layers, drift->info[0].dims); /* a term each */
+    const double *reach = d->reach ? d->reach + k * HD_REACHES : NULL;
+    for (size_t j = 0; j <= drift->info[0].hypers; j++) {
+        bool error = j == drift->info[0].hypers;
+        double a = error ? it->evaluation[0][0] : it->hypergradient[0][j],
+               b = error ? it->evaluation[1][0] : it->hypergradient[1][j],
+               by = reach ? BEYOND_REACH * reach[error ? HD_MAX_HYPERS : j] : 0;
+        if (!(fabs(b - a) <= by + 4 * unit * fmax(fabs(a), fabs(b)) + underflow)) return true;
     }
     return false;
 }
@@ -227,9 +240,9 @@ static hd_status measure_reach(const hd_drift *drift, const hd_drift_side sides[
                                hd_error *error) {
     if (!sides[0].variant || !sides[1].variant || !hd_same_settings(drift) || !wants_reach(drift, d))
         return HD_OK;
-    d->reach = calloc(d->iteration_count * HD_MAX_HYPERS, sizeof *d->reach);
+    d->reach = calloc(d->iteration_count * HD_REACHES, sizeof *d->reach);
     if (!d->reach) return hd_fail(error, HD_UNAVAILABLE, "no memory for rounding's reach");
-    return hd_rounding_reach(sides[0].variant, sides[1].variant, (double(*)[HD_MAX_HYPERS])d->reach, error);
+    return hd_rounding_reach(sides[0].variant, sides[1].variant, (double(*)[HD_REACHES])d->reach, error);
 }
 
 static hd_status measure_live(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis_wishes wishes,

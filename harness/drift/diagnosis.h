@@ -52,7 +52,7 @@ typedef struct hd_diagnosis {
     hd_kink_shares kinks;
     hd_pairing pairing; /* values NULL: not measured */
     hd_repeats repeats[2];
-    double *reach; /* [iteration_count][HD_MAX_HYPERS], owned: see hd_rounding_reach; NULL: not measured */
+    double *reach; /* [iteration_count][HD_REACHES], owned: see hd_rounding_reach; NULL: not measured */
     double reference_error[2]; /* a's and b's hypergradients' worst relative error against the reference's for
                                   the same problem; NaN: not asked */
 } hd_diagnosis;

@@ -71,6 +71,16 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
 
 /* --- a side --- */
 
+/* From here on the twin is another run. */
+static void part(hd_comparison *c, size_t s) {
+    const hd_drift_input *input = &c->sides[s];
+    hd_tensor_digest theirs, ours;
+    find_site(input->twin, input->reader, &c->drift->side[s].parted);
+    hd_capture_digest(input->reader, &theirs);
+    hd_capture_digest(input->twin, &ours);
+    for (size_t b = 0; b < HD_BLOCKS; b++) c->drift->side[s].parted_by[b] = theirs.sketch[b] - ours.sketch[b];
+}
+
 /* Reads the side's next tensor, and its twin's as long as that has the side's bits. */
 static hd_status read_side(hd_comparison *c, size_t s, unsigned tensors, bool back) {
     const hd_drift_input *input = &c->sides[s];
@@ -81,7 +91,7 @@ static hd_status read_side(hd_comparison *c, size_t s, unsigned tensors, bool ba
     status = hd_capture_read(input->twin, tensors, back, c->error);
     if (status != HD_OK || parted->found || input->reader->ended) return status;
     if (hd_tensor_differs(input->twin, input->reader))
-        find_site(input->twin, input->reader, parted);
+        part(c, s);
     else
         c->now[s] = input->twin;
     return HD_OK;

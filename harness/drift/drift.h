@@ -48,9 +48,10 @@ typedef struct hd_iteration_drift {
 typedef struct hd_side_judgement {
     bool judged; /* its tensors were checked by their equations, up to `parted` if that is found */
     hd_residuals
-        residuals;     /* of the run that was judged: the side itself, or a run of the same variant here */
-    hd_site parted;    /* a digest's: the first tensor that is not that of the run here */
-    char why_not[256]; /* if it was not judged, or not to its end */
+        residuals;  /* of the run that was judged: the side itself, or a run of the same variant here */
+    hd_site parted; /* a digest's: the first tensor that is not that of the run here, */
+    double parted_by[HD_BLOCKS]; /* and the difference of the sketches of its blocks (digest.h) */
+    char why_not[256];           /* if it was not judged, or not to its end */
 } hd_side_judgement;
 
 typedef struct hd_drift {

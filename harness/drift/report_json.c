@@ -282,7 +282,7 @@ static json_t *iterations_json(const hd_drift *drift, const hd_diagnosis *diagno
         for (size_t b = 0; b < HD_ULP_BINS; b++) json_array_append_new(ulps, count(it->ulps[b]));
         put(json, "ulps", ulps);
         put(json, "reach",
-            diagnosis->reach ? by_name(&drift->info[0], diagnosis->reach + k * HD_MAX_HYPERS) : json_null());
+            diagnosis->reach ? by_name(&drift->info[0], diagnosis->reach + k * HD_REACHES) : json_null());
         json_array_append_new(list, json);
     }
     return list;

@@ -67,10 +67,12 @@ static bool is_all_clear(const char *verdict) {
 }
 
 /* Of captures, of which nothing is run unwatched, a fault may be invisible that only unwatched runs have. A digest may
- * leave it open. */
+ * leave a verdict open, and need not tell a fault from rounding that stays within the tolerances. */
 static bool is_right(const hd_planted_fault *fault, size_t which, const char *verdict) {
     bool captured = which == HD_TRIAL_FULL || which == HD_TRIAL_DIGEST;
-    if (!verdict[0] || (captured && fault->kind != HD_BENIGN && !fault->tensor)) return true;
+    if (!verdict[0] || (which == HD_TRIAL_DIGEST && fault->kind == HD_SUBTLE) ||
+        (captured && fault->kind != HD_BENIGN && !fault->tensor))
+        return true;
     if (fault->kind == HD_BENIGN)
         return is_all_clear(verdict) || (which == HD_TRIAL_DIGEST && !strcmp(verdict, "not judged"));
     return !is_all_clear(verdict) && (which == HD_TRIAL_DIGEST || strcmp(verdict, "not judged") != 0);

@@ -197,6 +197,15 @@ static bool is_product(const hd_judgement *j, const hd_place *place) {
            (place->tensor == HD_DELTA && place->index < j->network.layers);
 }
 
+static void measure_blocks(size_t count, const double *variance, float block[HD_BLOCKS]) {
+    size_t length = hd_block_length(count);
+    for (size_t b = 0; b * length < count; b++) {
+        double sum = 0;
+        for (size_t i = b * length; i < count && i < (b + 1) * length; i++) sum += variance[i];
+        block[b] = (float)sqrt(sum);
+    }
+}
+
 void hd_judgement_test(hd_judgement *j, const hd_place *place, const double *is, size_t count,
                        hd_estimate expected, double limit) {
     hd_tensor_part parts[HD_PARTS];
@@ -205,12 +214,7 @@ void hd_judgement_test(hd_judgement *j, const hd_place *place, const double *is,
     if (!size) j->no_memory = true;
     if (size) size->place = *place;
     j->residuals->elements += (double)count;
-    double variances = 0, norm = 0;
-    for (size_t i = 0; i < count; i++) {
-        variances += expected.variance[i];
-        norm += expected.value[i] * expected.value[i];
-    }
-    if (size) size->scale = norm > 0 ? (float)sqrt(variances / norm) : 0;
+    if (size) measure_blocks(count, expected.variance, size->block);
     for (size_t p = 0; p < part_count && p < HD_PARTS; p++) {
         hd_finding finding = {.place = *place, .part = parts[p]};
         hd_estimate of_part = {expected.value + parts[p].from, expected.variance + parts[p].from};

@@ -25,8 +25,8 @@ typedef struct hd_finding {
 typedef struct hd_residual_size {
     hd_place place;
     float furthest, spread; /* the greatest of its parts, as in hd_rounding_test */
-    float
-        scale; /* what rounding can do to it at random: root of the variances' sum, as a share of its norm */
+    float block
+        [HD_BLOCKS]; /* what rounding can do to a block of a digest: root of its elements' variances' sum */
 } hd_residual_size;
 
 enum { HD_MOST_FINDINGS = 256 };
