@@ -12,7 +12,7 @@
 static const struct {
     const char *format;
     void (*write)(hd_html *html, const hd_node *document);
-} sections[] = {{"hyperdrift-drift/1", hd_page_drift},
+} sections[] = {{"hyperdrift-drift/2", hd_page_drift},
                 {"hyperdrift-check/1", hd_page_check},
                 {"hyperdrift-run/1", hd_page_run},
                 {"hyperdrift-record/1", hd_page_record}};

@@ -36,7 +36,7 @@ Test(command_drift, threads_and_kernels_change_no_bit) {
         cr_assert_eq(program.status, 0, "%s: %s", same[i], program.err);
         json_t *json = program_json();
         expect_text(json, "verdict", "identical");
-        expect_text(json, "format", "hyperdrift-drift/1");
+        expect_text(json, "format", "hyperdrift-drift/2");
         cr_expect_eq(json_array_size(program_value(json, "growth")), 0);
         cr_expect(json_is_null(program_value(json, "first")));
         cr_expect_gt(real_at(json, "compared"), 400);

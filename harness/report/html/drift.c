@@ -17,8 +17,10 @@ static void write_verdict(hd_html *html, const hd_node *drift) {
         {"identical", "good", "Identical, to the last bit"},
         {"rounding", "good", "Rounding, and nothing else"},
         {"kink", "fair", "Rounding that crossed a kink"},
+        {"not judged", "fair", "Not judged"},
         {"component", "fair", "Caused by one component: "},
         {"unexplained", "bad", "Unexplained: a bug is likely"},
+        {"beyond rounding", "bad", "Beyond rounding: a bug"},
     };
     const char *verdict = hd_node_text(drift, "verdict");
     char words[256] = "", kind[64];
@@ -63,7 +65,10 @@ static void write_heading(hd_html *html, const hd_node *drift) {
     hd_html_add(html, "<p>%s</p>\n<p>%zu of %zu tensors compared differ.</p>\n",
                 hd_node_text(drift, "evidence"), hd_node_size(drift, "differing"),
                 hd_node_size(drift, "compared"));
+    if (hd_node_text(drift, "advice")[0])
+        hd_html_add(html, "<p><code>%s</code></p>\n", hd_node_text(drift, "advice"));
     write_nearer(html, drift);
+    hd_page_drift_judged(html, drift);
 }
 
 /* --- the two sides --- */
@@ -171,21 +176,14 @@ static void write_site(hd_html *html, const hd_node *drift, const char *key, con
                     hd_node_size(&site, "of"));
     hd_html_add(html, "<dt>relative</dt><dd>%s%s</dd>",
                 hd_html_number(hd_node_number(&site, "relative"), 3, text),
-                hd_node_flag(&site, "sampled") ? " (of a sample)" : "");
+                hd_node_flag(&site, "estimated") ? " (estimated)" : "");
     write_worst(html, &site);
     hd_html_add(html, "</dl></div>\n");
 }
 
 static void write_places(hd_html *html, const hd_node *drift) {
-    const json_t *first = json_object_get(drift->json, "first"),
-                 *beyond = json_object_get(drift->json, "beyond");
     hd_html_add(html, "<h3>Where</h3>\n<div class=\"cards\">\n");
-    if (json_equal(first, beyond)) {
-        write_site(html, drift, "first", "The first difference, and more than rounding can add");
-    } else {
-        write_site(html, drift, "first", "The first difference");
-        write_site(html, drift, "beyond", "The first step that adds more than rounding can");
-    }
+    write_site(html, drift, "first", "The first difference");
     hd_html_add(html, "</div>\n");
 }
 
@@ -209,26 +207,21 @@ static void write_cause_headings(hd_html *html, const hd_node *causes) {
     }
 }
 
-static void write_hypergradients(hd_html *html, const hd_node *drift) {
-    hd_node outcomes = hd_node_array(drift, "outcomes"), causes = hd_node_array(drift, "causes");
-    size_t iteration = hd_node_size(drift, "causes_iteration");
+/* A hyper-iteration's hypergradients; of the worst also each component's share of the difference. */
+static void write_table(hd_html *html, const hd_node *drift, size_t iteration, bool worst) {
+    hd_node outcomes = hd_node_array(drift, "outcomes"), outcome = hd_node_element(&outcomes, iteration);
+    hd_node causes = hd_node_array(drift, "causes");
+    hd_node a = side_of(&outcome, "a", "hypergradients"), b = side_of(&outcome, "b", "hypergradients");
+    size_t components = worst ? hd_node_length(&causes) : 0;
     char caption[128];
     const char *name;
     json_t *value;
-    if (iteration >= hd_node_length(&outcomes)) {
-        hd_node_refuse(drift, "causes_iteration", "is %zu, of %zu outcomes", iteration,
-                       hd_node_length(&outcomes));
-        return;
-    }
-    hd_node outcome = hd_node_element(&outcomes, iteration);
-    hd_node a = side_of(&outcome, "a", "hypergradients"), b = side_of(&outcome, "b", "hypergradients");
-    hd_html_add(html, "<h3>Hypergradients</h3>\n");
     snprintf(caption, sizeof caption, "Hyper-iteration %zu%s", iteration,
-             hd_node_length(&causes) ? "; share: how much of the difference goes with a component" : "");
+             components ? "; share: how much of the difference goes with a component" : "");
     hd_html_table(html, caption, NULL);
     hd_html_add(html, "<thead><tr><td></td><th scope=\"col\">a</th><th scope=\"col\">b</th><th "
                       "scope=\"col\">relative</th>");
-    write_cause_headings(html, &causes);
+    if (worst) write_cause_headings(html, &causes);
     hd_html_add(html, "</tr></thead>\n");
     json_object_foreach(a.json, name, value) {
         double in_a = hd_node_number(&a, name), in_b = hd_node_number(&b, name);
@@ -236,10 +229,28 @@ static void write_hypergradients(hd_html *html, const hd_node *drift) {
         hd_html_cell(html, in_a, 9);
         hd_html_cell(html, in_b, 9);
         hd_html_cell(html, in_a == in_b ? 0 : fabs(in_b - in_a) / fabs(in_a), 2);
-        for (size_t c = 0; c < hd_node_length(&causes); c++) write_share(html, &causes, c, "share", name);
+        for (size_t c = 0; c < components; c++) write_share(html, &causes, c, "share", name);
         hd_html_add(html, "</tr>\n");
     }
     hd_html_table_end(html);
+}
+
+/* The worst hyper-iteration's table, and the others folded. */
+static void write_hypergradients(hd_html *html, const hd_node *drift) {
+    hd_node outcomes = hd_node_array(drift, "outcomes");
+    size_t count = hd_node_length(&outcomes), worst = hd_node_size(drift, "causes_iteration");
+    if (worst >= count) {
+        hd_node_refuse(drift, "causes_iteration", "is %zu, of %zu outcomes", worst, count);
+        return;
+    }
+    hd_html_add(html, "<h3>Hypergradients</h3>\n");
+    write_table(html, drift, worst, true);
+    for (size_t k = 0; k < count; k++) {
+        if (k == worst) continue;
+        hd_html_add(html, "<details><summary>Hyper-iteration %zu</summary>\n", k);
+        write_table(html, drift, k, false);
+        hd_html_add(html, "</details>\n");
+    }
 }
 
 /* Both ways of swapping a word; the shares above are their mean. */
@@ -318,12 +329,16 @@ static void write_attest(hd_html *html, const hd_node *drift, const char *side) 
 
 void hd_page_drift(hd_html *html, const hd_node *drift) {
     write_heading(html, drift);
+    hd_page_drift_findings(html, drift);
+    hd_page_drift_iterations(html, drift);
     write_sides(html, drift);
     if (hd_node_size(drift, "differing")) {
         write_places(html, drift);
         write_hypergradients(html, drift);
         write_causes(html, drift);
         hd_page_growth(html, drift);
+        hd_page_drift_map(html, drift);
+        hd_page_drift_ulps(html, drift);
         hd_page_heat(html, drift);
         hd_page_crossings(html, drift);
     }

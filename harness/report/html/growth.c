@@ -51,12 +51,13 @@ static hd_curve get_curve(const hd_node *growth, size_t iteration, size_t panel,
         if (panel_of(hd_node_text(&entry, "tensor")) != panel ||
             hd_node_size(&entry, "iteration") != iteration)
             continue;
+        hd_node residual = hd_node_object(&entry, "residual");
         double step = (double)hd_node_size(&entry, "step");
         if (step > steps) hd_node_refuse(&entry, "step", "is %.0f of %.0f", step, steps);
         curve.points[found++] =
             (hd_chart_point){step,
-                             {hd_node_number(&entry, "relative"), hd_node_number(&entry, "added"),
-                              hd_node_number(&entry, "rounding")}};
+                             {hd_node_number(&entry, "relative"), hd_node_number(&residual, "a"),
+                              hd_node_number(&residual, "b")}};
     }
     if (found) qsort(curve.points, found, sizeof *curve.points, by_step);
     for (size_t i = 0; i < found; i++)
@@ -66,10 +67,12 @@ static hd_curve get_curve(const hd_node *growth, size_t iteration, size_t panel,
 }
 
 static void write_numbers(hd_html *html, const hd_curve curves[PANELS]) {
-    static const char *const headings[] = {" tensor", "step", "total", "added", "rounding", NULL};
+    static const char *const headings[] = {" tensor", "step", "apart", "a off", "b off", NULL};
     hd_html_add(html, "<details><summary>The numbers, of selected steps</summary>\n");
-    hd_html_table(html, "|b − a| / |a|; what the step itself adds; and what random rounding adds there",
-                  headings);
+    hd_html_table(
+        html,
+        "|b − a| / |a|; and how far a and b are off from their own equations, as a share of what rounding can do",
+        headings);
     for (size_t p = 0; p < PANELS; p++)
         for (size_t i = 0; i < curves[p].count; i++) {
             const hd_chart_point *point = &curves[p].points[i];
@@ -99,7 +102,7 @@ static bool write_curves(hd_html *html, const hd_node *growth, size_t iteration,
                            &(hd_chart){.title = panels[p].title,
                                        .description = panels[p].description,
                                        .x_label = "step",
-                                       .line = {"total", "added", "rounding"},
+                                       .line = {"apart", "a off", "b off"},
                                        .points = curves[p].points,
                                        .count = curves[p].count,
                                        .mark = NAN},
@@ -117,9 +120,9 @@ void hd_page_growth(hd_html *html, const hd_node *drift) {
     hd_html_add(
         html,
         "<h3>How the difference grows</h3>\n"
-        "<p class=\"legend\"><span><i class=\"key l0\"></i>total: |b − a| / |a|</span><span><i class=\"key "
-        "l1\"></i>added: what the step adds when it starts from a’s state</span><span><i class=\"key "
-        "l2\"></i>rounding: what random rounding adds there</span></p>\n"
+        "<p class=\"legend\"><span><i class=\"key l0\"></i>apart: |b − a| / |a|</span><span><i class=\"key "
+        "l1\"></i>a off: how far a is from its own equation there, as a share of what rounding can do; 1 is the "
+        "limit</span><span><i class=\"key l2\"></i>b off: the same of b</span></p>\n"
         "<p class=\"note\">Hyper-iteration %zu. Where a line is broken or missing, nothing differs, or it was "
         "not measured.</p>\n",
         shown);

@@ -17,9 +17,15 @@ void hd_page_end(hd_html *html);
 /* Writes a verdict in large letters, its kind in small ones before it; colour: "good", "fair" or "bad". */
 void hd_page_verdict(hd_html *html, const char *colour, const char *kind, const char *verdict);
 
-/* A drift's section: verdict, sides, places, hypergradients, causes, outcomes, provenance; and from growth.c
- * its drawings: growth, heat, events, pairing. */
+/* A drift's section: verdict, sides, places, hypergradients, causes, outcomes, provenance; from drift_verdicts.c
+ * findings, who was judged and how, hyper-iterations; from growth.c its drawings: growth, heat, events, pairing; from
+ * drift_maps.c the map of layers and steps, and the weights by units in the last place. */
 void hd_page_drift(hd_html *html, const hd_node *drift);
+void hd_page_drift_findings(hd_html *html, const hd_node *drift);
+void hd_page_drift_judged(hd_html *html, const hd_node *drift);
+void hd_page_drift_iterations(hd_html *html, const hd_node *drift);
+void hd_page_drift_map(hd_html *html, const hd_node *drift);
+void hd_page_drift_ulps(hd_html *html, const hd_node *drift);
 void hd_page_growth(hd_html *html, const hd_node *drift);
 void hd_page_heat(hd_html *html, const hd_node *drift);
 void hd_page_crossings(hd_html *html, const hd_node *drift);
