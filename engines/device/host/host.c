@@ -3,7 +3,10 @@
 #include "arithmetic/philox.h"
 #include "device/host/cpu_quota.h"
 
+#include <fenv.h>
+#include <float.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -95,6 +98,24 @@ void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), 
 
 void hd_host_nothing(hd_device *device) {
     (void)device;
+}
+
+/* Whether this thread rounds to nearest and keeps subnormals. The volatile numbers are computed at run time. */
+static bool keeps_arithmetic(void) {
+    volatile float least = FLT_MIN, half = least / 2, whole = half * 2;
+    volatile double least_double = DBL_MIN, half_double = least_double / 2;
+    return fegetround() == FE_TONEAREST && half > 0 && whole == least && half_double > 0;
+}
+
+void hd_host_settle(hd_device *device) {
+    int changed = 0;
+#pragma omp parallel num_threads((int)device->threads) reduction(+ : changed)
+    changed += !keeps_arithmetic();
+    if (!changed || device->latch.kind != HD_NOTHING_LATCHED) return;
+    snprintf(device->note, sizeof device->note,
+             "in the run something made %d of %zu threads flush subnormals or round in another direction",
+             changed, device->threads);
+    hd_device_latch(device, HD_FAILED, (hd_label){HD_WEIGHTS, 0});
 }
 
 hd_status hd_host_threads(const hd_device_options *options, size_t *threads, hd_error *error) {

@@ -24,11 +24,14 @@ void hd_host_zero(hd_device *device, size_t count, hd_real *to);
 void hd_host_copy(hd_device *device, size_t count, const hd_real *from, hd_real *to);
 void hd_host_draw(hd_device *device, const hd_xavier *layer, hd_real *to);
 
-/* place, unplace, section, forget and settle: bytes stay where they are, and operations are done at once. */
+/* place, unplace, section and forget: bytes stay where they are, and operations are done at once. */
 const void *hd_host_place(hd_device *device, const void *bytes, size_t count);
 void hd_host_unplace(hd_device *device, const void *placed);
 void hd_host_section(hd_device *device, size_t id, void (*body)(void *context), void *context);
 void hd_host_nothing(hd_device *device);
+/* settle: looks whether every thread still rounds to nearest and keeps subnormals, as when the device was opened; if
+ * not, latches HD_FAILED. */
+void hd_host_settle(hd_device *device);
 
 /* The operations that are the same for all of these devices. */
 #define HD_HOST_OPS                                                                                          \
@@ -36,7 +39,7 @@ void hd_host_nothing(hd_device *device);
     .zero_sums = hd_host_zero_sums, .fetch_sums = hd_host_fetch_sums, .store_sums = hd_host_fetch_sums,      \
     .zero = hd_host_zero, .draw = hd_host_draw, .copy = hd_host_copy, .place = hd_host_place,                \
     .unplace = hd_host_unplace, .section = hd_host_section, .forget = hd_host_nothing,                       \
-    .settle = hd_host_nothing
+    .settle = hd_host_settle
 
 /* Writes how many threads to use: options->threads, or if that is 0 one for each core this process may run
  * on, but not more than the CPU quota keeps busy. HD_UNAVAILABLE: more threads than cores. */

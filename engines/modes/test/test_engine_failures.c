@@ -1,7 +1,9 @@
 /* Runs that fail: refused problems, values that are not finite, memory that runs out anywhere. */
 #include "modes/test/usual_problem.h"
 
+#include <fenv.h>
 #include <malloc.h>
+#include <omp.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -236,5 +238,43 @@ Test(engine, a_limit_on_memory_is_unavailable_at_every_height) {
             }
             cr_expect(refused > 20 && done == 3, "%s: %zu refused, %zu done", devices[d], refused, done);
         }
+    free_problem(p);
+}
+
+/* --- arithmetic that is changed while a run is under way --- */
+
+/* Changes the arithmetic of one of two threads when the run comes to its third step. */
+static bool change_arithmetic(void *context, const hd_view *view) {
+    const int *thread = context;
+    if (view->step != 2) return true;
+#pragma omp parallel num_threads(2)
+    if (omp_get_thread_num() == *thread) fesetround(FE_UPWARD);
+    return true;
+}
+
+static void restore_arithmetic(void) {
+#pragma omp parallel num_threads(2)
+    fesetround(FE_TONEAREST);
+}
+
+Test(engine_failures, an_arithmetic_that_a_run_leaves_changed_is_told) {
+    small_problem *p = make_problem(&usual);
+    for (int thread = 0; thread < 2; thread++) {
+        hd_device *device;
+        hd_engine *engine;
+        hd_error error;
+        hd_result result;
+        hd_observer observer = {.wants = 1u << HD_WEIGHTS, .seen = change_arithmetic, .context = &thread};
+        if (hd_device_open("cpu", &(hd_device_options){.threads = 2}, &device, &error) != HD_OK)
+            cr_skip_test("needs two processors");
+        cr_assert_eq(hd_engine_create(device, &p->problem, HD_REVERSE, &engine, &error), HD_OK);
+        hd_status status = hd_engine_run(engine, &p->point, &observer, &result, &error);
+        restore_arithmetic();
+        cr_expect_eq(status, HD_UNAVAILABLE);
+        cr_expect(strstr(error.message, "round in another direction"), "%s", error.message);
+        cr_expect_eq(hd_engine_run(engine, &p->point, NULL, &result, &error), HD_OK, "%s", error.message);
+        hd_engine_destroy(engine);
+        hd_device_close(device);
+    }
     free_problem(p);
 }

@@ -122,7 +122,7 @@ static void draw_apart(hd_html *html, const hd_node *iterations, size_t count) {
                                    .description = "How far hypergradients end apart, and how far apart the "
                                                   "hyperparameters are at the start",
                                    .x_label = "hyper-iteration",
-                                   .line = {"hypergradients", "inherited"},
+                                   .line = {"apart", "inherited"},
                                    .points = points,
                                    .count = count,
                                    .mark = NAN},
