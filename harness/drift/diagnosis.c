@@ -248,12 +248,12 @@ static hd_status measure_reach(const hd_drift *drift, const hd_drift_side sides[
 static hd_status measure_live(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis_wishes wishes,
                               hd_diagnosis *d, hd_error *error) {
     const hd_variant *const variants[2] = {sides[0].variant, sides[1].variant};
-    bool explainable = d->finding != HD_BEYOND_ROUNDING;
+    bool rounded = d->finding == HD_BY_ROUNDING || d->finding == HD_BY_KINK;
     hd_status status = HD_OK;
     if (drift->differing)
         status = hd_causes_measure(drift, variants[0], variants[1], d->iteration, &d->causes, error);
     if (status == HD_OK && drift->differing) status = ask_reference(drift, variants, d, error);
-    if (status == HD_OK && drift->differing && explainable)
+    if (status == HD_OK && drift->differing && rounded)
         status = hd_kink_shares_measure(drift, variants, d->iteration, &d->kinks, error);
     if (status == HD_OK && (variants[0]->mode != variants[1]->mode || wishes.pairing)) {
         const hd_variant *forward = variants[0]->mode == HD_FORWARD ? variants[0] : variants[1],

@@ -100,6 +100,7 @@ static void tell_rounding(const hd_drift *drift, hd_diagnosis *d) {
     testify(
         d, "Each of the operations of both sides did what its equation says, up to rounding (%.3g elements).",
         elements);
+    if (d->finding == HD_BY_COMPONENT) return;
     if (rate->steps)
         testify(d, "The weights' difference grows %.3g times a step (95 %%: %.3g to %.3g).", rate->rate,
                 rate->low, rate->high);
@@ -196,7 +197,7 @@ void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], h
         tell_first(drift, d);
         tell_parted(drift, d);
         tell_jump(drift, d);
-        if (d->finding == HD_BY_ROUNDING || d->finding == HD_BY_KINK) tell_rounding(drift, d);
+        if (drift->side[0].judged && drift->side[1].judged && !d->group_count) tell_rounding(drift, d);
         if (d->finding == HD_UNEXPLAINED)
             testify(
                 d,
