@@ -16,8 +16,9 @@ bool hd_drift_selects(size_t step);
 /* Writes the inputs whose weights are among the differing elements of a W_0; false for other tensors. */
 bool hd_site_pixels(const hd_site *site, hd_elements *pixels);
 
-/* {"format": "hyperdrift-drift/1", "verdict", "evidence", "a": {"variant", "mode", "device", "arithmetic"},
- * "b", "experiment", "compared", "differing", "dims", "steps", "first": {"iteration", "step", "phase",
+/* {"format": "hyperdrift-drift/2", "verdict", "evidence", "a": {"variant", "mode", "device", "arithmetic"},
+ * "b", "conditions": what differs in the way of running, "cut": {"a": {"iteration", "step"} or null, "b"},
+ * "experiment", "compared", "differing", "dims", "steps", "first": {"iteration", "step", "phase",
  * "tensor", "elements": [[from, to], ...], ...} or null, "beyond": likewise, "growth": [...], "events": [...]
  * or null, "event_counts", "event_tallies": [{"kind", "iteration", "step", "layer", "count"}] or null,
  * "causes": [{"component", "share": {hyperparameter: 0..1}, ...}], "causes_iteration", "pairing": {"jumps",
