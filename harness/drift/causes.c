@@ -21,6 +21,12 @@ static hd_status swap_changes(const hd_variant *variant, const hd_variant *other
     return status == HD_INVALID ? HD_OK : status; /* it needs another word: a race its fill */
 }
 
+static void add_cause(hd_causes *causes, const char *key) {
+    hd_cause *cause = &causes->of[causes->count++];
+    snprintf(cause->component, sizeof cause->component, "%s", key);
+    for (size_t j = 0; j < HD_MAX_HYPERS; j++) cause->into_a[j] = cause->out_of_b[j] = NAN;
+}
+
 /* Lists the keys of either variant that, if swapped, change a or b. */
 hd_status hd_causes_list(const hd_variant *a, const hd_variant *b, hd_causes *causes, hd_error *error) {
     const hd_variant *sides[2] = {a, b};
@@ -34,8 +40,7 @@ hd_status hd_causes_list(const hd_variant *a, const hd_variant *b, hd_causes *ca
             hd_status status = swap_changes(a, b, key, &into_a, error);
             if (status == HD_OK) status = swap_changes(b, a, key, &out_of_b, error);
             if (status != HD_OK) return status;
-            if (into_a || out_of_b)
-                snprintf(causes->of[causes->count++].component, HD_VARIANT_KEY, "%s", key);
+            if (into_a || out_of_b) add_cause(causes, key);
         }
     return HD_OK;
 }

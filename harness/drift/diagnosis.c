@@ -299,7 +299,10 @@ hd_status hd_diagnose(const hd_drift *drift, const hd_drift_side sides[2], hd_di
     d->growth_rate = first_chaotic(drift);
     find_worst(drift, d);
     if (!d->growth_rate.steps) d->growth_rate = hd_growth_rate_of(drift, d->iteration);
-    if (live) status = measure_live(drift, sides, wishes, d, error);
+    if (live)
+        status = measure_live(drift, sides, wishes, d, error);
+    else if (sides[0].variant && sides[1].variant)
+        status = hd_causes_list(sides[0].variant, sides[1].variant, &d->causes, error);
     if (status != HD_OK) return status;
     conclude(drift, d);
     hd_diagnosis_testify(drift, sides, d);
