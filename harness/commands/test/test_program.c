@@ -72,7 +72,7 @@ Test(program, refuses_an_option_that_the_command_does_not_read) {
          NULL,
          {"blobs-logistic"},
          {"--json", "--quiet", "--out=x", "--history=h", "--require=cuda"}},
-        {"drift", NULL, {"a", "b"}, {"--out=x", "--full", "--markdown=x", "--replicas=2", "--repeat=2"}},
+        {"drift", NULL, {"a", "b"}, {"--out=x", "--full", "--markdown=x", "--replicas=2"}},
         {"capture", NULL, {"blobs-logistic"}, {"--json", "--quiet", "--against=x", "--b=threads=1"}},
         {"explain",
          NULL,

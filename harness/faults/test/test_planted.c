@@ -93,6 +93,6 @@ Test(planted, no_fault_in_the_results_passes_for_rounding) {
         with_faults("drift", "blobs-deep", "--a", "experiment.hyper-iterations=1", "--b",
                     "experiment.hyper-iterations=1", "--b", faults[i], "--quiet");
         cr_expect_eq(program.status, 1, "%s", program.err);
-        cr_expect_str_eq(program.out, "unexplained\n", "%s: %s", faults[i], program.out);
+        cr_expect_str_eq(program.out, "beyond rounding\n", "%s: %s", faults[i], program.out);
     }
 }

@@ -23,13 +23,17 @@ static void write_verdict(hd_html *html, const hd_node *drift) {
         {"beyond rounding", "bad", "Beyond rounding: a bug"},
     };
     const char *verdict = hd_node_text(drift, "verdict");
+    hd_node cut = hd_node_object(drift, "cut");
     char words[256] = "", kind[64];
     for (size_t i = 0; i < sizeof findings / sizeof *findings; i++) {
         if (!begins(verdict, findings[i].finding)) continue;
         const char *component = begins(verdict, "component ") ? verdict + strlen("component ") : "";
         snprintf(words, sizeof words, "%s%s", findings[i].words, component);
         snprintf(kind, sizeof kind, "verdict: %s", findings[i].finding);
-        hd_page_verdict(html, findings[i].colour, kind, words);
+        bool whole = !hd_node_known(&cut, "a") && !hd_node_known(&cut, "b");
+        if (!whole) snprintf(words + strlen(words), sizeof words - strlen(words), ", up to a cut");
+        hd_page_verdict(html, whole || strcmp(findings[i].colour, "good") != 0 ? findings[i].colour : "fair",
+                        kind, words);
         return;
     }
     hd_node_refuse(drift, "verdict", "is \"%.64s\", which is not known", verdict);

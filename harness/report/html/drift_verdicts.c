@@ -32,6 +32,8 @@ void hd_page_drift_findings(hd_html *html, const hd_node *drift) {
     enum { SHOWN = 6 };
     hd_node findings = hd_node_array(drift, "findings");
     size_t count = hd_node_length(&findings);
+    if (hd_node_known(drift, "beyond") != (count > 0))
+        hd_node_refuse(drift, "beyond", "does not go with %zu findings", count);
     if (count == 0) return;
     hd_html_add(html, "<h3>What is not what its equation gives</h3>\n<div class=\"cards\">\n");
     for (size_t i = 0; i < count; i++) {
@@ -72,6 +74,20 @@ static void write_side(hd_html *html, const hd_node *drift, const char *side) {
     hd_html_add(html, "</p>\n");
 }
 
+/* Captures that end early, and runs that were made otherwise. */
+static void write_conditions(hd_html *html, const hd_node *drift) {
+    hd_node cut = hd_node_object(drift, "cut");
+    const char *conditions = hd_node_text(drift, "conditions");
+    bool short_of[2] = {hd_node_known(&cut, "a"), hd_node_known(&cut, "b")};
+    for (size_t s = 0; s < 2; s++)
+        if (short_of[s])
+            hd_html_add(html,
+                        "<p><strong class=\"differs\">The capture %s is cut short</strong>: what comes after "
+                        "the cut was neither compared nor judged.</p>\n",
+                        s ? "b" : "a");
+    if (conditions[0]) hd_html_add(html, "<p>Made under other conditions: %s.</p>\n", conditions);
+}
+
 static void write_amplification(hd_html *html, const hd_node *drift) {
     char text[4][HD_HTML_NUMBER];
     if (!hd_node_known(drift, "growth_rate")) return;
@@ -86,6 +102,7 @@ static void write_amplification(hd_html *html, const hd_node *drift) {
 void hd_page_drift_judged(hd_html *html, const hd_node *drift) {
     write_side(html, drift, "a");
     write_side(html, drift, "b");
+    write_conditions(html, drift);
     write_amplification(html, drift);
 }
 
