@@ -7,6 +7,9 @@
 #define CLIPPED "faults-clipped"
 #define BLACK   "faults-black"
 #define SMALL   "faults-small-steps"
+#define SQUARE  "blobs-square"
+#define TINY    "blobs-subnormal"
+#define ZEROS   "blobs-zeros"
 #define ANY     HD_ANY_ELEMENT
 #define EVERY   HD_EVERY_STEP
 
@@ -106,6 +109,14 @@ const hd_planted_fault hd_fault_catalogue[HD_PLANTED] = {
     [HD_EXP_INEXACT] = {"exp-inexact",
                         "p and delta of the last layer are off by 2e-6, up and down, at every step", DEEP,
                         HD_REVERSE, 0, EVERY, 0, "delta 4", ANY, HD_SUBTLE},
+    [HD_SIGN_IN_SUMS] = {"sign-in-sums", "reverse: sign(0) = 1 in d rho_l1 += q . sign(w)", ZEROS, HD_REVERSE,
+                         0, EVERY, 6, "hypergradients", 0},
+    [HD_SQUARE_UNTRANSPOSED] = {"square-untransposed", "a square matrix is used without its transposition",
+                                SQUARE, HD_REVERSE, 0, EVERY, 1, "delta 1", ANY},
+    [HD_FLUSHED] = {"flushed", "subnormal weights and momenta are flushed to zero", TINY, HD_REVERSE, 0,
+                    EVERY, 1, "W_1", ANY},
+    [HD_ROUNDED_UP] = {"rounded-up", "each step's sums are rounded up, not to the nearest", DEEP, HD_REVERSE,
+                       0, EVERY, 1, "W_0", ANY, HD_SUBTLE},
 
     [HD_STALE_MASK] = {"stale-mask", "forward: step 7's tangents use step 6's mask of layer 1", DEEP,
                        HD_FORWARD, 0, 7, 8, "tangent rho_l1_0 W_0", ANY},

@@ -51,6 +51,10 @@ typedef enum hd_planted {
     HD_ADJOINT_LEAK,
     HD_LOG_INEXACT,
     HD_EXP_INEXACT,
+    HD_SIGN_IN_SUMS,
+    HD_SQUARE_UNTRANSPOSED,
+    HD_FLUSHED,
+    HD_ROUNDED_UP,
     /* of one element, row or unit */
     HD_STALE_MASK,
     HD_STRAY_WEIGHT,

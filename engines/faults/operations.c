@@ -121,11 +121,18 @@ static void turn_sign(hd_device *device, hd_product p) {
         for (size_t j = 0; j < p.n; j++) c[i * p.ldc + j] -= 2 * difference[i * p.n + j];
 }
 
+static void forget_transposition(hd_product *p) {
+    for (size_t t = 0; t < p->terms; t++)
+        if (p->term[t].k == p->n && !p->term[t].b.batch) p->term[t].b.transposed = false;
+}
+
 static void multiply(hd_device *device, size_t count, const hd_product *products) {
     hd_faulty *f = faulty(device);
     hd_product changed[MOST_PRODUCTS];
     memcpy(changed, products, within(count, MOST_PRODUCTS) * sizeof *changed);
     if (hd_fault_here(HD_LOST_K_BLOCK)) lose_block(f, &changed[0]);
+    for (size_t i = 0; i < count && hd_fault_here(HD_SQUARE_UNTRANSPOSED); i++)
+        forget_transposition(&changed[i]);
     if (hd_fault_here(HD_TF32) && !back()) {
         for (size_t i = 0; i < count; i++) { /* one by one, as there is room for one product's operands */
             use_tf32(f, &changed[i]);

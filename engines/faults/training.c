@@ -3,6 +3,8 @@
 #include "faults/fault.h"
 #include "faults/operations.h"
 
+#include <fenv.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +87,11 @@ static void round_twice(const hd_dynamics *dynamics, hd_state state, hd_state ne
     }
 }
 
+static void flush(hd_real *vector, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (fabsf(floats(vector)[i]) < FLT_MIN) floats(vector)[i] = 0;
+}
+
 /* What is wrong with a step once it is made. */
 static void spoil_step(const hd_dynamics *dynamics, hd_state state, hd_state next) {
     const hd_model *model = dynamics->model;
@@ -94,6 +101,7 @@ static void spoil_step(const hd_dynamics *dynamics, hd_state state, hd_state nex
     if (hd_fault_here(HD_STRAY_WEIGHT)) floats(next.w)[model->weight_at[1] + 30] += 1e-6F;
     if (hd_fault_here(HD_MOMENTUM_STOPPED))
         memcpy(floats(next.m) + b, floats(state.m) + b, (n - b) * sizeof(float));
+    if (hd_fault_here(HD_FLUSHED)) flush(next.w, n), flush(next.m, n);
     if (hd_fault_here(HD_TWO_ROUNDINGS)) round_twice(dynamics, state, next);
 }
 
@@ -104,7 +112,9 @@ HD_WRAP(void, hd_dynamics_step, const hd_dynamics *dynamics, hd_state state, con
     if (squared) square_mu(dynamics, 1, mu * mu);
     bool swapped = hd_fault_here(HD_MU_ETA_SWAPPED);
     if (swapped) swap_mu_and_eta(dynamics, 2);
+    if (hd_fault_here(HD_ROUNDED_UP)) fesetround(FE_UPWARD);
     __real_hd_dynamics_step(dynamics, state, g, next);
+    fesetround(FE_TONEAREST);
     if (swapped) swap_mu_and_eta(dynamics, 2);
     if (squared) square_mu(dynamics, 1, mu);
     spoil_step(dynamics, state, next);
@@ -175,6 +185,11 @@ HD_WRAP(void, hd_dynamics_adjoint, const hd_dynamics *dynamics, hd_state state, 
         hd_real *q, double *sums) {
     if (hd_fault_here(HD_ETA_DERIVATIVE_REVERSE)) next.m = state.m;
     __real_hd_dynamics_adjoint(dynamics, state, next, p, q, sums);
+    const hd_model *model = dynamics->model;
+    for (size_t l = 0; l < model->layers && hd_fault_here(HD_SIGN_IN_SUMS); l++)
+        for (size_t i = 0; i < model->dims[l] * model->dims[l + 1]; i++)
+            if (floats(state.w)[model->weight_at[l] + i] == 0)
+                sums[l * HD_ADJOINT_SUMS] += (double)floats(q)[model->weight_at[l] + i];
 }
 
 static void leave_out_l2(const hd_dynamics *dynamics, const hd_real *q, hd_state p) {

@@ -194,6 +194,8 @@ static hd_status check_blobs(const hd_blobs *blobs, hd_error *error) {
     if (blobs->inputs < 1) return hd_fail(error, HD_INVALID, "blobs: inputs is 0; allowed: 1 or more");
     if (blobs->classes < 2 || blobs->classes > 256)
         return hd_fail(error, HD_INVALID, "blobs: classes is %zu; allowed: 2 to 256", blobs->classes);
+    if (blobs->greys < 2 || blobs->greys > 256)
+        return hd_fail(error, HD_INVALID, "blobs: greys is %zu; allowed: 2 to 256", blobs->greys);
     return HD_OK;
 }
 
@@ -224,7 +226,9 @@ static void make_example(hd_mt19937 *generator, const hd_blobs *blobs, const uin
         const int noise = (int)(word & 63) - 32;
         const int value = (share * own[i] + (256 - share) * other[i]) / 256 + noise;
         const bool lost = (word >> 8) % 4 == 0;
-        pixels[i] = (uint8_t)(lost || value < 0 ? 0 : value > 255 ? 255 : value);
+        const unsigned pixel = lost || value < 0 ? 0 : value > 255 ? 255 : (unsigned)value;
+        const unsigned greys = (unsigned)blobs->greys;
+        pixels[i] = (uint8_t)(pixel * greys / 256 * 255 / (greys - 1));
     }
 }
 

@@ -32,6 +32,7 @@ typedef struct hd_blobs {
     size_t examples; /* 1 or more */
     size_t inputs;   /* pixels of an example, 1 or more */
     size_t classes;  /* 2 .. 256 */
+    size_t greys;    /* values that a pixel can have, from black to white in about equal steps; 2 .. 256 */
     uint32_t seed;
 } hd_blobs;
 

@@ -51,6 +51,9 @@ static hd_status read_blobs(const hd_settings *settings, hd_experiment *out, hd_
     hd_status status = read_whole(settings, HD_KEY_EXAMPLES, 4, 10000000, &out->examples, error);
     if (status == HD_OK) status = read_whole(settings, HD_KEY_INPUTS, 1, max_units, &out->inputs, error);
     if (status == HD_OK) status = read_whole(settings, HD_KEY_CLASSES, 2, 256, &out->classes, error);
+    out->greys = 256;
+    if (status == HD_OK && settings->of[HD_KEY_GREYS].given)
+        status = hd_settings_whole(settings, HD_KEY_GREYS, 2, 256, &out->greys, error);
     if (status == HD_OK && out->examples * out->inputs > max_pixels)
         return hd_settings_fail(settings, HD_KEY_EXAMPLES, error,
                                 "%zu examples of %zu inputs are too many; allowed: %zu inputs in all",
@@ -59,13 +62,13 @@ static hd_status read_blobs(const hd_settings *settings, hd_experiment *out, hd_
 }
 
 static hd_status use_known_sizes(const hd_settings *settings, hd_experiment *out, hd_error *error) {
-    out->examples = 70000, out->inputs = 784, out->classes = 10;
-    static const hd_key forbidden[] = {HD_KEY_EXAMPLES, HD_KEY_INPUTS, HD_KEY_CLASSES};
+    out->examples = 70000, out->inputs = 784, out->classes = 10, out->greys = 256;
+    static const hd_key forbidden[] = {HD_KEY_EXAMPLES, HD_KEY_INPUTS, HD_KEY_CLASSES, HD_KEY_GREYS};
     for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++)
         if (settings->of[forbidden[i]].given)
             return hd_settings_fail(
                 settings, forbidden[i], error,
-                "%s has 70000 examples, 784 inputs, 10 classes; allowed: with source = blobs only",
+                "%s has 70000 examples, 784 inputs, 10 classes, 256 greys; allowed: with source = blobs only",
                 sources[out->source]);
     return HD_OK;
 }
@@ -272,8 +275,9 @@ static hd_status identify(hd_experiment *e, hd_error *error) {
     FILE *stream = open_memstream(&text, &size);
     if (!stream) return hd_fail(error, HD_UNAVAILABLE, "%.200s: no memory to identify it", e->path);
     fprintf(stream, "hyperdrift-experiment/1\nseed %u\nhyper-iterations %zu\n", e->seed, e->hyper_iterations);
-    fprintf(stream, "source %s %zu\npartitions %zu %zu %zu\ndims", sources[e->source], e->examples,
-            e->training, e->validation, e->test);
+    fprintf(stream, "source %s %zu", sources[e->source], e->examples);
+    if (e->greys != 256) fprintf(stream, " greys %zu", e->greys);
+    fprintf(stream, "\npartitions %zu %zu %zu\ndims", e->training, e->validation, e->test);
     for (size_t l = 0; l <= e->layers; l++) fprintf(stream, " %zu", e->dims[l]);
     fprintf(stream, "\nfill %d race", (int)e->fill);
     for (size_t k = 0; k < e->hyper_iterations; k++)

@@ -29,6 +29,7 @@ typedef struct hd_experiment {
 
     hd_data_source source;
     size_t examples, inputs, classes;  /* the whole data set's, known before it is read */
+    size_t greys;                      /* values that a pixel can have; blobs: 2 .. 256, others: 256 */
     size_t training, validation, test; /* the examples in this order; they add up to `examples` */
 
     size_t layers;                  /* weight matrices: hidden layers + 1 */

@@ -31,6 +31,7 @@ static const struct {
     [HD_KEY_EXAMPLES] = {DATA, "examples"},
     [HD_KEY_INPUTS] = {DATA, "inputs"},
     [HD_KEY_CLASSES] = {DATA, "classes"},
+    [HD_KEY_GREYS] = {DATA, "greys"},
     [HD_KEY_HIDDEN] = {MODEL, "hidden"},
     [HD_KEY_FILL] = {MODEL, "fill"},
     [HD_KEY_FILL_RACE] = {MODEL, "fill-race"},

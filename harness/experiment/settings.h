@@ -21,6 +21,7 @@ typedef enum hd_key {
     HD_KEY_EXAMPLES,
     HD_KEY_INPUTS,
     HD_KEY_CLASSES,
+    HD_KEY_GREYS,
     HD_KEY_HIDDEN,
     HD_KEY_FILL,
     HD_KEY_FILL_RACE,

@@ -179,10 +179,10 @@ Test(dataset, blobs_have_the_same_bytes_everywhere) {
         hd_blobs blobs;
         const char *sha256;
     } cases[] = {
-        {{300, 20, 4, 1}, "12d7fc6772e7881ad60f619546efe23549994d2cb28d92f450bbc82e4e0079d2"},
-        {{300, 20, 4, 2}, "1db3f10b4d59d4b146e21f3c16a5bd594bcfbc9b98bc354bf3f64ffbbe1c498d"},
-        {{5, 2, 2, 1}, "21a20c2f72c2a830574ce198b251823acad1f878500814d0aecc6ce4ca80a693"},
-        {{40, 3, 256, 7}, "fce73883d31b8300a91f6e8165955ef238553ee2bb1a5b56f4c93425c1346715"},
+        {{300, 20, 4, 256, 1}, "12d7fc6772e7881ad60f619546efe23549994d2cb28d92f450bbc82e4e0079d2"},
+        {{300, 20, 4, 256, 2}, "1db3f10b4d59d4b146e21f3c16a5bd594bcfbc9b98bc354bf3f64ffbbe1c498d"},
+        {{5, 2, 2, 256, 1}, "21a20c2f72c2a830574ce198b251823acad1f878500814d0aecc6ce4ca80a693"},
+        {{40, 3, 256, 256, 7}, "fce73883d31b8300a91f6e8165955ef238553ee2bb1a5b56f4c93425c1346715"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         hd_error error = {0};
@@ -194,7 +194,7 @@ Test(dataset, blobs_have_the_same_bytes_everywhere) {
 }
 
 Test(dataset, blobs_have_all_classes_and_black_columns_at_both_ends_only) {
-    const hd_blobs blobs = {.examples = 400, .inputs = 24, .classes = 5, .seed = 3};
+    const hd_blobs blobs = {.examples = 400, .inputs = 24, .classes = 5, .greys = 256, .seed = 3};
     hd_error error = {0};
     hd_dataset dataset;
     cr_assert_eq(hd_dataset_blobs(&blobs, &dataset, &error), HD_OK, "%s", error.message);
@@ -208,6 +208,24 @@ Test(dataset, blobs_have_all_classes_and_black_columns_at_both_ends_only) {
     for (size_t c = 0; c < 256; c++) cr_expect_eq(seen[c], c < 5, "class %zu", c);
     for (size_t i = 0; i < 24; i++) cr_expect_eq(lit[i], i >= 3 && i < 21, "column %zu", i);
     hd_dataset_free(&dataset);
+}
+
+Test(dataset, blobs_have_as_many_greys_as_are_asked_for) {
+    for (size_t greys = 2; greys <= 256; greys += 127) {
+        const hd_blobs blobs = {.examples = 400, .inputs = 24, .classes = 5, .greys = greys, .seed = 3};
+        hd_error error = {0};
+        hd_dataset dataset;
+        cr_assert_eq(hd_dataset_blobs(&blobs, &dataset, &error), HD_OK, "%s", error.message);
+        bool seen[256] = {false};
+        size_t different = 0;
+        for (size_t i = 0; i < dataset.count * dataset.inputs; i++) {
+            different += !seen[dataset.pixels[i]];
+            seen[dataset.pixels[i]] = true;
+        }
+        cr_expect(different <= greys && different + 3 >= greys, "%zu of %zu", different, greys);
+        cr_expect(seen[0] && seen[255]);
+        hd_dataset_free(&dataset);
+    }
 }
 
 /* How many examples are nearest to the mean of their own class. */
@@ -238,7 +256,7 @@ static size_t nearest_to_own_mean(const hd_dataset *d, double *means, size_t *me
 }
 
 Test(dataset, blobs_can_be_told_apart_but_not_all_of_them) {
-    const hd_blobs blobs = {.examples = 1000, .inputs = 40, .classes = 10, .seed = 1};
+    const hd_blobs blobs = {.examples = 1000, .inputs = 40, .classes = 10, .greys = 256, .seed = 1};
     static double means[10 * 40];
     size_t members[10] = {0};
     hd_error error = {0};
@@ -255,12 +273,14 @@ Test(dataset, blobs_of_impossible_sizes_are_refused) {
         hd_status status;
         const char *cause;
     } cases[] = {
-        {{0, 20, 4, 1}, HD_INVALID, "examples"},
-        {{300, 0, 4, 1}, HD_INVALID, "inputs"},
-        {{300, 20, 1, 1}, HD_INVALID, "classes is 1"},
-        {{300, 20, 257, 1}, HD_INVALID, "classes is 257"},
-        {{SIZE_MAX / 2, 3, 4, 1}, HD_UNAVAILABLE, "no memory"},
-        {{SIZE_MAX / 4, 3, 4, 1}, HD_UNAVAILABLE, "no memory"},
+        {{0, 20, 4, 256, 1}, HD_INVALID, "examples"},
+        {{300, 0, 4, 256, 1}, HD_INVALID, "inputs"},
+        {{300, 20, 1, 256, 1}, HD_INVALID, "classes is 1"},
+        {{300, 20, 257, 256, 1}, HD_INVALID, "classes is 257"},
+        {{300, 20, 4, 1, 1}, HD_INVALID, "greys is 1"},
+        {{300, 20, 4, 257, 1}, HD_INVALID, "greys is 257"},
+        {{SIZE_MAX / 2, 3, 4, 256, 1}, HD_UNAVAILABLE, "no memory"},
+        {{SIZE_MAX / 4, 3, 4, 256, 1}, HD_UNAVAILABLE, "no memory"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         hd_error error = {0};
@@ -273,7 +293,7 @@ Test(dataset, blobs_of_impossible_sizes_are_refused) {
 }
 
 Test(dataset, memory_that_cannot_be_had_is_said) {
-    const hd_blobs blobs = {.examples = (size_t)1 << 52, .inputs = 2, .classes = 2, .seed = 1};
+    const hd_blobs blobs = {.examples = (size_t)1 << 52, .inputs = 2, .classes = 2, .greys = 256, .seed = 1};
     hd_error error = {0};
     hd_dataset dataset;
     cr_expect_eq(hd_dataset_blobs(&blobs, &dataset, &error), HD_UNAVAILABLE);
