@@ -116,7 +116,7 @@ const hd_planted_fault hd_fault_catalogue[HD_PLANTED] = {
     [HD_FLUSHED] = {"flushed", "subnormal weights and momenta are flushed to zero", TINY, HD_REVERSE, 0,
                     EVERY, 1, "W_1", ANY},
     [HD_ROUNDED_UP] = {"rounded-up", "each step's sums are rounded up, not to the nearest", DEEP, HD_REVERSE,
-                       0, EVERY, 1, "W_0", ANY, HD_SUBTLE},
+                       0, EVERY, 1, "W_0", ANY},
 
     [HD_STALE_MASK] = {"stale-mask", "forward: step 7's tangents use step 6's mask of layer 1", DEEP,
                        HD_FORWARD, 0, 7, 8, "tangent rho_l1_0 W_0", ANY},

@@ -56,19 +56,16 @@ static void tell_more(const hd_finding_group *group, char text[64]) {
                  group->last.step);
 }
 
-static void tell_groups(const hd_drift *drift, hd_diagnosis *d) {
-    enum { TOLD = 2 };
-    for (size_t g = 0; g < d->group_count && g < TOLD; g++) {
-        const hd_finding_group *group = &d->groups[g];
-        const hd_finding *f = group->first;
-        char text[HD_FINDING_TEXT], more[64];
-        tell_more(group, more);
-        testify(d, "In %c, %s at step %u of hyper-iteration %u (%s%s) is not what its equation gives%s: %s.",
-                name_of(group->side), f->part.name, f->place.step, f->place.iteration, f->part.phase,
-                f->place.back ? ", backward sweep" : "", more,
-                hd_finding_text(f, &drift->info[group->side], text));
-    }
-    if (d->group_count > TOLD) testify(d, "There are %zu more findings below.", d->group_count - TOLD);
+static void tell_groups(hd_diagnosis *d) {
+    if (!d->group_count) return;
+    const hd_finding_group *group = &d->groups[0];
+    const hd_finding *f = group->first;
+    char more[64];
+    tell_more(group, more);
+    testify(d, "In %c, %s at step %u of hyper-iteration %u (%s%s) is not what its equation gives%s.",
+            name_of(group->side), f->part.name, f->place.step, f->place.iteration, f->part.phase,
+            f->place.back ? ", backward sweep" : "", more);
+    if (d->group_count > 1) testify(d, "That is the first of %zu kinds of findings.", d->group_count);
 }
 
 static void tell_parted(const hd_drift *drift, hd_diagnosis *d) {
@@ -190,7 +187,7 @@ static void advise(const hd_drift *drift, const hd_drift_side sides[2], hd_diagn
 void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d) {
     tell_cut(drift, d);
     if (!drift->differing) testify(d, "All %zu tensors compared have the same bits.", drift->compared);
-    tell_groups(drift, d);
+    tell_groups(d);
     tell_repeats(d);
     if (drift->differing) {
         tell_apart(drift, d);

@@ -16,26 +16,30 @@ bool hd_site_pixels(const hd_site *site, hd_elements *pixels) {
     return true;
 }
 
-/* Prints lines of at most 80 characters. */
-static void print_paragraph(FILE *to, const char *text) {
-    size_t column = 0;
+/* Prints text from column `margin` on, where we are, in lines of at most 80 characters. */
+static void print_from(FILE *to, size_t margin, const char *text) {
+    size_t column = margin;
     while (*text) {
         size_t word = strcspn(text, " ");
-        if (column && column + 1 + word > 78) column = 0, fputc('\n', to);
-        fprintf(to, "%s%.*s", column ? " " : "  ", (int)word, text);
-        column += word + 1;
+        bool broken = column > margin && column + 1 + word > 80;
+        if (broken) fprintf(to, "\n%*s", (int)margin, "");
+        if (broken) column = margin;
+        fprintf(to, "%s%.*s", column > margin ? " " : "", (int)word, text);
+        column += word + (column > margin);
         text += word + strspn(text + word, " ");
     }
     fputc('\n', to);
 }
 
-static void print_site(FILE *to, const char *what, const hd_site *site) {
+static void print_paragraph(FILE *to, const char *text) {
+    fprintf(to, "  ");
+    print_from(to, 2, text);
+}
+
+/* What differs at the site, in words. */
+static void write_difference(FILE *to, const hd_site *site) {
     const hd_tensor_difference *d = &site->difference;
-    if (!site->found) return;
-    fprintf(to, "  %-18s hyper-iteration %u, step %u, %s: %s%s\n", what, site->place.iteration,
-            site->place.step, site->part.phase, site->part.name, site->place.back ? " (backward sweep)" : "");
-    fprintf(to, "  %-18s", "");
-    if (d->range_count) fprintf(to, " elements");
+    if (d->range_count) fprintf(to, "elements");
     for (size_t r = 0; r < d->range_count && r < 6; r++)
         fprintf(to, "%s %zu..%zu", r ? "," : "", d->ranges[r].from, d->ranges[r].to);
     if (d->range_count > 6) fprintf(to, ", and %zu more", d->range_count - 6);
@@ -51,7 +55,22 @@ static void print_site(FILE *to, const char *what, const hd_site *site) {
             fprintf(to, "[%zu]", d->worst);
         fprintf(to, ": %.9g and %.9g", d->worst_a, d->worst_b);
     }
-    fputc('\n', to);
+}
+
+static void print_site(FILE *to, const char *what, const hd_site *site) {
+    enum { MARGIN = 10 };
+    char text[1024] = "";
+    if (!site->found) return;
+    fprintf(to, "  %-*s", MARGIN - 2, what);
+    snprintf(text, sizeof text, "hyper-iteration %u, step %u, %s: %s%s", site->place.iteration,
+             site->place.step, site->part.phase, site->part.name,
+             site->place.back ? " (backward sweep)" : "");
+    print_from(to, MARGIN, text);
+    FILE *stream = fmemopen(text, sizeof text, "w");
+    if (stream) write_difference(stream, site);
+    if (stream) fclose(stream);
+    fprintf(to, "%*s", MARGIN, "");
+    print_from(to, MARGIN, text);
 }
 
 bool hd_drift_selects(size_t step) {
@@ -79,8 +98,8 @@ static void print_number(FILE *to, double value) {
 
 static void print_growth(FILE *to, const hd_drift *drift, size_t iteration, bool all) {
     if (!drift->grown) return;
-    fprintf(to, "\n  growth: |b - a| / |a|; and how far off each side is from its own equation there, as a\n"
-                "  share of what rounding can do\n");
+    fprintf(to, "\n  growth: |b - a| / |a|; and how far off each side is from its own equation\n"
+                "  there, as a share of what rounding can do\n");
     fprintf(to, "  %4s %5s  %-32s%12s%12s%12s\n", "iter", "step", "tensor", "relative", "a", "b");
     size_t left_out = 0;
     for (size_t i = 0; i < drift->grown; i++) {
@@ -241,7 +260,8 @@ static void print_pairing(FILE *to, const hd_capture_info *info, const hd_pairin
     else
         fprintf(to, "is the same for every t, up to rounding\n");
     fprintf(to,
-            "  largest change: %.2g of what rounding explains (hyper-iteration %zu, %s, t = %zu to %zu)\n",
+            "  largest change: %.2g of what rounding explains\n"
+            "  (hyper-iteration %zu, %s, t = %zu to %zu)\n",
             worst.course->worst, worst.iteration, hd_hyperparameter_name(info->hyper[worst.hyper], name),
             worst.course->worst_step, worst.course->worst_step + 1);
 }

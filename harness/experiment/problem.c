@@ -16,7 +16,8 @@ hd_status hd_problem_data(const hd_experiment *experiment, hd_dataset *dataset, 
     case HD_DATA_BLOBS:
         break;
     }
-    hd_blobs blobs = {experiment->examples, experiment->inputs, experiment->classes, experiment->greys, experiment->seed};
+    hd_blobs blobs = {experiment->examples, experiment->inputs, experiment->classes, experiment->greys,
+                      experiment->seed};
     return hd_dataset_blobs(&blobs, dataset, error);
 }
 

@@ -85,14 +85,14 @@ Test(command_drift, of_the_reference_is_rounding_and_the_reference_is_nearer_its
 Test(command_drift, finds_no_step_of_float32_beyond_rounding_of_the_reference) {
     hyperdrift("drift", "blobs-deep", "--b", "device=reference");
     cr_expect_eq(program.status, 1, "%s", program.err);
-    expect_has(program.out, "first              hyper-iteration 0, step 0, activations: activations 1");
+    expect_has(program.out, "first   hyper-iteration 0, step 0, activations: activations 1");
     cr_expect_null(strstr(program.out, " off: "), "%.500s", program.out);
 }
 
 Test(command_drift, finds_the_first_step_that_another_hyperparameter_changes) {
     hyperdrift("drift", "blobs-deep", "--b", "hyperparameters.mu=0.51");
     cr_expect_eq(program.status, 1, "%s", program.err);
-    expect_has(program.out, "first              hyper-iteration 0, step 2, step: W_0");
+    expect_has(program.out, "first   hyper-iteration 0, step 2, step: W_0");
     cr_expect_null(strstr(program.out, " off: "), "%.500s", program.out);
 }
 

@@ -189,13 +189,15 @@ Test(experiment, asks_for_the_sizes_of_blobs_and_of_nothing_else) {
     char text[4096];
     rejects("source = mnist", "classes = 10\nsource = mnist", "classes", "with source = blobs only");
     rejects("source = mnist", "inputs = 10\nsource = mnist", "inputs", "with source = blobs only");
+    rejects("source = mnist", "greys = 10\nsource = mnist", "greys", "with source = blobs only");
     replace("source = mnist", "source = blobs\ninputs = 5\nclasses = 3", text, sizeof text);
     cr_expect_eq(load_text(text), HD_INVALID);
     expect_message("examples", "[data] has no key 'examples'");
     const char *const limits[][2] = {
         {"data.examples=3", "4 to 10000000"}, {"data.inputs=0", "1 to 65536"},
         {"data.inputs=65537", "1 to 65536"},  {"data.classes=1", "2 to 256"},
-        {"data.classes=257", "2 to 256"},     {"data.examples=10000001", "4 to 10000000"}};
+        {"data.classes=257", "2 to 256"},     {"data.examples=10000001", "4 to 10000000"},
+        {"data.greys=1", "2 to 256"},         {"data.greys=257", "2 to 256"}};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         const char *const overrides[] = {"data.source=blobs", "data.examples=100", "data.inputs=5",
                                          "data.classes=3", limits[i][0]};
