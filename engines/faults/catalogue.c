@@ -110,7 +110,7 @@ const hd_planted_fault hd_fault_catalogue[HD_PLANTED] = {
                         "p and delta of the last layer are off by 2e-6, up and down, at every step", DEEP,
                         HD_REVERSE, 0, EVERY, 0, "delta 4", ANY, HD_SUBTLE},
     [HD_SIGN_IN_SUMS] = {"sign-in-sums", "reverse: sign(0) = 1 in d rho_l1 += q . sign(w)", ZEROS, HD_REVERSE,
-                         0, EVERY, 6, "hypergradients", 0},
+                         0, EVERY, 6, "hypergradients", 0, HD_SUBTLE},
     [HD_SQUARE_UNTRANSPOSED] = {"square-untransposed", "a square matrix is used without its transposition",
                                 SQUARE, HD_REVERSE, 0, EVERY, 1, "delta 1", ANY},
     [HD_FLUSHED] = {"flushed", "subnormal weights and momenta are flushed to zero", TINY, HD_REVERSE, 0,
