@@ -39,6 +39,19 @@ static hd_status comparable(const hd_drift_input *left, const hd_drift_input *ri
 
 /* --- places --- */
 
+/* The parts of a tensor that elements from .. to lie in, as one: "W_1", or "W_3 to b_0". */
+static hd_tensor_part part_around(const hd_tensor_part *parts, size_t count, size_t from, size_t to) {
+    size_t p = 0, q = 0;
+    while (p + 1 < count && parts[p + 1].from <= from) p++;
+    while (q + 1 < count && parts[q + 1].from <= to) q++;
+    hd_tensor_part around = parts[p];
+    if (p == q) return around;
+    snprintf(around.name, sizeof around.name, "%.28s to %.28s", parts[p].name, parts[q].name);
+    around.count = parts[q].from + parts[q].count - parts[p].from;
+    around.shape = (hd_elements){0, 0};
+    return around;
+}
+
 /* Finds the first part of the tensor that differs. */
 static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd_site *site) {
     hd_tensor_part parts[HD_PARTS];
@@ -53,12 +66,10 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
     }
     hd_tensor_difference_measure(a, b, 0, a->head.count, &site->difference);
     if (full) return;
-    /* a digest knows whole blocks: take the part that holds the first one, if one does */
+    /* a digest knows whole blocks: take what holds the first one */
     hd_tensor_difference *d = &site->difference;
-    site->part = hd_place_whole(&a->info, &a->head.place, a->head.count);
-    for (size_t p = 0; p < count; p++)
-        if (d->ranges[0].from >= parts[p].from && d->ranges[0].to < parts[p].from + parts[p].count)
-            site->part = parts[p];
+    size_t from = d->ranges[0].from, last = from + hd_block_length(a->head.count) - 1;
+    site->part = part_around(parts, count, from, last < d->ranges[0].to ? last : d->ranges[0].to);
     size_t kept = 0, end = site->part.from + site->part.count;
     for (size_t r = 0; r < d->range_count && d->ranges[r].from < end; r++) {
         hd_elements range = d->ranges[r];

@@ -91,6 +91,13 @@ static void tell_jump(const hd_drift *drift, hd_diagnosis *d) {
             part.name, jump->place.step, jump->place.back ? " (backward sweep)" : "", jump->relative);
 }
 
+/* Whether every operation of both sides was looked at and is right. */
+static bool whole_right(const hd_drift *drift, const hd_diagnosis *d) {
+    for (size_t s = 0; s < 2; s++)
+        if (!drift->side[s].judged || drift->side[s].parted.found) return false;
+    return d->group_count == 0;
+}
+
 static void tell_rounding(const hd_drift *drift, hd_diagnosis *d) {
     const hd_growth_rate *rate = &d->growth_rate;
     double elements = drift->side[0].residuals.elements + drift->side[1].residuals.elements;
@@ -194,7 +201,7 @@ void hd_diagnosis_testify(const hd_drift *drift, const hd_drift_side sides[2], h
         tell_first(drift, d);
         tell_parted(drift, d);
         tell_jump(drift, d);
-        if (drift->side[0].judged && drift->side[1].judged && !d->group_count) tell_rounding(drift, d);
+        if (whole_right(drift, d)) tell_rounding(drift, d);
         if (d->finding == HD_UNEXPLAINED)
             testify(
                 d,

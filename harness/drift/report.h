@@ -34,7 +34,8 @@ bool hd_site_pixels(const hd_site *site, hd_elements *pixels);
  *                                 and "side", "kind", "text", "places", "last_step", "of", "beyond",
  *                                 "elements", "worst": {"element", "is", "expected"}, "times" what rounding
  *                                 can do, "relative", "log10_odds" that rounding does it
- *   beyond                        the first of them, or null
+ *   beyond                        the first of them; or where a digest's difference is more than rounding can
+ *                                 do: like `first`, and "side"; or null
  *   iterations                    for each hyper-iteration: "verdict", "apart", "worst" (whose hypergradients
  *                                 are furthest apart), "inherited", "compared", "differing", "flips",
  *                                 "findings": SIDES, "first", "ulps" (how many weights differ at the end by 0,

@@ -288,9 +288,16 @@ static json_t *iterations_json(const hd_drift *drift, const hd_diagnosis *diagno
     return list;
 }
 
-/* The first tensor, of either side, that is not what its equation gives. */
+/* The first tensor, of either side, that is not what its equation gives, or a digest's that rounding does not explain. */
 static json_t *beyond_json(const hd_drift *drift, const hd_diagnosis *diagnosis) {
-    return diagnosis->group_count ? finding_json(drift, &diagnosis->groups[0]) : json_null();
+    if (diagnosis->group_count) return finding_json(drift, &diagnosis->groups[0]);
+    for (size_t s = 0; s < 2; s++) {
+        if (!hd_parted_too_far(drift, s)) continue;
+        json_t *json = site_json(&drift->side[s].parted);
+        put(json, "side", json_string(s ? "b" : "a"));
+        return json;
+    }
+    return json_null();
 }
 
 static json_t *judged_json(const hd_drift *drift, size_t s) {

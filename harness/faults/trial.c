@@ -25,6 +25,10 @@ static size_t number(const json_t *object, const char *key) {
     return (size_t)json_integer_value(json_object_get(object, key));
 }
 
+static bool is_step(const hd_planted_fault *fault, const json_t *found) {
+    return number(found, "iteration") == fault->iteration && number(found, "step") == fault->at_step;
+}
+
 static bool is_place(const hd_planted_fault *fault, const json_t *found) {
     char is[HD_SAID], wanted[HD_SAID];
     if (!json_is_object(found)) return false;
@@ -32,8 +36,8 @@ static bool is_place(const hd_planted_fault *fault, const json_t *found) {
     without_momentum(fault->tensor, wanted);
     const json_t *range = json_array_get(json_object_get(found, "elements"), 0);
     size_t element = (size_t)json_integer_value(json_array_get(range, 0));
-    return number(found, "iteration") == fault->iteration && number(found, "step") == fault->at_step &&
-           !strcmp(is, wanted) && (fault->element == HD_ANY_ELEMENT || !range || element == fault->element);
+    return is_step(fault, found) && !strcmp(is, wanted) &&
+           (fault->element == HD_ANY_ELEMENT || !range || element == fault->element);
 }
 
 static void find_place(const hd_planted_fault *fault, const json_t *drift, hd_trial *trial) {
@@ -114,6 +118,9 @@ static hd_status drift_captures(const hd_planted_fault *fault, const char *scrat
     if (status != HD_OK) return status;
     size_t which = full ? HD_TRIAL_FULL : HD_TRIAL_DIGEST;
     snprintf(trial->verdict[which], sizeof trial->verdict[which], "%s", hd_said_text(said.json, "verdict"));
+    const json_t *found = json_object_get(said.json, "beyond");
+    if (fault->tensor && json_is_object(found)) /* a digest tells the step, and the part to a block */
+        trial->placed &= full ? is_place(fault, found) : is_step(fault, found);
     json_decref(said.json);
     return HD_OK;
 }

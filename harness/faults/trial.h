@@ -12,9 +12,8 @@ enum { HD_TRIAL_LIVE, HD_TRIAL_SWAPPED, HD_TRIAL_FULL, HD_TRIAL_DIGEST, HD_TRIAL
 typedef struct hd_trial {
     char verdict[HD_TRIALS][64]; /* in drift's words; "" was not tried */
     char place[HD_SAID];         /* where it finds the fault, live */
-    bool placed;                 /* that is right */
-    bool
-        judged_right; /* every verdict is right: of a fault none is an all-clear, of a benign change all are */
+    bool placed;                 /* that is right, and so are the places that captures give */
+    bool judged_right;           /* no verdict clears a fault or blames a benign change */
 } hd_trial;
 
 /* Tries it. captures: also by full captures and by digests. Errors as the program's. */

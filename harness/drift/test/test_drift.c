@@ -135,14 +135,14 @@ Test(drift, of_digests_holds_what_that_of_the_whole_tensors_finds) {
 }
 
 /* W_0 and W_1 meet inside a block of a digest: it must name neither alone. */
-Test(drift, of_digests_names_the_whole_tensor_where_a_block_spans_two_parts) {
+Test(drift, of_digests_names_both_parts_where_a_block_spans_two) {
     captured a = few(true, "mode=reverse"), b = captured_copy(&a);
     size_t w_0 = 19 * 37, length = hd_block_length(19 * 37 + 37 * 23 + 23 * 11 + 11 * 7 + 37 + 23 + 11 + 7);
     cr_assert_neq(w_0 % length, 0);
     disturb(&b, HD_WEIGHTS, 1, w_0); /* the first element of W_1 */
     captured digests = few(false, "mode=reverse");
     cr_assert(compare(&digests, &b) == HD_OK, "%s", error.message);
-    cr_expect_str_eq(hd_drift_first(&drift)->part.name, "weights");
+    cr_expect_str_eq(hd_drift_first(&drift)->part.name, "W_0 to W_1");
     cr_expect_eq(hd_drift_first(&drift)->difference.ranges[0].from, w_0 / length * length);
     hd_drift_free(&drift);
     disturb(&b, HD_WEIGHTS, 1, 3); /* and one inside W_0 */
