@@ -248,7 +248,7 @@ check-quick: ## the quick tests: units, small experiments; under a minute once t
 	$(again) hyperdrift test-engines test-harness
 	$(quiet)BUILD='$(BUILD)' scripts/check quick
 
-check-all: ## all tests: also crashes, Slurm, nights, simulated histories, the emulated GPU; some 7 minutes
+check-all: ## all tests: also crashes, Slurm, nights, simulated histories, the emulated GPU, all planted faults; some 12 minutes
 	@scripts/setup run check
 	$(again) hyperdrift hyperdrift-faults simulate-nights test-engines test-harness
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
