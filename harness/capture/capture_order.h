@@ -14,7 +14,10 @@ enum {
     HD_CAPTURED,                /* number of kinds */
     HD_CAPTURE_END = 255
 };
-enum { HD_EVALUATED_CORRECT = 2 }; /* the element of HD_EVALUATION with correct validation examples */
+enum {
+    HD_EVALUATED_CORRECT = 2, /* the element of HD_EVALUATION with correct validation examples, */
+    HD_EVALUATED = 4          /* of so many */
+};
 
 /* A frame of the validation set has so many examples, the last one of them the rest, however many the engine takes
  * at a time. */

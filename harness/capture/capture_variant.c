@@ -54,19 +54,21 @@ void hd_capture_info_of(const hd_variant *variant, hd_capture_info *info) {
 
 /* --- a heading's variant --- */
 
-/* What differs, in a setting that a heading tells. */
-static const char *first_difference(const hd_capture_info *a, const hd_capture_info *b,
-                                    char text[HD_CAPTURE_TEXT]) {
+/* Writes what differs; false: nothing that a heading tells. */
+static bool tell_difference(const hd_capture_info *a, const hd_capture_info *b, char text[HD_CAPTURE_TEXT]) {
     char name[HD_NAME];
-    if (hd_capture_difference(a, b, text)) return text;
+    if (hd_capture_difference(a, b, text)) return true;
     for (size_t j = 0; j < a->hypers; j++)
-        if (a->value[j] != b->value[j]) {
+        if (!(a->value[j] == b->value[j])) {
             snprintf(text, HD_CAPTURE_TEXT, "%s: %.9g and %.9g", hd_hyperparameter_name(a->hyper[j], name),
                      a->value[j], b->value[j]);
-            return text;
+            return true;
         }
-    snprintf(text, HD_CAPTURE_TEXT, "seed, data, fill or hyper-optimizer");
-    return text;
+    if (a->mode != b->mode)
+        snprintf(text, HD_CAPTURE_TEXT, "mode: %s and %s", hd_mode_name(a->mode), hd_mode_name(b->mode));
+    else
+        snprintf(text, HD_CAPTURE_TEXT, "seed, data, fill or hyper-optimizer");
+    return a->mode != b->mode || strcmp(a->experiment_sha256, b->experiment_sha256) != 0;
 }
 
 hd_status hd_capture_variant(const hd_capture_info *info, hd_variant *variant, hd_error *error) {
@@ -78,10 +80,11 @@ hd_status hd_capture_variant(const hd_capture_info *info, hd_variant *variant, h
     for (size_t i = 0; i < count && i < HD_VARIANT_WORDS; i++)
         texts[i] = json_string_value(json_array_get(info->words, i));
     hd_status status = hd_variant_of_text(path, json_string_value(info->ini), texts, count, variant, error);
-    if (status != HD_OK || !strcmp(variant->experiment.sha256, info->experiment_sha256)) return status;
+    if (status != HD_OK) return status;
     hd_capture_info_of(variant, &made);
-    status = hd_fail(error, HD_INVALID, "%s: not the experiment that the capture describes: %s", path,
-                     first_difference(info, &made, text));
+    if (tell_difference(info, &made, text))
+        status =
+            hd_fail(error, HD_INVALID, "%s: not the experiment that the capture describes: %s", path, text);
     hd_capture_info_free(&made);
     return status;
 }

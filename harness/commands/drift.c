@@ -34,6 +34,9 @@ static hd_status open_stored(const char *path, hd_stored *stored, hd_error *erro
             &stored->reader,
             (hd_stream){.read = read_input, .context = stored->input, .ended = input_ended, .name = path},
             error);
+    const hd_capture_info *info = &stored->reader.info;
+    if (status == HD_OK && info->tensors != hd_capture_kinds(info->mode))
+        status = hd_fail(error, HD_INVALID, "%s: lacks kinds of tensors that a capture has", path);
     return status;
 }
 
@@ -47,6 +50,8 @@ static void find_variant(const hd_stored *stored, hd_variant *variant, hd_error 
                          hd_drift_side *side) {
     *side = (hd_drift_side){.capture = (hd_capture_reader *)(uintptr_t)&stored->reader};
     hd_status status = hd_capture_variant(&stored->reader.info, variant, why_not);
+    side->variant = variant;
+    if (status == HD_OK) status = hd_lockstep_try(side, why_not);
     side->variant = status == HD_OK ? variant : NULL;
     side->why_not = status == HD_OK ? NULL : why_not->message;
 }

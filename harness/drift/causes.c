@@ -95,6 +95,7 @@ hd_status hd_causes_measure(const hd_drift *drift, const hd_variant *a, const hd
         hd_terminal_show("drift: swapping %s, %zu of %zu", causes->of[c].component, c + 1, causes->count);
         status = measure_cause(drift, a, b, &causes->of[c], iteration, error);
     }
+    causes->measured = true;
     return status;
 }
 

@@ -16,6 +16,7 @@ typedef struct hd_cause {
 typedef struct hd_causes {
     hd_cause of[HD_VARIANT_WORDS];
     size_t count;
+    bool measured; /* their shares are known */
 } hd_causes;
 
 /* A hypergradient's relative difference above this is a jump, more than what sums do. */

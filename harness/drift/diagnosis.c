@@ -116,7 +116,8 @@ static void measure_apart(const hd_drift *drift, size_t k, hd_iteration_verdict 
                                                                   before->hyperparameter[1][j]));
     }
     for (size_t i = 0; i < drift->events.tallied; i++)
-        if (drift->events.tallies[i].iteration == k) v->flips += drift->events.tallies[i].count;
+        if (drift->events.tallies[i].iteration == k && drift->events.tallies[i].kind != HD_CROSSING_ARGMAX)
+            v->flips += drift->events.tallies[i].count;
 }
 
 /* Whether every operation of the side up to the end of hyper-iteration k was looked at. */
@@ -126,28 +127,37 @@ static bool is_judged(const hd_drift *drift, size_t s, size_t k) {
 }
 
 /* A block's sketches differ by a sum with random signs of two runs' rounding errors, of variance 2/3 of what a rounding
- * can do, squared. The sum of the squares over n blocks exceeds n + 36 + 8 sqrt(n) variances once in 10^9 cases. */
-static bool sketches_too_far(const double *by, const float *block) {
-    double sum = 0, blocks = 0;
+ * can do, squared. The sum of the squares over n blocks exceeds n + 36 + 8 sqrt(n) variances once in 10^9 cases. Norms
+ * differ by no more than the norm of the difference. */
+static bool sketches_too_far(const hd_side_judgement *side, const float *block) {
+    double sum = 0, blocks = 0, all = 0;
     for (size_t b = 0; b < HD_BLOCKS; b++) {
-        if (by[b] == 0) continue;
-        double z = by[b] / (double)block[b];
+        double size = (double)block[b], z = side->parted_by[b] == 0 ? 0 : side->parted_by[b] / size;
+        all += size * size;
+        if (!side->parted_block[b]) continue;
         sum += z * z;
         blocks++;
     }
-    return !(sum <= 2.0 / 3 * (blocks + 36 + 8 * sqrt(blocks)));
+    double most = 2.0 / 3 * (blocks + 36 + 8 * sqrt(blocks));
+    return !(sum <= most) || !(fabs(side->parted_norm) <= sqrt(most * all));
+}
+
+/* An evaluation is whole in a digest. From the same errors and logits only the validation error rounds. */
+static bool evaluation_too_far(const hd_side_judgement *side, double error) {
+    for (size_t i = 1; i < HD_EVALUATED; i++)
+        if (side->parted_result[i] != 0) return true;
+    return !(fabs(side->parted_result[0]) <= 0x1p-20 * fabs(error));
 }
 
 bool hd_parted_too_far(const hd_drift *drift, size_t s) {
     const hd_side_judgement *side = &drift->side[s];
-    const hd_tensor_difference *difference = &side->parted.difference;
+    const hd_place *place = &side->parted.place;
     if (!side->parted.found) return false;
-    if (side->parted.place.tensor ==
-        HD_EVALUATION) /* whole in a digest; of its numbers only the error rounds */
-        return difference->ranges[difference->range_count - 1].to > 0 || !(difference->relative <= 0x1p-20);
+    if (place->tensor == HD_EVALUATION)
+        return evaluation_too_far(side, drift->iteration[place->iteration].evaluation[s][0]);
     for (size_t i = 0; i < side->residuals.size_count; i++)
-        if (hd_place_same(&side->residuals.sizes[i].place, &side->parted.place))
-            return sketches_too_far(side->parted_by, side->residuals.sizes[i].block);
+        if (hd_place_same(&side->residuals.sizes[i].place, place))
+            return sketches_too_far(side, side->residuals.sizes[i].block);
     return true;
 }
 
@@ -197,26 +207,46 @@ static bool parted_in(const hd_drift *drift, size_t k) {
     return false;
 }
 
+/* Whether what cannot round differs: batches, hyperparameters by more than an update rounds, counts. */
+static bool exact_results_differ(const hd_drift *drift, size_t k) {
+    const hd_iteration_drift *it = &drift->iteration[k];
+    for (size_t i = 0; i < drift->grown; i++)
+        if (drift->growth[i].place.tensor == HD_BATCH && drift->growth[i].place.iteration == k) return true;
+    double largest = 0;
+    for (size_t j = 0; j < drift->info[0].hypers; j++)
+        largest = fmax(largest, fabs(it->hyperparameter[0][j]));
+    for (size_t j = 0; j < drift->info[0].hypers; j++)
+        if (!(fabs(it->hyperparameter[1][j] - it->hyperparameter[0][j]) <= 0x1p-20 * largest)) return true;
+    for (size_t i = 1; i < HD_EVALUATED; i++)
+        if (it->evaluation[0][i] != it->evaluation[1][i]) return true;
+    return false;
+}
+
 /* The order matters: what is proved wrong counts before what is not known, and that before what is right. */
 static hd_drift_verdict verdict_of(const hd_drift *drift, const hd_diagnosis *d, size_t k) {
     const hd_iteration_verdict *v = &d->iterations[k];
     if (v->findings[0] || v->findings[1] || parted_in(drift, k)) return HD_BEYOND_ROUNDING;
+    if (!drift->iteration[k].compared) return HD_NOT_JUDGED;
     if (!differs(drift, k)) return HD_IDENTICAL;
     if (!hd_same_settings(drift)) return HD_BY_COMPONENT;
     bool judged = is_judged(drift, 0, k) && is_judged(drift, 1, k), flipped = flips_until(d, k) > 0;
     bool parted = drift->side[0].judged && drift->side[1].judged && !judged;
     if (!judged && !parted) return HD_NOT_JUDGED;
-    if (parted && beyond_reach(drift, d, k)) return HD_NOT_JUDGED;
+    if (parted &&
+        (!drift->iteration[k].reached || exact_results_differ(drift, k) || beyond_reach(drift, d, k)))
+        return HD_NOT_JUDGED;
     if (hd_growth_rate_is_chaotic(&d->growth_rate) && d->growth_rate.iteration <= k) return HD_BY_ROUNDING;
     if (flipped && v->apart > HD_HYPERGRADIENT_JUMP) return HD_BY_KINK;
     return !flipped && beyond_reach(drift, d, k) ? HD_UNEXPLAINED : HD_BY_ROUNDING;
 }
 
-/* The worst by its verdict, then by how far its hypergradients are apart. */
+/* The worst by its verdict, then by how far its hypergradients are apart. What comes after a cut is not known, and
+ * counts only if nothing is. */
 static void find_worst(const hd_drift *drift, hd_diagnosis *d) {
     for (size_t k = 0; k < d->iteration_count; k++) d->iterations[k].verdict = verdict_of(drift, d, k);
     for (size_t k = 0; k < d->iteration_count; k++) {
         const hd_iteration_verdict *v = &d->iterations[k], *best = &d->iterations[d->iteration];
+        if (!drift->iteration[k].compared) continue;
         if (v->verdict > best->verdict || (v->verdict == best->verdict && v->apart > best->apart))
             d->iteration = k;
     }
@@ -236,10 +266,9 @@ static bool wants_reach(const hd_drift *drift, const hd_diagnosis *d) {
     return false;
 }
 
-static hd_status measure_reach(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d,
-                               hd_error *error) {
-    if (!sides[0].variant || !sides[1].variant || !hd_same_settings(drift) || !wants_reach(drift, d))
-        return HD_OK;
+static hd_status reach(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d,
+                       hd_error *error) {
+    if (!sides[0].variant || !sides[1].variant || !hd_same_settings(drift)) return HD_OK;
     d->reach = calloc(d->iteration_count * HD_REACHES, sizeof *d->reach);
     if (!d->reach) return hd_fail(error, HD_UNAVAILABLE, "no memory for rounding's reach");
     return hd_rounding_reach(sides[0].variant, sides[1].variant, (double(*)[HD_REACHES])d->reach, error);
@@ -262,8 +291,19 @@ static hd_status measure_live(const hd_drift *drift, const hd_drift_side sides[2
         status = hd_pairing_measure(both ? variants[1] : forward, both ? variants[1] : reverse, &d->pairing,
                                     error);
     }
-    for (size_t s = 0; status == HD_OK && s < 2 && wishes.repeat; s++)
-        status = hd_repeats_run(drift, s, variants[s], wishes.repeat, &d->repeats[s], error);
+    return status;
+}
+
+/* Of what flips explain they carry most. If forcing them shows that they do not, and the hyper-iteration begins as on
+ * the other side, rounding must reach that far without them. */
+static hd_status doubt_kinks(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis *d,
+                             hd_error *error) {
+    hd_iteration_verdict *worst = &d->iterations[d->iteration];
+    if (worst->verdict != HD_BY_KINK || !d->kinks.measured || !(worst->inherited <= HD_HYPERGRADIENT_JUMP) ||
+        hd_kink_shares_most(&d->kinks, drift, d->iteration) != SIZE_MAX)
+        return HD_OK;
+    hd_status status = d->reach ? HD_OK : reach(drift, sides, d, error);
+    if (status == HD_OK && beyond_reach(drift, d, d->iteration)) worst->verdict = d->finding = HD_UNEXPLAINED;
     return status;
 }
 
@@ -273,17 +313,17 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
     if (worst->verdict == HD_BY_COMPONENT) {
         if (cause)
             snprintf(d->component, sizeof d->component, "%s", cause->component);
-        else if (d->causes.count)
+        else if (d->causes.count && d->causes.measured)
             d->finding = HD_UNEXPLAINED;
         else
             snprintf(d->component, sizeof d->component, "settings");
     }
     bool repeats = !(d->repeats[0].differing || d->repeats[1].differing);
     if (!repeats || (d->pairing.of && hd_pairing_jumps(&d->pairing))) d->finding = HD_BEYOND_ROUNDING;
-    for (size_t s = 0; s < 2; s++) /* who was judged was judged in both sweeps */
-        if (drift->attest[s].differing && !drift->side[s].judged && d->finding < HD_UNEXPLAINED)
+    for (size_t s = 0; s < 2; s++) /* who was judged to the end was judged in both sweeps */
+        if (drift->attest[s].differing && !is_judged(drift, s, drift->iterations - 1) &&
+            d->finding < HD_UNEXPLAINED)
             d->finding = HD_UNEXPLAINED;
-    if (!drift->differing && d->finding == HD_NOT_JUDGED) d->finding = HD_IDENTICAL;
 }
 
 hd_status hd_diagnose(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis_wishes wishes,
@@ -294,7 +334,7 @@ hd_status hd_diagnose(const hd_drift *drift, const hd_drift_side sides[2], hd_di
     if (!d->iterations) return hd_fail(error, HD_UNAVAILABLE, "no memory for a diagnosis");
     for (size_t k = 0; k < drift->iterations; k++) measure_apart(drift, k, &d->iterations[k]);
     hd_status status = list_findings(drift, d, error);
-    if (status == HD_OK) status = measure_reach(drift, sides, d, error);
+    if (status == HD_OK && wants_reach(drift, d)) status = reach(drift, sides, d, error);
     if (status != HD_OK) return status;
     d->growth_rate = first_chaotic(drift);
     find_worst(drift, d);
@@ -303,6 +343,10 @@ hd_status hd_diagnose(const hd_drift *drift, const hd_drift_side sides[2], hd_di
         status = measure_live(drift, sides, wishes, d, error);
     else if (sides[0].variant && sides[1].variant)
         status = hd_causes_list(sides[0].variant, sides[1].variant, &d->causes, error);
+    for (size_t s = 0; status == HD_OK && s < 2 && wishes.repeat; s++)
+        if (!sides[s].capture)
+            status = hd_repeats_run(drift, s, sides[s].variant, wishes.repeat, &d->repeats[s], error);
+    if (status == HD_OK) status = doubt_kinks(drift, sides, d, error);
     if (status != HD_OK) return status;
     conclude(drift, d);
     hd_diagnosis_testify(drift, sides, d);

@@ -17,7 +17,7 @@ typedef enum hd_drift_verdict {
     HD_NOT_JUDGED,   /* nobody could look at every operation */
     HD_BY_COMPONENT, /* they were told to compute different things */
     HD_UNEXPLAINED, /* no operation is found wrong, but rounding does not bring hypergradients as far apart */
-    HD_BEYOND_ROUNDING /* an operation did not do what its equation says */
+    HD_BEYOND_ROUNDING /* an operation did not do what its equation says, the pairing jumps, or an unwatched run differs */
 } hd_drift_verdict;
 
 /* A hyper-iteration by itself. */

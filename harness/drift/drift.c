@@ -85,11 +85,20 @@ static void find_site(const hd_capture_reader *a, const hd_capture_reader *b, hd
 /* From here on the twin is another run. */
 static void part(hd_comparison *c, size_t s) {
     const hd_drift_input *input = &c->sides[s];
+    hd_side_judgement *side = &c->drift->side[s];
     hd_tensor_digest theirs, ours;
-    find_site(input->twin, input->reader, &c->drift->side[s].parted);
+    find_site(input->twin, input->reader, &side->parted);
     hd_capture_digest(input->reader, &theirs);
     hd_capture_digest(input->twin, &ours);
-    for (size_t b = 0; b < HD_BLOCKS; b++) c->drift->side[s].parted_by[b] = theirs.sketch[b] - ours.sketch[b];
+    side->parted_norm = theirs.l2 - ours.l2;
+    for (size_t b = 0; b < HD_BLOCKS; b++) {
+        side->parted_block[b] = theirs.hash[b] != ours.hash[b];
+        side->parted_by[b] = theirs.sketch[b] - ours.sketch[b];
+    }
+    if (input->reader->head.place.tensor == HD_EVALUATION)
+        for (size_t i = 0; i < HD_EVALUATED; i++)
+            side->parted_result[i] =
+                hd_capture_element(input->reader, i) - hd_capture_element(input->twin, i);
 }
 
 /* Reads the side's next tensor, and its twin's as long as that has the side's bits. */
@@ -201,6 +210,14 @@ static hd_status compare_place(hd_comparison *c) {
 
 /* --- the whole --- */
 
+/* Reads a side on to its end, where its hash is checked. */
+static hd_status read_on(const hd_drift_input *side, hd_error *error) {
+    hd_status status = HD_OK;
+    while (status == HD_OK && !side->reader->ended && !side->reader->cut)
+        status = hd_capture_read(side->reader, hd_capture_kinds(side->reader->info.mode), true, error);
+    return status;
+}
+
 hd_status hd_drift_compare(const hd_drift_input sides[2], hd_drift *drift, hd_error *error) {
     hd_comparison c = {.sides = sides, .drift = drift, .error = error};
     const hd_capture_info *a = &sides[0].reader->info, *b = &sides[1].reader->info;
@@ -223,6 +240,7 @@ hd_status hd_drift_compare(const hd_drift_input sides[2], hd_drift *drift, hd_er
         if (status == HD_OK) status = compare_place(&c);
         if (status != HD_OK) break;
     }
+    for (size_t s = 0; status == HD_OK && s < 2; s++) status = read_on(&sides[s], error);
     for (size_t s = 0; status == HD_OK && s < 2; s++) {
         drift->attest[s] = sides[s].reader->attest;
         drift->name[s] = sides[s].reader->stream.name;
@@ -273,6 +291,8 @@ void hd_drift_enter_residuals(hd_drift *drift) {
         size_t at = 0;
         for (size_t i = 0; i < drift->grown; i++) {
             hd_growth *growth = &drift->growth[i];
+            const hd_site *parted = &drift->side[s].parted;
+            if (parted->found && !hd_place_before(&drift->info[s], &growth->place, &parted->place)) break;
             size_t k = at > NEAR ? at - NEAR : 0;
             while (k < residuals->size_count && !hd_place_same(&residuals->sizes[k].place, &growth->place))
                 k++;

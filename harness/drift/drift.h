@@ -50,8 +50,11 @@ typedef struct hd_side_judgement {
     hd_residuals
         residuals;  /* of the run that was judged: the side itself, or a run of the same variant here */
     hd_site parted; /* a digest's: the first tensor that is not that of the run here, */
-    double parted_by[HD_BLOCKS]; /* and the difference of the sketches of its blocks (digest.h) */
-    char why_not[256];           /* if it was not judged, or not to its end */
+    bool parted_block[HD_BLOCKS];       /* which of its blocks are not, */
+    double parted_by[HD_BLOCKS];        /* the difference of their sketches (digest.h), */
+    double parted_norm;                 /* of its Euclidean norm, */
+    double parted_result[HD_EVALUATED]; /* and, of an evaluation, of its numbers */
+    char why_not[256];                  /* if it was not judged, or not to its end */
 } hd_side_judgement;
 
 typedef struct hd_drift {
@@ -78,9 +81,9 @@ typedef struct hd_drift_input {
                                 long as they have its bits; NULL: none */
 } hd_drift_input;
 
-/* Reads both sides, and their twins, to their ends, or to where one is cut short, and fills *drift, but for `residuals`, `judged` and growth's
- * residuals. HD_INVALID: a capture is broken, or the two differ in shapes, lengths or data (the message says
- * "different" and in what). HD_UNAVAILABLE: no memory. End with hd_drift_free, also after a failure. */
+/* Reads both sides, and their twins, compares them up to where one is cut short, reads the other to its end, and fills
+ * *drift, but for `residuals`, `judged` and growth's residuals. HD_INVALID: a capture is broken, or the two differ in
+ * shapes or lengths (the message says in what). HD_UNAVAILABLE: no memory. End with hd_drift_free, also after a failure. */
 hd_status hd_drift_compare(const hd_drift_input sides[2], hd_drift *drift, hd_error *error);
 
 /* Enters the residuals' sizes into growth. */

@@ -132,7 +132,7 @@ static void tell_causes(const hd_drift *drift, hd_diagnosis *d) {
         testify(d, "Swapping %s alone removes or brings in most of that.", cause->component);
     else if (cause)
         testify(d, "The two differ in %s alone.", cause->component);
-    else if (d->causes.count)
+    else if (d->causes.count && d->causes.measured)
         testify(d, "No component that was swapped explains it: a bug is likely.");
     else if (!hd_same_settings(drift))
         testify(
@@ -175,8 +175,9 @@ static void tell_cut(const hd_drift *drift, hd_diagnosis *d) {
         if (at->iteration < drift->iterations)
             snprintf(where, sizeof where, "in hyper-iteration %u, step %u", at->iteration, at->step);
         if (drift->cut[s])
-            testify(d, "%.100s is cut short %s: judged up to there, and it could not be checked for changes.",
-                    drift->name[s], where);
+            testify(
+                d, "Capture %c is cut short %s: judged up to there, and it could not be checked for changes.",
+                name_of(s), where);
     }
 }
 

@@ -106,8 +106,10 @@ static hd_status run(void *context, hd_error *error) {
 
 hd_status hd_lanes_start(hd_lane *lanes, size_t count, hd_error *error) {
     hd_status status = HD_OK;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         lanes[i].out[0] = lanes[i].out[1] = lanes[i].in[0] = lanes[i].in[1] = -1;
+        lanes[i].opened = true;
+    }
     for (size_t i = 0; status == HD_OK && i < count; i++)
         if (lanes[i].body) status = open_pipes(&lanes[i], error);
     for (size_t i = 0; status == HD_OK && i < count; i++) {
@@ -124,6 +126,7 @@ hd_status hd_lanes_start(hd_lane *lanes, size_t count, hd_error *error) {
 hd_status hd_lanes_end(hd_lane *lanes, size_t count, hd_status status, hd_error *error) {
     hd_status cause = HD_OK;
     for (size_t i = 0; i < count; i++) {
+        if (!lanes[i].opened) continue;
         shut(&lanes[i].out[0]); /* stops one that still writes */
         shut(&lanes[i].in[1]);
     }

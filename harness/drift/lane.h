@@ -9,6 +9,7 @@ typedef struct hd_lane {
     const char *what;                                         /* for messages */
     hd_status (*body)(struct hd_lane *lane, hd_error *error); /* in its process; NULL: the lane is not used */
     void *context;
+    bool opened;       /* the pipes' numbers are set */
     int out[2], in[2]; /* pipes: from it, to it; -1: not open */
     bool input_ended;  /* in its process: we had nothing more for it */
     hd_process process;
@@ -18,7 +19,7 @@ typedef struct hd_lane {
  * BLIS. HD_UNAVAILABLE: no pipe or process. */
 hd_status hd_lanes_start(hd_lane *lanes, size_t count, hd_error *error);
 
-/* Closes all pipes, waits for the lanes, and returns `status` or what a lane ended with, which is nearer the cause than
+/* Closes all pipes (of lanes that were never started: none), waits for the lanes, and returns `status` or what a lane ended with, which is nearer the cause than
  * the end of its pipe. */
 hd_status hd_lanes_end(hd_lane *lanes, size_t count, hd_status status, hd_error *error);
 

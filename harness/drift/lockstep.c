@@ -153,10 +153,6 @@ static hd_status prepare_side(hd_lockstep_state *state, size_t s, const hd_drift
     bool run = !captured || (judged && side->variant && !captured->full);
     hd_status status = HD_OK;
     if (run) status = prepare_run(&state->run[s], &state->lanes[s], runs[s], side->variant, tensors, error);
-    if (status == HD_OK && run && captured &&
-        strcmp(state->run[s].dataset.sha256, captured->data_sha256) != 0)
-        status =
-            hd_fail(error, HD_INVALID, "%s: made from other data than are here", side->capture->stream.name);
     if (status != HD_OK || !judged || !side->variant) return status;
     state->lanes[RUNS + s] = (hd_lane){.what = judges[s], .body = judge, .context = &state->judge[s]};
     state->judge[s] = (hd_judging_lane){.lane = &state->lanes[RUNS + s], .variant = side->variant};
@@ -208,6 +204,28 @@ hd_status hd_lockstep(const hd_drift_side sides[2], unsigned tensors, bool judge
     status = hd_lanes_end(state.lanes, LANES, status, error);
     for (size_t s = 0; s < 2; s++) release_run(&state.run[s]);
     return status;
+}
+
+/* --- whether a capture can be judged here --- */
+
+static hd_status try_side(void *context, hd_error *error) {
+    const hd_drift_side *side = context;
+    const hd_capture_info *captured = &side->capture->info;
+    hd_dataset dataset = {0};
+    hd_device *device = NULL;
+    hd_status status = hd_problem_data(&side->variant->experiment, &dataset, error);
+    if (status == HD_OK && strcmp(dataset.sha256, captured->data_sha256) != 0)
+        status = hd_fail(error, HD_INVALID, "made from other data than are here");
+    hd_job job = hd_variant_job(side->variant, &dataset);
+    if (status == HD_OK && !captured->full) /* it is run again */
+        status = hd_run_device(job.experiment, job.device, &job.options, &device, error);
+    hd_device_close(device);
+    hd_dataset_free(&dataset);
+    return status;
+}
+
+hd_status hd_lockstep_try(const hd_drift_side *side, hd_error *error) {
+    return hd_process_run(side->capture->stream.name, try_side, (void *)(uintptr_t)side, error);
 }
 
 /* --- one run --- */

@@ -20,6 +20,10 @@ typedef struct hd_drift_side {
 hd_status hd_lockstep(const hd_drift_side sides[2], unsigned tensors, bool judge, hd_drift *drift,
                       hd_error *error);
 
+/* Whether a capture can be judged here: its data are here, and, of a digest, its device can be opened (in a process of
+ * its own). side->variant is the capture's. Errors as hd_problem_data's and hd_device_open's. */
+hd_status hd_lockstep_try(const hd_drift_side *side, hd_error *error);
+
 /* Runs one variant and shows each of its tensors of the kinds in `tensors` to look, until that returns false
  * (HD_INVALID). Errors as hd_run's. */
 hd_status hd_lockstep_read(const hd_variant *variant, unsigned tensors,

@@ -50,9 +50,10 @@ static void write_difference(FILE *to, const hd_site *site) {
     if (!isnan(d->worst_ulps)) {
         fprintf(to, ", at most %.3g ulp, at ", d->worst_ulps);
         if (site->part.shape.to)
-            fprintf(to, "[%zu,%zu]", d->worst / site->part.shape.to, d->worst % site->part.shape.to);
+            fprintf(to, "[%zu,%zu]", site->place.first + d->worst / site->part.shape.to,
+                    d->worst % site->part.shape.to);
         else
-            fprintf(to, "[%zu]", d->worst);
+            fprintf(to, "[%zu]", site->place.first + d->worst);
         fprintf(to, ": %.9g and %.9g", d->worst_a, d->worst_b);
     }
 }
@@ -229,7 +230,7 @@ static void print_groups(FILE *to, const hd_drift *drift, const hd_diagnosis *di
                  f->place.back ? " (backward sweep)" : "", times,
                  hd_finding_text(f, &drift->info[group->side], text));
         print_paragraph(to, line);
-        if (isfinite(f->odds))
+        if (isfinite(f->odds) && f->test.excess == HD_ELEMENT_TOO_FAR)
             fprintf(to, "  The odds that rounding does it are 1 in 10^%.0f or less.\n", -f->odds);
     }
     if (diagnosis->group_count > shown)

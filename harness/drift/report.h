@@ -17,7 +17,7 @@ bool hd_drift_selects(size_t step);
 bool hd_site_pixels(const hd_site *site, hd_elements *pixels);
 
 /* The report as JSON, format "hyperdrift-drift/2". A place is {"iteration", "step", "phase", "tensor"}, and
- * "back": true in the backward sweep; SIDES is {"a", "b"}; BY NAME has a number for each hyperparameter. What
+ * "back": true in the backward sweep, "first_row" where a frame of validation examples does not begin at the first; SIDES is {"a", "b"}; BY NAME has a number for each hyperparameter. What
  * is not known is null; an infinite number is the text "inf".
  *
  *   verdict, evidence, advice     texts; advice is "" if all was judged

@@ -53,7 +53,7 @@ static json_t *site_json(const hd_site *site) {
                       number(d->worst_b)));
         if (site->part.shape.to)
             put(json, "worst_at",
-                json_pack("[II]", (json_int_t)(d->worst / site->part.shape.to),
+                json_pack("[II]", (json_int_t)(site->place.first + d->worst / site->part.shape.to),
                           (json_int_t)(d->worst % site->part.shape.to)));
     }
     return json;

@@ -74,12 +74,18 @@ static bool is_all_clear(const char *verdict) {
  * leave a verdict open, and need not tell a fault from rounding that stays within the tolerances. */
 static bool is_right(const hd_planted_fault *fault, size_t which, const char *verdict) {
     bool captured = which == HD_TRIAL_FULL || which == HD_TRIAL_DIGEST;
+    if (!strcmp(verdict, "none")) return false;
     if (!verdict[0] || (which == HD_TRIAL_DIGEST && fault->kind == HD_SUBTLE) ||
         (captured && fault->kind != HD_BENIGN && !fault->tensor))
         return true;
     if (fault->kind == HD_BENIGN)
         return is_all_clear(verdict) || (which == HD_TRIAL_DIGEST && !strcmp(verdict, "not judged"));
     return !is_all_clear(verdict) && (which == HD_TRIAL_DIGEST || strcmp(verdict, "not judged") != 0);
+}
+
+/* "none": drift ended without one, which is right for nobody. */
+static void keep_verdict(const json_t *drift, char verdict[64]) {
+    snprintf(verdict, 64, "%s", drift ? hd_said_text(drift, "verdict") : "none");
 }
 
 static hd_status drift_live(const hd_planted_fault *fault, const char *scratch, bool swapped, hd_trial *trial,
@@ -92,7 +98,7 @@ static hd_status drift_live(const hd_planted_fault *fault, const char *scratch, 
     hd_status status = hd_program_ask(scratch, "", words, &said, error);
     if (status != HD_OK) return status;
     size_t which = swapped ? HD_TRIAL_SWAPPED : HD_TRIAL_LIVE;
-    snprintf(trial->verdict[which], sizeof trial->verdict[which], "%s", hd_said_text(said.json, "verdict"));
+    keep_verdict(said.json, trial->verdict[which]);
     if (!swapped && said.json)
         find_place(fault, said.json, trial);
     else if (!swapped)
@@ -117,10 +123,12 @@ static hd_status drift_captures(const hd_planted_fault *fault, const char *scrat
     if (status == HD_OK) status = hd_program_ask(scratch, "", words, &said, error);
     if (status != HD_OK) return status;
     size_t which = full ? HD_TRIAL_FULL : HD_TRIAL_DIGEST;
-    snprintf(trial->verdict[which], sizeof trial->verdict[which], "%s", hd_said_text(said.json, "verdict"));
+    keep_verdict(said.json, trial->verdict[which]);
     const json_t *found = json_object_get(said.json, "beyond");
-    if (fault->tensor && json_is_object(found)) /* a digest tells the step, and the part to a block */
-        trial->placed &= full ? is_place(fault, found) : is_step(fault, found);
+    if (fault->tensor && full) trial->placed &= is_place(fault, found);
+    if (fault->tensor && !full &&
+        json_is_object(found)) /* a digest tells the step, and the part to a block */
+        trial->placed &= is_step(fault, found);
     json_decref(said.json);
     return HD_OK;
 }

@@ -72,11 +72,21 @@ void hd_estimate_product(hd_estimator *estimator, const hd_operand *a, const hd_
     multiply(a, left, b, right, accumulate, out.variance);
 }
 
+/* The first of values[from * stride ...] that is neither 0 nor x; count: there is none. */
+static size_t next_other(size_t from, size_t count, size_t stride, const double *values, double x) {
+    while (from < count && (values[from * stride] == 0 || values[from * stride] == x)) from++;
+    return from;
+}
+
 double hd_estimate_repetition(size_t count, size_t stride, const double *values) {
-    size_t alike = 0, other = 0;
-    while (other < count && values[other * stride] == values[0]) other++;
-    double second = values[(other < count ? other : 0) * stride];
-    for (size_t i = 0; i < count; i++)
-        alike += values[i * stride] == values[0] || values[i * stride] == second;
-    return 2 * alike > count ? chain(count) : 1;
+    size_t first = next_other(0, count, stride, values, 0), alike = 0, terms = 0;
+    if (first == count) return 1;
+    double x = values[first * stride];
+    size_t second = next_other(first, count, stride, values, x);
+    double y = values[(second < count ? second : first) * stride];
+    for (size_t i = 0; i < count; i++) {
+        terms += values[i * stride] != 0;
+        alike += values[i * stride] == x || values[i * stride] == y;
+    }
+    return 2 * alike > terms ? chain(alike) : 1;
 }

@@ -52,8 +52,8 @@ void hd_estimate_sum(const hd_estimator *estimator, size_t terms, size_t count, 
 double hd_estimate_sum_variance(const hd_estimator *estimator, size_t terms, double total, double squares);
 
 /* Equal terms round alike, one after the other, so that their errors add up instead of cancelling. By how much that
- * can exceed the variance: 1, or, if over half of values[i * stride], i < count, are one of two numbers, how many
- * are added one by one. */
+ * can exceed the variance: 1, or, if over half of those values[i * stride], i < count, that are not 0 are one of two
+ * numbers, how many of these are added one by one. */
 double hd_estimate_repetition(size_t count, size_t stride, const double *values);
 
 #endif

@@ -16,9 +16,10 @@ const char *hd_element_text(const hd_finding *finding, size_t element, const hd_
     else if ((tensor == HD_HYPERGRADIENTS || tensor == HD_HYPERPARAMETERS) && element < info->hypers)
         snprintf(text, HD_LABEL + 48, "%s", hd_hyperparameter_name(info->hyper[element], name));
     else if (part->shape.to)
-        snprintf(text, HD_LABEL + 48, "[%zu,%zu]", element / part->shape.to, element % part->shape.to);
+        snprintf(text, HD_LABEL + 48, "[%zu,%zu]", finding->place.first + element / part->shape.to,
+                 element % part->shape.to);
     else
-        snprintf(text, HD_LABEL + 48, "[%zu]", element);
+        snprintf(text, HD_LABEL + 48, "[%zu]", finding->place.first + element);
     return text;
 }
 

@@ -83,7 +83,7 @@ static void expect_momentum(hd_judgement *j) {
         double partial_sums = (flat != 0) + (steep != 0);
         double bound = u * (fabs(m) + fabs(carried) + fabs(steep) + partial_sums * all) + 3 * tiny;
         j->expected.value[i] = m;
-        j->expected.variance[i] = hd_hard(bound * j->least_limit);
+        j->expected.variance[i] = hd_hard(bound);
     }
 }
 
@@ -92,8 +92,7 @@ static void expect_weights(hd_judgement *j) {
     for (size_t i = 0; i < j->network.weights; i++) {
         double by = j->eta * j->m[i], w = j->w_before[i] - by;
         j->expected.value[i] = w;
-        j->expected.variance[i] =
-            hd_hard((u * (fabs(w) + fabs(by)) + 2 * j->estimator.tiny) * j->least_limit);
+        j->expected.variance[i] = hd_hard(u * (fabs(w) + fabs(by)) + 2 * j->estimator.tiny);
     }
 }
 
@@ -169,7 +168,7 @@ static void expect_tangent(hd_judgement *j, size_t h, const double *z_m) {
         if (eta)
             bound += u * fmax(fabs(by + added), fmax(fabs(j->z_w[h][i] - by), fabs(j->z_w[h][i] - added)));
         j->expected.value[i] = z;
-        j->expected.variance[i] = hd_hard(bound * j->least_limit);
+        j->expected.variance[i] = hd_hard(bound);
     }
 }
 
@@ -248,7 +247,7 @@ static void expect_adjoint_momentum(hd_judgement *j) {
         double bound =
             u * (fabs(p) + fabs(j->mu) * (fabs(q) + fabs(j->eta * j->p_w[i]))) + 3 * j->estimator.tiny;
         j->expected.value[i] = p;
-        j->expected.variance[i] = hd_hard(bound * j->least_limit);
+        j->expected.variance[i] = hd_hard(bound);
     }
 }
 

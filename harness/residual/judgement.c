@@ -105,7 +105,6 @@ static void release(hd_judgement *j) {
     hd_estimate *const estimates[] = {&j->expected, &j->hvp, &j->direction, &j->validation_gradient};
     for (size_t i = 0; i < sizeof estimates / sizeof *estimates; i++) free_estimate(estimates[i]);
     hd_estimator_free(&j->estimator);
-    hd_hyperopt_release(&j->hyperopt);
     hd_setup_free(&j->setup);
     hd_dataset_free(&j->dataset);
 }
@@ -143,8 +142,7 @@ static void describe_arithmetic(hd_judgement *j, const hd_variant *variant) {
     j->estimator.unit = float32 ? 0x1p-24 : 0x1p-52; /* in float64 we err as much as the run does */
     j->estimator.tiny = float32 ? 0x1p-149 : 0x1p-1073;
     j->estimator.operand_unit = arithmetic && strstr(arithmetic, "tf32") ? 0x1p-11 : 0;
-    j->least_limit = variant->rounding ? 3 : 1; /* random rounding adds up to a unit in the last place */
-    if (variant->rounding) j->estimator.unit *= 3;
+    if (variant->rounding) j->estimator.unit *= 3; /* random rounding adds up to a unit in the last place */
 }
 
 static hd_status start(hd_judgement *j, const hd_variant *variant, hd_error *error) {
@@ -161,8 +159,6 @@ static hd_status start(hd_judgement *j, const hd_variant *variant, hd_error *err
     if (status != HD_OK) return status;
     allocate_examples(j);
     allocate_states(j);
-    j->no_memory |= !hd_hyperopt_create(&j->hyperopt, e->hypers, e->rate, e->nonnegative);
-    j->hyperopt.titan_x = e->titan_x;
     if (j->no_memory) return hd_fail(error, HD_UNAVAILABLE, "%s: no memory to judge it", e->name);
     hd_judgement_begin(j);
     return HD_OK;
@@ -310,10 +306,4 @@ void hd_residuals_free(hd_residuals *residuals) {
     free(residuals->findings);
     free(residuals->sizes);
     *residuals = (hd_residuals){.kept = 0};
-}
-
-const hd_finding *hd_residuals_first(const hd_residuals *residuals, size_t iteration) {
-    for (size_t i = 0; i < residuals->kept; i++)
-        if (residuals->findings[i].place.iteration == iteration) return &residuals->findings[i];
-    return NULL;
 }

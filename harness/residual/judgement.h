@@ -3,7 +3,6 @@
 #define HD_RESIDUAL_JUDGEMENT_H
 
 #include "experiment/problem.h"
-#include "hyperopt.h"
 #include "residual/network_equations.h"
 #include "residual/residual.h"
 
@@ -17,6 +16,12 @@ typedef struct hd_examples_kept {
     hd_examples_written written;
 } hd_examples_kept;
 
+/* The hyper-optimizer's moments. */
+typedef struct hd_update {
+    double m[HD_MAX_HYPERS], v[HD_MAX_HYPERS];
+    size_t steps;
+} hd_update;
+
 typedef struct hd_judgement {
     const hd_capture_reader *reader;
     const hd_experiment *experiment;
@@ -24,13 +29,12 @@ typedef struct hd_judgement {
     hd_setup setup;
     hd_network network;
     hd_estimator estimator;
-    double least_limit; /* 1, or more if the run rounds on purpose or in float64 as we do */
     bool no_memory;
 
     /* this hyper-iteration's */
     double value[HD_MAX_HYPERS]; /* hyperparameters in the run's precision */
     double l1[HD_MAX_LAYERS], l2[HD_MAX_LAYERS], eta, mu;
-    hd_hyperopt hyperopt;
+    hd_update update;
 
     /* what the run wrote: vectors of all weights */
     double *is;                          /* the tensor now, converted */

@@ -46,9 +46,6 @@ hd_status hd_residuals_judge(hd_capture_reader *reader, const hd_variant *varian
                              hd_error *error);
 void hd_residuals_free(hd_residuals *residuals);
 
-/* The first finding of a hyper-iteration; NULL: none. */
-const hd_finding *hd_residuals_first(const hd_residuals *residuals, size_t iteration);
-
 /* Writes what is wrong, "851 of 851 elements are further off than rounding can bring them; ...", and returns it. */
 enum { HD_FINDING_TEXT = 320 };
 const char *hd_finding_text(const hd_finding *finding, const hd_capture_info *info,

@@ -8,10 +8,10 @@
 /* Fewer elements have no root mean square worth the name. */
 enum { LEAST_TOGETHER = 16 };
 
-/* A lean must show in so many steps and be so many standard deviations of its mean. */
 /* Odds below 1 in 10^300 are no odds. */
 #define LEAST_ODDS (-300.0)
 
+/* A lean must show in so many steps and be so many standard deviations of its mean. */
 enum { LEAST_STEPS = 12 };
 #define LEAST_DEVIATIONS 10.0
 
@@ -35,7 +35,7 @@ void hd_rounding_test_elements(size_t count, const double *is, hd_estimate expec
         }
         norm += e * e;
         if (e == 0 && is[i] == 0) continue;
-        double z = r == 0 ? 0 : r / sqrt(expected.variance[i]), away = fabs(z);
+        double z = r == 0 ? 0 : r / sqrt(expected.variance[i]), away = isnan(z) ? INFINITY : fabs(z);
         test->informative++;
         squares += z * z;
         lean += e < 0 ? -z : z;

@@ -87,6 +87,12 @@ static void expect_refused(const hd_capture_info *info, const char *why) {
 
 Test(capture_variant, is_refused_if_it_is_not_what_the_heading_describes) {
     hd_capture_info info = heading_of("blobs-logistic", "mode=reverse");
+    info.batch = 50; /* the hash and the words still say another */
+    expect_refused(&info, "training.batch: 50 and ");
+    info = (hd_capture_info_free(&info), heading_of("blobs-logistic", "mode=reverse"));
+    info.mode = HD_FORWARD;
+    expect_refused(&info, "mode: forward and reverse");
+    info.mode = HD_REVERSE;
     json_array_set_new(info.words, 0, json_string("training.steps=3"));
     expect_refused(&info, "training.steps: 2 and 3");
     json_array_set_new(info.words, 0, json_string("training.steps=2"));

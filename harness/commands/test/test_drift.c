@@ -322,7 +322,7 @@ Test(command_drift, compares_captures_up_to_where_one_is_cut_short) {
             cr_assert_eq(program.status, 1, "%s", program.err);
             json_t *json = program_json();
             expect_text(json, "verdict", "identical");
-            expect_has(json_string_value(program_value(json, "evidence")), "/cut is cut short ");
+            expect_has(json_string_value(program_value(json, "evidence")), "Capture a is cut short ");
             cr_expect(json_is_object(program_value(json, "cut.a")) &&
                       json_is_null(program_value(json, "cut.b")));
             cr_expect_eq(real_at(json, "differing"), 0);
@@ -338,7 +338,19 @@ Test(command_drift, compares_captures_up_to_where_one_is_cut_short) {
     cr_assert_eq(system(command), 0);
     hyperdrift("drift", path_of("full"), path_of("cut.gz"));
     cr_assert_eq(program.status, 1, "%s", program.err);
-    expect_has(program.out, "cut.gz is cut short in hyper-iteration 0");
+    expect_has(program.out, "Capture b is cut short in hyper-iteration 0");
+}
+
+/* A capture that ends with its heading says nothing about the run. */
+Test(command_drift, of_a_capture_without_tensors_is_not_judged) {
+    static char content[1 << 20];
+    make_captures();
+    size_t size = get_bytes(path_of("full"), content, sizeof content), heading = 0;
+    while (heading + 4 < size && memcmp(content + heading, "}}\0", 3) != 0) heading++;
+    put_bytes(path_of("cut"), content, heading + 2);
+    hyperdrift("drift", path_of("cut"), path_of("full"), "--quiet");
+    cr_expect_eq(program.status, 1, "%s", program.err);
+    cr_expect_str_eq(program.out, "not judged, up to a cut\n");
 }
 
 Test(command_drift, refuses_words_that_do_not_go_together) {
@@ -351,6 +363,12 @@ Test(command_drift, refuses_words_that_do_not_go_together) {
     hyperdrift("drift", "blobs-logistic", "--a", "threads=1", "--against", "c");
     cr_expect_eq(program.status, 2);
     expect_has(program.err, "--against goes with one experiment and --b");
+    hyperdrift("drift", "a", "b", "--repeat", "3");
+    cr_expect_eq(program.status, 2);
+    expect_has(program.err, "--pairing and --repeat go with an experiment");
+    hyperdrift("drift", "blobs-logistic", "--against", "c", "--pairing");
+    cr_expect_eq(program.status, 2);
+    expect_has(program.err, "--pairing goes with an experiment alone");
     hyperdrift("capture", "blobs-logistic");
     cr_expect_eq(program.status, 2);
     expect_has(program.err, "--out FILE is missing");

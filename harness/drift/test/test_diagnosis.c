@@ -178,3 +178,49 @@ Test(diagnosis, judges_every_hyper_iteration) {
     expect_verdict("component hyper-optimizer.rate");
     finish();
 }
+
+/* --- a digest that parts from its run here --- */
+
+static hd_iteration_drift evaluated = {.evaluation = {{1.5, 10, 20, 30}, {1.5, 10, 20, 30}}};
+
+static bool evaluation_is_too_far(double by, double test, double validation) {
+    hd_drift parting = {.iteration = &evaluated, .iterations = 1};
+    parting.side[1].parted = (hd_site){.found = true, .place = {.tensor = HD_EVALUATION}};
+    parting.side[1].parted_result[0] = by;
+    parting.side[1].parted_result[1] = test;
+    parting.side[1].parted_result[2] = validation;
+    return hd_parted_too_far(&parting, 1);
+}
+
+Test(diagnosis, of_a_digest_judges_an_evaluation_number_by_number) {
+    cr_expect(!evaluation_is_too_far(1e-7, 0, 0));
+    cr_expect(evaluation_is_too_far(1e-4, 0, 0), "large counts must not hide the error");
+    cr_expect(evaluation_is_too_far(0, 1, 0));
+    cr_expect(evaluation_is_too_far(0, 0, -1));
+    cr_expect(evaluation_is_too_far(NAN, 0, 0));
+}
+
+/* Weights of which `blocks` blocks have other bytes, with sketches and a norm that differ by so much. */
+static bool weights_are_too_far(size_t blocks, double by, double norm) {
+    hd_residual_size size = {.place = {.tensor = HD_WEIGHTS, .step = 3}};
+    hd_drift parting = {.iteration = &evaluated, .iterations = 1};
+    hd_side_judgement *side = &parting.side[0];
+    side->parted = (hd_site){.found = true, .place = size.place};
+    side->parted_norm = norm;
+    for (size_t i = 0; i < HD_BLOCKS; i++) {
+        size.block[i] = 1e-7F;
+        side->parted_block[i] = i < blocks;
+        side->parted_by[i] = i < blocks ? by : 0;
+    }
+    side->residuals.sizes = &size;
+    side->residuals.size_count = 1;
+    return hd_parted_too_far(&parting, 0);
+}
+
+Test(diagnosis, of_a_digest_judges_a_tensor_by_its_sketches_and_its_norm) {
+    cr_expect(!weights_are_too_far(HD_BLOCKS, 1e-7, 1e-7));
+    cr_expect(!weights_are_too_far(1, 3e-7, 0));
+    cr_expect(weights_are_too_far(1, 1e-6, 0));
+    cr_expect(weights_are_too_far(HD_BLOCKS, 0, 1e-3), "sketches that agree prove nothing of the norm");
+    cr_expect(weights_are_too_far(1, NAN, 0));
+}

@@ -91,6 +91,17 @@ Test(estimate, of_terms_that_are_alike_allows_for_errors_that_add_up) {
     cr_expect_eq(hd_estimate_repetition(MOST, 1, y), 1);
 }
 
+/* A zero adds no error: a unit that is off in most examples sums as exactly as one that is on. */
+Test(estimate, of_terms_that_are_mostly_zero_allows_for_no_more) {
+    double y[MOST];
+    for (size_t i = 0; i < MOST; i++) y[i] = i % 3 ? 0 : (double)number(true);
+    cr_expect_eq(hd_estimate_repetition(MOST, 1, y), 1);
+    for (size_t i = 0; i < MOST; i++) y[i] = i % 3 ? 0 : 1.5;
+    cr_expect_eq(hd_estimate_repetition(MOST, 1, y), (MOST + 2) / 3);
+    for (size_t i = 0; i < MOST; i++) y[i] = 0;
+    cr_expect_eq(hd_estimate_repetition(MOST, 1, y), 1);
+}
+
 Test(estimate, of_a_product_has_its_value_and_what_its_operands_are_uncertain_by) {
     enum { M = 3, K = 5, N = 4 };
     double a[M * K], b[K * N], variance_of_a[M * K], value[M * N], variance[M * N];

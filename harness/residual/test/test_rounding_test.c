@@ -68,6 +68,13 @@ Test(rounding_test, fails_a_value_that_is_not_finite) {
     }
 }
 
+Test(rounding_test, names_an_element_whose_expectation_is_not_known) {
+    make(0);
+    value[5] = NAN;
+    hd_rounding_test test = tested(HD_SUM_LIMIT);
+    cr_expect(test.excess == HD_ELEMENT_TOO_FAR && test.worst == 5 && test.furthest == INFINITY);
+}
+
 Test(rounding_test, fails_whatever_differs_where_nothing_may) {
     make(0);
     for (size_t i = 0; i < COUNT; i++) is[i] = value[i], variance[i] = 0;
