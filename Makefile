@@ -11,7 +11,7 @@
 #   SANITIZE=address|undefined   BUILD=folder   PREFIX DESTDIR   BLIS_CFLAGS BLIS_LIBS   JOBS
 #   DEPS=folder  takes the libraries from there (scripts/pack-deps), not from the system
 #   CUDA=0  builds without the CUDA device   CUDA=emulated  with one that runs on the host, for tests
-#   NVCC=path   CUDA_ARCHS="75 80 86 89 90"  for a release (default: 80, and PTX)
+#   NVCC=path   CUDA_ARCHS="75 80 86 89 90"  for a release (default: 80, 90 and PTX)
 
 MAKEFLAGS += --no-builtin-rules
 VERSION := 0.1.0
@@ -77,8 +77,8 @@ CUDA ?= 1
 ifneq ($(SANITIZE),) # sanitizers fit neither the emulation's fibers nor nvcc's code
 CUDA := 0
 endif
-CUDA_ARCHS ?= 80
-newest_arch := $(lastword $(sort $(CUDA_ARCHS)))
+CUDA_ARCHS ?= 80 90
+newest_arch := $(shell printf '%s\n' $(CUDA_ARCHS) | sort -V | tail -n 1)
 nvcc_language := -std=c++17 -O3 --fmad=false -Xcompiler -ffp-contract=off -Xcompiler -Wall -Iengines
 NVCC ?= $(firstword $(wildcard $(shell command -v nvcc 2>/dev/null) /usr/local/cuda/bin/nvcc))
 cuda_library := $(firstword $(wildcard $(foreach d,lib64 lib,$(dir $(realpath $(NVCC)))../$d/libcudart_static.a)))

@@ -154,9 +154,12 @@ inline float __shfl_down_sync(unsigned, float value, unsigned down, unsigned wid
 typedef int cudaError_t;
 typedef int cudaStream_t;
 typedef emulated::Closures *cudaGraph_t, *cudaGraphExec_t;
-enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorNoKernelImageForDevice = 209 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum { cudaStreamNonBlocking, cudaStreamCaptureModeThreadLocal };
+struct cudaFuncAttributes {
+    int numRegs;
+};
 struct cudaDeviceProp {
     char name[256];
     size_t totalGlobalMem;
@@ -164,7 +167,10 @@ struct cudaDeviceProp {
 };
 
 inline const char *cudaGetErrorString(cudaError_t error) {
-    return error ? "out of memory" : "no error";
+    return error == cudaErrorMemoryAllocation ? "out of memory"
+           : error == cudaErrorNoKernelImageForDevice
+               ? "no kernel image is available for execution on the device"
+               : "no error";
 }
 inline cudaError_t cudaGetLastError() {
     return cudaSuccess;
@@ -176,6 +182,12 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
     /* few multiprocessors, so that small products take both ways of multiplying */
     *properties = {"emulated", (size_t)1 << 30, 4, 0, 0};
     return cudaSuccess;
+}
+/* HD_EMULATED_KERNELS=absent: as if the program had been built for other GPUs. */
+inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *) {
+    const char *kernels = getenv("HD_EMULATED_KERNELS");
+    *attributes = {0};
+    return kernels && !strcmp(kernels, "absent") ? cudaErrorNoKernelImageForDevice : cudaSuccess;
 }
 inline cudaError_t cudaDriverGetVersion(int *version) {
     return *version = 13000, cudaSuccess;
