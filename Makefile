@@ -138,8 +138,12 @@ ptx_kernels := $(if $(filter ptx,$(cuda)),$(out)/ptx/kernels.o)
 engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects) $(cuda_objects) $(emulation_objects) $(ptx_kernels)
 harness_objects := $(harness:%.c=$(out)/%.o)
 engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
+ptx_translator := $(out)/ptx_translator
 # nvcc's output for the kernels, which a test reads: with the program's flags, and without --fmad=false.
-ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/engines/device/cuda/test/cuda.ptx $(out)/engines/device/cuda/test/cuda_contracted.ptx)
+# Two compilers are inside of nvcc: for GPUs before and from 10.0 on.
+ptx_archs := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(filter 80 100,$(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))))
+ptx_folder := $(out)/engines/device/cuda/test
+ptx := $(ptx_archs:%=$(ptx_folder)/cuda_%.ptx) $(if $(ptx_archs),$(ptx_folder)/cuda_contracted.ptx)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
 fault_objects := $(faults:%.c=$(out)/%.o)
 simulation_objects := $(simulation:%.c=$(out)/%.o)
@@ -188,17 +192,16 @@ $(cuda_objects): $(out)/%.o: %.cu
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(cuda_compiler) $(cuda_flags) -MMD -MP -c -o $@ $<
 
-$(filter %/cuda.ptx,$(ptx)): ptx_language := $(nvcc_language)
-$(filter %_contracted.ptx,$(ptx)): ptx_language := $(filter-out --fmad=false,$(nvcc_language))
+$(ptx): ptx_language = $(if $(findstring contracted,$@),$(filter-out --fmad=false,$(nvcc_language)),$(nvcc_language))
+$(ptx): ptx_arch = $(if $(findstring contracted,$@),$(firstword $(ptx_archs)),$(patsubst cuda_%.ptx,%,$(@F)))
 $(ptx): $(cuda_source) engines/test/named_fma.h $(shell find engines -name '*.cuh' -o -name '*.h')
-	$(call say,NVCC,$< (PTX))
+	$(call say,NVCC,$< ($(@F)))
 	$(quiet)mkdir -p $(@D)
-	$(quiet)$(NVCC) $(ptx_language) -arch=compute_$(newest_arch) -DHD_CUDA_BUILD='""' -include engines/test/named_fma.h -ptx -o $@ $<
+	$(quiet)$(NVCC) $(ptx_language) -arch=compute_$(ptx_arch) -DHD_CUDA_BUILD='""' -include engines/test/named_fma.h -ptx -o $@ $<
 
-$(out)/test-engines: $(ptx)
+$(out)/test-engines: $(ptx) $(if $(ptx),$(ptx_translator))
 
 # nvcc's PTX as C. The C compiler may fuse nothing: ptx_translator has named each fma.
-ptx_translator := $(out)/ptx_translator
 $(ptx_translator): engines/test/ptx/ptx_translator.c
 	$(call say,CC,$<)
 	$(quiet)mkdir -p $(@D)
@@ -239,8 +242,9 @@ define build_info
 #define HD_FLAGS $(call quote,$(flags))
 #define HD_DATA_ROOT $(call quote,$(PREFIX)/share/hyperdrift)
 #define HD_PROGRAM $(call quote,$(out)/hyperdrift) /* for tests that start it, from the repository's root */
-#define HD_PTX $(call quote,$(firstword $(ptx))) /* for tests that read them; empty where there is no nvcc */
+#define HD_PTX $(call quote,$(ptx_archs:%=$(ptx_folder)/cuda_%.ptx)) /* for tests that read them; empty where there is no nvcc */
 #define HD_PTX_CONTRACTED $(call quote,$(lastword $(ptx)))
+#define HD_PTX_TRANSLATOR $(call quote,$(ptx_translator))
 #endif
 endef
 $(out)/build_info.h: FORCE
@@ -281,6 +285,8 @@ check-all: ## all tests: also crashes, Slurm, nights, simulated histories, the e
 	@scripts/setup run check
 	$(again) hyperdrift hyperdrift-faults simulate-nights test-engines test-harness
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
+	+@for arch in $(ptx_archs); do \
+	    $(MAKE) --no-print-directory -j$(JOBS) hyperdrift test-engines CUDA=ptx PTX_ARCH=$$arch BUILD='$(BUILD)'/ptx-$$arch || exit; done
 	$(quiet)BUILD='$(BUILD)' scripts/check all
 
 faults: ## plant one fault after another; show which figure detects it and where drift locates it
