@@ -11,7 +11,7 @@
 #   SANITIZE=address|undefined   BUILD=folder   PREFIX DESTDIR   BLIS_CFLAGS BLIS_LIBS   JOBS
 #   DEPS=folder  takes the libraries from there (scripts/pack-deps), not from the system
 #   CUDA=0  builds without the CUDA device   CUDA=emulated  with one that runs on the host, for tests
-#   NVCC=path   CUDA_ARCHS="75 80 86 89 90"  for a release (default: 80, and PTX)
+#   NVCC=path   CUDA_ARCHS="75 80 86 89 90"  for a release (default: 80, 90 and PTX)
 
 MAKEFLAGS += --no-builtin-rules
 VERSION := 0.1.0
@@ -72,23 +72,30 @@ loops_avx512 := -O3 -march=skylake-avx512 -mprefer-vector-width=512 -DHD_LOOPS=a
 endif
 
 # The CUDA device: real if nvcc and its static runtime are there; else device/cuda/absent.c stands in for it. The emulated one is the
-# same source through the C++ compiler, over a runtime that does on the host what a GPU would do.
+# same source through the C++ compiler, over a runtime that does on the host what a GPU would do; with CUDA=ptx its kernels are nvcc's
+# PTX for compute_$(PTX_ARCH), an instruction a C statement.
 CUDA ?= 1
 ifneq ($(SANITIZE),) # sanitizers fit neither the emulation's fibers nor nvcc's code
 CUDA := 0
 endif
-CUDA_ARCHS ?= 80
-newest_arch := $(lastword $(sort $(CUDA_ARCHS)))
+CUDA_ARCHS ?= 80 90
+PTX_ARCH ?= 80
+newest_arch := $(shell printf '%s\n' $(CUDA_ARCHS) | sort -V | tail -n 1)
 nvcc_language := -std=c++17 -O3 --fmad=false -Xcompiler -ffp-contract=off -Xcompiler -Wall -Iengines
 NVCC ?= $(firstword $(wildcard $(shell command -v nvcc 2>/dev/null) /usr/local/cuda/bin/nvcc))
 cuda_library := $(firstword $(wildcard $(foreach d,lib64 lib,$(dir $(realpath $(NVCC)))../$d/libcudart_static.a)))
 cuda := absent
-ifeq ($(CUDA),emulated)
-cuda := emulated
+ifneq ($(filter emulated ptx,$(CUDA)),)
+cuda := $(CUDA)
 cuda_libs := -lstdc++
 cuda_compiler := $(CXX)
 cuda_flags := $(CFLAGS) -std=c++17 -ffp-contract=off -fno-fast-math -Wall -Wextra $(if $(WERROR),-Werror) -Wno-unknown-pragmas \
     -Iengines/test/emulated -Iengines -DHD_CUDA_BUILD='"emulated"' -x c++
+ifeq ($(CUDA),ptx)
+$(if $(NVCC),,$(error CUDA=ptx: no nvcc here (NVCC=path)))
+$(if $(filter compute_$(PTX_ARCH),$(shell $(NVCC) --list-gpu-arch)),,$(error PTX_ARCH=$(PTX_ARCH): $(NVCC) does not know compute_$(PTX_ARCH)))
+cuda_flags += -DHD_EMULATED_PTX -DHD_PTX_ARCH=$(PTX_ARCH)
+endif
 else ifneq ($(and $(filter-out 0,$(CUDA)),$(NVCC),$(cuda_library)),)
 cuda := real
 cuda_libs := $(cuda_library) -lstdc++ -ldl -lrt
@@ -114,7 +121,7 @@ cuda_source := engines/device/cuda/cuda.cu
 rooms = $(sort $(filter-out $1/faults/% $1/test/%,$(foreach d,$(filter-out %/test %/simulation %/bench,$(shell find $1 -type d)),$(wildcard $d/*.c))))
 engines := $(filter-out $(cpu_loops) $(if $(filter-out absent,$(cuda)),engines/device/cuda/absent.c),$(call rooms,engines))
 harness := $(call rooms,harness)
-engine_tests := $(sort $(shell find engines -path '*/test/*.c'))
+engine_tests := $(filter-out engines/test/emulated/% engines/test/ptx/%,$(sort $(shell find engines -path '*/test/*.c')))
 harness_tests := $(sort $(shell find harness -path '*/test/*.c'))
 # Planted faults are linked over the program's own objects: the linker wraps each function that has a __real_ there.
 faults := $(sort $(wildcard engines/faults/*.c harness/faults/*.c))
@@ -126,11 +133,17 @@ headers := $(sort $(shell find engines harness -name "*.h" -o -name "*.cuh"))
 
 loop_objects := $(if $(cpu_loops),$(loops:%=$(out)/engines/device/cpu/loops_%.o))
 cuda_objects := $(if $(filter-out absent,$(cuda)),$(out)/engines/device/cuda/cuda.o)
-engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects) $(cuda_objects)
+emulation_objects := $(if $(filter emulated ptx,$(cuda)),$(out)/engines/test/emulated/shadow.o)
+ptx_kernels := $(if $(filter ptx,$(cuda)),$(out)/ptx/kernels.o)
+engine_objects := $(engines:%.c=$(out)/%.o) $(loop_objects) $(cuda_objects) $(emulation_objects) $(ptx_kernels)
 harness_objects := $(harness:%.c=$(out)/%.o)
 engine_test_objects := $(engine_tests:%.c=$(out)/%.o)
+ptx_translator := $(out)/ptx_translator
 # nvcc's output for the kernels, which a test reads: with the program's flags, and without --fmad=false.
-ptx := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(out)/engines/device/cuda/test/cuda.ptx $(out)/engines/device/cuda/test/cuda_contracted.ptx)
+# Two compilers are inside of nvcc: for GPUs before and from 10.0 on.
+ptx_archs := $(if $(and $(filter-out absent,$(cuda)),$(NVCC),$(cuda_library)),$(filter 80 100,$(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))))
+ptx_folder := $(out)/engines/device/cuda/test
+ptx := $(ptx_archs:%=$(ptx_folder)/cuda_%.ptx) $(if $(ptx_archs),$(ptx_folder)/cuda_contracted.ptx)
 harness_test_objects := $(harness_tests:%.c=$(out)/%.o)
 fault_objects := $(faults:%.c=$(out)/%.o)
 simulation_objects := $(simulation:%.c=$(out)/%.o)
@@ -179,16 +192,35 @@ $(cuda_objects): $(out)/%.o: %.cu
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(cuda_compiler) $(cuda_flags) -MMD -MP -c -o $@ $<
 
-$(filter %/cuda.ptx,$(ptx)): ptx_language := $(nvcc_language)
-$(filter %_contracted.ptx,$(ptx)): ptx_language := $(filter-out --fmad=false,$(nvcc_language))
+$(ptx): ptx_language = $(if $(findstring contracted,$@),$(filter-out --fmad=false,$(nvcc_language)),$(nvcc_language))
+$(ptx): ptx_arch = $(if $(findstring contracted,$@),$(firstword $(ptx_archs)),$(patsubst cuda_%.ptx,%,$(@F)))
 $(ptx): $(cuda_source) engines/test/named_fma.h $(shell find engines -name '*.cuh' -o -name '*.h')
-	$(call say,NVCC,$< (PTX))
+	$(call say,NVCC,$< ($(@F)))
 	$(quiet)mkdir -p $(@D)
-	$(quiet)$(NVCC) $(ptx_language) -arch=compute_$(newest_arch) -DHD_CUDA_BUILD='""' -include engines/test/named_fma.h -ptx -o $@ $<
+	$(quiet)$(NVCC) $(ptx_language) -arch=compute_$(ptx_arch) -DHD_CUDA_BUILD='""' -include engines/test/named_fma.h -ptx -o $@ $<
 
-$(out)/test-engines: $(ptx)
+$(out)/test-engines: $(ptx) $(if $(ptx),$(ptx_translator))
 
-$(filter-out $(loop_objects) $(cuda_objects),$(objects)): $(out)/%.o: %.c
+# nvcc's PTX as C. The C compiler may fuse nothing: ptx_translator has named each fma.
+$(ptx_translator): engines/test/ptx/ptx_translator.c
+	$(call say,CC,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -o $@ $<
+
+$(out)/ptx/kernels.ptx: $(cuda_source) $(shell find engines -name '*.cuh' -o -name '*.h')
+	$(call say,NVCC,$< (compute_$(PTX_ARCH)))
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(NVCC) $(nvcc_language) -arch=compute_$(PTX_ARCH) -DHD_CUDA_BUILD='""' -ptx -o $@ $<
+
+$(out)/ptx/kernels.c: $(out)/ptx/kernels.ptx $(ptx_translator)
+	$(call say,PTX,$<)
+	$(quiet)$(ptx_translator) $< DeviceMath >$@
+
+$(out)/ptx/kernels.o: $(out)/ptx/kernels.c engines/test/ptx/ptx_machine.h engines/test/ptx/ptx_kernels.h
+	$(call say,CC,$<)
+	$(quiet)$(CC) -std=gnu11 -O2 -march=native -ffp-contract=off -w -Iengines -c -o $@ $<
+
+$(filter-out $(loop_objects) $(cuda_objects) $(ptx_kernels),$(objects)): $(out)/%.o: %.c
 	$(call say,CC,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(flags) -I$(out) -MMD -MP -c -o $@ $<
@@ -210,8 +242,9 @@ define build_info
 #define HD_FLAGS $(call quote,$(flags))
 #define HD_DATA_ROOT $(call quote,$(PREFIX)/share/hyperdrift)
 #define HD_PROGRAM $(call quote,$(out)/hyperdrift) /* for tests that start it, from the repository's root */
-#define HD_PTX $(call quote,$(firstword $(ptx))) /* for tests that read them; empty where there is no nvcc */
+#define HD_PTX $(call quote,$(ptx_archs:%=$(ptx_folder)/cuda_%.ptx)) /* for tests that read them; empty where there is no nvcc */
 #define HD_PTX_CONTRACTED $(call quote,$(lastword $(ptx)))
+#define HD_PTX_TRANSLATOR $(call quote,$(ptx_translator))
 #endif
 endef
 $(out)/build_info.h: FORCE
@@ -248,10 +281,12 @@ check-quick: ## the quick tests: units, small experiments; under a minute once t
 	$(again) hyperdrift test-engines test-harness
 	$(quiet)BUILD='$(BUILD)' scripts/check quick
 
-check-all: ## all tests: also crashes, Slurm, nights, simulated histories, the emulated GPU, all planted faults; some 12 minutes
+check-all: ## all tests: also crashes, Slurm, nights, simulated histories, the emulated GPU, the GPU code of nvcc, all planted faults; some 16 minutes
 	@scripts/setup run check
 	$(again) hyperdrift hyperdrift-faults simulate-nights test-engines test-harness
 	$(again) hyperdrift test-engines CUDA=emulated BUILD='$(BUILD)/emulated'
+	+@for arch in $(ptx_archs); do \
+	    $(MAKE) --no-print-directory -j$(JOBS) hyperdrift test-engines CUDA=ptx PTX_ARCH=$$arch BUILD='$(BUILD)'/ptx-$$arch || exit; done
 	$(quiet)BUILD='$(BUILD)' scripts/check all
 
 faults: ## plant one fault after another; show which figure detects it and where drift locates it

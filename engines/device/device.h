@@ -88,7 +88,6 @@ typedef struct hd_latch {
     size_t step;
 } hd_latch;
 
-enum { HD_DEVICE_SECTIONS = 4 };
 
 typedef struct hd_device_ops {
     void (*destroy)(hd_device *);
@@ -158,8 +157,8 @@ typedef struct hd_device_ops {
     void (*dot)(hd_device *, size_t count, const hd_real *x, const hd_real *y, double *sum);
 
     /* Calls body(context), which calls operations of this device and does nothing else that matters. A device
-     * may record them and replay them the next time without calling body. So for one id (<
-     * HD_DEVICE_SECTIONS) they must be the same operations on the same arrays each time. */
+     * may record them and replay them the next time without calling body. So for one context and id they must
+     * be the same operations on the same arrays each time. */
     void (*section)(hd_device *, size_t id, void (*body)(void *context), void *context);
     /* Forgets the recorded sections, whose arrays are about to go. */
     void (*forget)(hd_device *);

@@ -58,13 +58,16 @@ static bool extend(Series *series, const Gemm &g) {
 
 /* --- the library --- */
 
-/* An environment variable ("NAME=value") that would change cuBLAS's arithmetic; NULL: none is set. */
-static const char *meddling_variable() {
+/* An environment variable ("NAME=value") that would change cuBLAS's arithmetic; NULL: none is set.
+ * NVIDIA_TF32_OVERRIDE=0 forbids TF32, which changes nothing for who does not want it. */
+static const char *meddling_variable(bool tf32) {
     static const char *const names[] = {"CUBLAS_EMULATE_",
                                         "CUBLAS_EMULATION_STRATEGY=", "NVIDIA_TF32_OVERRIDE="};
-    for (char **variable = environ; variable && *variable; variable++)
+    for (char **variable = environ; variable && *variable; variable++) {
+        if (!tf32 && !strcmp(*variable, "NVIDIA_TF32_OVERRIDE=0")) continue;
         for (const char *name : names)
             if (!strncmp(*variable, name, strlen(name))) return *variable;
+    }
     return nullptr;
 }
 

@@ -29,40 +29,83 @@ namespace {
 
 /* --- sections --- */
 
+/* Ends the capture of a section and makes its graph, or NULL. */
+cudaGraphExec_t end_capture(Cuda *cuda) {
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t made = nullptr;
+    check(cuda, cudaStreamEndCapture(cuda->stream, &graph), "capturing a section");
+    cuda->recording = nullptr;
+    if (!graph) return nullptr;
+    check(cuda, cudaGraphInstantiate(&made, graph, 0), "making a section's graph");
+    cudaGraphDestroy(graph);
+    return made;
+}
+
+void stop_recording(Cuda *cuda) {
+    cuda->recording->too_long = true;
+    cudaGraphExec_t graph = end_capture(cuda);
+    if (!graph) return;
+    check(cuda, cudaGraphLaunch(graph, cuda->stream), "launching the beginning of a section");
+    check(cuda, cudaStreamSynchronize(cuda->stream), "waiting for the beginning of a section");
+    cudaGraphExecDestroy(graph);
+}
+
+Section *section_of(Cuda *cuda, size_t id, const void *owner) {
+    for (Section *s = cuda->sections; s; s = s->next)
+        if (s->id == id && s->owner == owner) return s;
+    Section *s = static_cast<Section *>(calloc(1, sizeof *s));
+    if (!s) return nullptr;
+    s->id = id, s->owner = owner, s->next = cuda->sections;
+    return cuda->sections = s;
+}
+
+/* Records the section; one with too many launches is carried out instead. */
+void record(Cuda *cuda, Section *s, void (*body)(void *context), void *context) {
+    hd_device *device = &cuda->device;
+    double operations = device->operations;
+    size_t launches = device->launches;
+    if (!check(cuda, cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal),
+               "capturing a section"))
+        return;
+    cuda->recording = s;
+    s->launches = launches;
+    body(context);
+    if (s->too_long) return;
+    s->graph = end_capture(cuda);
+    s->operations = device->operations - operations;
+    s->launches = device->launches - launches;
+    device->operations = operations;
+    device->launches = launches;
+}
+
+/* Everything runs once before it is recorded if the library has a part in it: the library may load a kernel
+ * when it is first needed, which a capture does not allow. */
 void section(hd_device *device, size_t id, void (*body)(void *context), void *context) {
     Cuda *cuda = of(device);
-    if (!cuda->kept[id]) {
-        cudaGraph_t graph = nullptr;
-        double operations = device->operations;
-        size_t launches = device->launches;
-        if (!check(cuda, cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal),
-                   "capturing a section"))
-            return;
+    Section *s = section_of(cuda, id, context);
+    bool first = s && !s->seen;
+    if (s) s->seen = true;
+    if (!s || s->too_long || (first && cuda->cublas.version)) {
         body(context);
-        check(cuda, cudaStreamEndCapture(cuda->stream, &graph), "capturing a section");
-        cuda->kept_operations[id] = device->operations - operations;
-        cuda->kept_launches[id] = device->launches - launches;
-        device->operations = operations;
-        device->launches = launches;
-        if (graph) {
-            check(cuda, cudaGraphInstantiate(&cuda->kept[id], graph, 0), "making a section's graph");
-            cudaGraphDestroy(graph);
-        }
+        return;
     }
-    if (!cuda->kept[id] || cuda->failed) return;
-    device->operations += cuda->kept_operations[id];
-    device->launches += cuda->kept_launches[id];
-    check(cuda, cudaGraphLaunch(cuda->kept[id], cuda->stream), "launching a section");
+    if (!s->graph) record(cuda, s, body, context);
+    if (!s->graph || cuda->failed) return;
+    device->operations += s->operations;
+    device->launches += s->launches;
+    check(cuda, cudaGraphLaunch(s->graph, cuda->stream), "launching a section");
 }
 
 /* --- opening --- */
 
 void forget(hd_device *device) {
     Cuda *cuda = of(device);
-    for (cudaGraphExec_t &graph : cuda->kept) {
-        if (graph) cudaGraphExecDestroy(graph);
-        graph = nullptr;
+    while (Section *s = cuda->sections) {
+        cuda->sections = s->next;
+        if (s->graph) cudaGraphExecDestroy(s->graph);
+        free(s);
     }
+    cuda->told = 0;
 }
 
 void destroy(hd_device *device) {
@@ -112,6 +155,46 @@ constexpr hd_device_ops cublas_ops = ops_by_cublas();
 
 hd_status unavailable(hd_error *error, cudaError_t cause, const char *doing) {
     return hd_fail(error, HD_UNAVAILABLE, "device cuda: %s: %s", doing, cudaGetErrorString(cause));
+}
+
+/* All kernels. (math=device has its own softmax, which the CUDA library's functions are part of.) */
+const struct {
+    const char *name;
+    const void *at;
+} kernels[] = {
+#define KERNEL(kernel)                                                                                       \
+    { #kernel, reinterpret_cast < const void *>(kernel) }
+    KERNEL(draw_kernel),
+    KERNEL(gather_kernel),
+    KERNEL(activate_kernel),
+    KERNEL(activate_tangent_kernel),
+    KERNEL(gate_kernel),
+    KERNEL(softmax_kernel<SharedMath>),
+    KERNEL(softmax_tangent_kernel),
+    KERNEL(softmax_kernel<DeviceMath>),
+    KERNEL(count_correct_kernel),
+    KERNEL(dot_kernel),
+    KERNEL(add_parts_kernel),
+    KERNEL(momentum_step_kernel),
+    KERNEL(momentum_tangent_kernel),
+    KERNEL(momentum_adjoint_kernel),
+    KERNEL(momentum_pull_back_kernel),
+    KERNEL(multiply_kernel),
+    KERNEL(add_slices_kernel),
+#undef KERNEL
+};
+
+/* Has every kernel loaded now: later it would be inside a capture, which does not allow it. */
+hd_status load_kernels(hd_error *error) {
+    for (const auto &kernel : kernels) {
+        cudaFuncAttributes attributes;
+        cudaError_t cause = cudaFuncGetAttributes(&attributes, kernel.at);
+        if (cause == cudaSuccess) continue;
+        cudaGetLastError();
+        return hd_fail(error, HD_UNAVAILABLE, "device cuda: %s cannot be loaded (built for %s): %s",
+                       kernel.name, HD_CUDA_BUILD, cudaGetErrorString(cause));
+    }
+    return HD_OK;
 }
 
 enum { WORKSPACE = 4 << 20, CUBLAS_WORKSPACE = 8 << 20 }; /* floats */
@@ -167,7 +250,7 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_de
     *opened = nullptr;
     const char *arithmetic = options && options->arithmetic ? options->arithmetic : "exact";
     bool by_cublas = strcmp(arithmetic, "exact") != 0, tf32 = !strcmp(arithmetic, "cublas-tf32");
-    const char *variable = by_cublas ? meddling_variable() : nullptr;
+    const char *variable = by_cublas ? meddling_variable(tf32) : nullptr;
     if (variable)
         return hd_fail(
             error, HD_INVALID,
@@ -175,6 +258,7 @@ extern "C" hd_status hd_device_open_cuda(const hd_device_options *options, hd_de
             arithmetic, (int)strcspn(variable, "="), variable);
     cudaDeviceProp properties;
     hd_status status = find_gpu(&properties, error);
+    if (status == HD_OK) status = load_kernels(error);
     if (status != HD_OK) return status;
     Cuda *cuda = static_cast<Cuda *>(calloc(1, sizeof *cuda));
     if (!cuda) return hd_fail(error, HD_UNAVAILABLE, "device cuda: no memory");

@@ -140,7 +140,9 @@ void multiply_some_by_cublas(Cuda *cuda, size_t count, const hd_product *product
                                   accumulate,
                                   false};
         }
-        const char *why = cublas_multiply(&cuda->cublas, found, gemms, &cuda->device.launches);
+        size_t calls = 0;
+        const char *why = cublas_multiply(&cuda->cublas, found, gemms, &calls);
+        count_launches(cuda, calls);
         if (why) fail(cuda, "a product by cuBLAS", why);
     }
 }

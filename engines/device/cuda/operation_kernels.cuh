@@ -12,25 +12,36 @@ struct Latch {
     unsigned long long first;
 };
 
-/* Packs the operation's number, step (20 bits), tensor (5) and index (11). The least is the first error;
- * within one operation it has the lowest index, whichever thread is first. */
+enum { NUMBER_BITS = 27, STEP_BITS = 24, TENSOR_BITS = 5, INDEX_BITS = 8 };
+static_assert(HD_MAX_HYPERS < 1 << INDEX_BITS, "a latch has no room for a tangent's number");
+
+static unsigned long long at_most(unsigned long long value, int bits) {
+    return value >> bits ? (1ull << bits) - 1 : value;
+}
+
+/* Packs the operation's number, step, tensor and index; a number or a step that is too large becomes the
+ * largest. The least is the first error; within one operation it has the lowest index, whichever thread is
+ * first. */
 static unsigned long long packed(unsigned long long number, hd_label label, size_t step) {
-    return number << 36 | (unsigned long long)step << 16 | (unsigned long long)label.tensor << 11 |
+    unsigned long long place = at_most(number, NUMBER_BITS) << STEP_BITS | at_most(step, STEP_BITS);
+    return (place << TENSOR_BITS | (unsigned long long)label.tensor) << INDEX_BITS |
            (unsigned long long)label.index;
 }
 static hd_label label_of(unsigned long long packed) {
-    hd_label label = {(hd_tensor)(packed >> 11 & 31), (size_t)(packed & 2047)};
+    hd_label label = {(hd_tensor)(packed >> INDEX_BITS & ((1u << TENSOR_BITS) - 1)),
+                      (size_t)(packed & ((1u << INDEX_BITS) - 1))};
     return label;
 }
 static size_t step_of(unsigned long long packed) {
-    return (size_t)(packed >> 16 & 0xfffff);
+    return (size_t)(packed >> (TENSOR_BITS + INDEX_BITS) & ((1u << STEP_BITS) - 1));
 }
 
 __device__ __forceinline__ bool not_finite(float x) {
     return (__float_as_uint(x) & 0x7fffffffu) >= 0x7f800000u;
 }
+/* Where millions of elements are bad, all but the first few only look: one address takes few atomics. */
 __device__ __forceinline__ void latch_if(bool bad, Latch *latch, unsigned long long what) {
-    if (bad) atomicMin(&latch->first, what);
+    if (bad && what < *(volatile unsigned long long *)&latch->first) atomicMin(&latch->first, what);
 }
 
 #define EACH_ELEMENT(i, n)                                                                                   \

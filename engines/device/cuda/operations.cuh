@@ -38,9 +38,15 @@ void gate(hd_device *device, size_t count, size_t rows, size_t columns, const hd
 void softmax(hd_device *device, const hd_batch *batch, size_t classes, double divisor, const hd_real *logits,
              hd_real *p, hd_real *delta, hd_real *error) {
     Cuda *cuda = of(device);
-    LAUNCH((cuda->device_math ? softmax_kernel<DeviceMath> : softmax_kernel<SharedMath>),
-           blocks_for(batch->rows), THREADS, batch->rows, classes, (float)divisor, batch->labels,
-           real(logits), real(p), real(delta), real(error), cuda->latch, what(device, hd_label{HD_ERROR, 0}));
+    const unsigned long long told = what(device, hd_label{HD_ERROR, 0});
+    if (cuda->device_math)
+        LAUNCH(softmax_kernel<DeviceMath>, blocks_for(batch->rows), THREADS, batch->rows, classes,
+               (float)divisor, batch->labels, real(logits), real(p), real(delta), real(error), cuda->latch,
+               told);
+    else
+        LAUNCH(softmax_kernel<SharedMath>, blocks_for(batch->rows), THREADS, batch->rows, classes,
+               (float)divisor, batch->labels, real(logits), real(p), real(delta), real(error), cuda->latch,
+               told);
 }
 
 void softmax_tangent(hd_device *device, const hd_batch *batch, size_t count, size_t classes, double divisor,

@@ -19,6 +19,17 @@ struct Allocation {
     Allocation *next;
 };
 
+/* A section of a run that was recorded as a graph, to be launched again. */
+struct Section {
+    size_t id;
+    const void *owner;     /* who calls it: the body's context */
+    bool seen, too_long;   /* it ran before; it has too many launches to be kept */
+    cudaGraphExec_t graph; /* or NULL */
+    double operations;
+    size_t launches;
+    Section *next;
+};
+
 struct Cuda {
     hd_device device; /* first: an hd_device * is a Cuda * */
     cudaStream_t stream;
@@ -31,13 +42,12 @@ struct Cuda {
     float *parts;            /* of sums */
     float *workspace;        /* for products whose slices are made in parallel, or cuBLAS's */
     size_t workspace_count;
-    cudaGraphExec_t kept[HD_DEVICE_SECTIONS];
-    double kept_operations[HD_DEVICE_SECTIONS];
-    size_t kept_launches[HD_DEVICE_SECTIONS];
+    Section *sections;  /* owned */
+    Section *recording; /* one of them, or NULL */
     Cublas cublas;
 };
 
-enum { THREADS = 256, PARTS = 1 << 16 };
+enum { THREADS = 256, PARTS = 1 << 16, MOST_RECORDED = 1 << 14 };
 const size_t MAX_BLOCKS = 4096;
 
 Cuda *of(hd_device *device) {
@@ -70,11 +80,20 @@ dim3 blocks_for(size_t count, size_t copies = 1) {
     kernel<<<(blocks), (threads), 0, (stream)>>>(__VA_ARGS__)
 #endif
 
+/* Ends the recording, and carries out what it holds. */
+void stop_recording(Cuda *cuda);
+
+void count_launches(Cuda *cuda, size_t launches) {
+    cuda->device.launches += launches;
+    if (cuda->recording && cuda->device.launches - cuda->recording->launches > MOST_RECORDED)
+        stop_recording(cuda);
+}
+
 #define LAUNCH(kernel, blocks, threads, ...)                                                                 \
     do {                                                                                                     \
         HD_LAUNCH(kernel, blocks, threads, cuda->stream, __VA_ARGS__);                                       \
         check(cuda, cudaGetLastError(), #kernel);                                                            \
-        cuda->device.launches++;                                                                             \
+        count_launches(cuda, 1);                                                                             \
     } while (0)
 
 } // namespace

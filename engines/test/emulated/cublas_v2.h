@@ -114,7 +114,7 @@ inline cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOpe
         return CUBLAS_STATUS_INVALID_VALUE; /* the results overlap */
     bool rounded = handle->math == CUBLAS_TF32_TENSOR_OP_MATH;
     float kept = *beta;
-    emulated::tell([=] {
+    emulated::tell_of_memory([=] {
         for (int i = 0; i < count; i++)
             emulated::gemm(rounded, op_a, op_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, kept,
                            c + i * stride_c, ldc);

@@ -1,6 +1,10 @@
 /* As much of the CUDA runtime as device/cuda/cuda.cu uses, on the host, so that tests run the device's
  * kernels and launches without a GPU. A block's threads are fibers that take turns at each barrier; blocks
- * run one by one; a captured graph is a list of closures. It is slow, and shows no races between blocks. */
+ * run one by one; a captured graph is a list of closures. The kernels are the C++ text, or (HD_EMULATED_PTX) what
+ * nvcc makes of it. From the environment:
+ *   HD_EMULATED_PROCESSORS   multiprocessors (4: small products then take both ways of multiplying)
+ *   HD_EMULATED_ORDER        a seed for the order of blocks and threads; 0: ascending
+ *   HYPERDRIFT_SHADOW        0: accesses are not looked at (shadow.h) */
 #ifndef HD_TEST_EMULATED_CUDA_RUNTIME_H
 #define HD_TEST_EMULATED_CUDA_RUNTIME_H
 
@@ -9,8 +13,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <ucontext.h>
 #include <vector>
+
+#include "test/emulated/shadow.h"
 
 #define __global__
 #define __device__
@@ -35,24 +42,29 @@ struct Fiber {
     ucontext_t start;
     jmp_buf at;
     bool begun, done;
+    unsigned barriers; /* that it has passed in this block */
 };
 inline jmp_buf scheduler;
 inline std::vector<Fiber> fibers;
 inline std::vector<char> stacks;
 inline unsigned running;
 inline std::function<void()> body;
-enum { STACK = 32 << 10, MOST = 1024 };
+enum { STACK = 64 << 10, MOST = 1024 };
 
 /* Returns to the scheduler until this fiber's next turn. */
-inline void barrier() {
+inline void turn() {
     if (!_setjmp(fibers[running].at)) _longjmp(scheduler, 1);
+}
+inline void barrier() {
+    fibers[running].barriers++;
+    turn();
 }
 
 inline void run_fiber() {
     for (;;) {
         body();
         fibers[running].done = true;
-        barrier();
+        turn();
     }
 }
 
@@ -71,29 +83,57 @@ inline void prepare_fibers() {
 __attribute__((noinline)) inline void resume(unsigned t) {
     running = t;
     thread = dim3(t);
+    hd_shadow_thread(t, fibers[t].barriers);
     if (_setjmp(scheduler)) return;
     if (fibers[t].begun) _longjmp(fibers[t].at, 1);
     fibers[t].begun = true;
     setcontext(&fibers[t].start);
 }
 
+inline unsigned setting(const char *name, unsigned usual) {
+    const char *text = getenv(name);
+    return text ? (unsigned)strtoul(text, nullptr, 10) : usual;
+}
+
+/* 0 .. count - 1 in the order in which they take turns: by multiplication with a number that shares no factor
+ * with count. */
+inline unsigned in_order(unsigned i, unsigned count) {
+    static const unsigned seed = setting("HD_EMULATED_ORDER", 0);
+    unsigned step = seed % count;
+    if (seed == 0) return i;
+    while (std::gcd(step, count) != 1) step++;
+    return (unsigned)(((unsigned long long)i * step + seed / 7) % count);
+}
+
 inline void run_block(unsigned threads) {
-    for (unsigned t = 0; t < threads; t++) fibers[t].done = false;
+    for (unsigned t = 0; t < threads; t++) fibers[t].done = false, fibers[t].barriers = 0;
     for (unsigned left = threads; left > 0;)
-        for (unsigned t = 0; t < threads; t++) {
+        for (unsigned i = 0; i < threads; i++) {
+            unsigned t = in_order(i, threads);
             if (fibers[t].done) continue;
             resume(t);
             if (fibers[t].done) left--;
         }
 }
 
-inline void run_grid(dim3 blocks, unsigned threads, const std::function<void()> &kernel) {
+/* prepare: what happens before each block. */
+inline void run_grid(const char *name, dim3 blocks, unsigned threads, unsigned shared_bytes,
+                     const std::function<void()> &kernel, void (*prepare)()) {
     if (fibers.empty()) prepare_fibers();
+    if (!blocks.x || !blocks.y || blocks.y > 65535 || !threads || threads > MOST) abort();
     grid_size = blocks;
     block_size = dim3(threads);
     body = kernel;
-    for (block.y = 0; block.y < blocks.y; block.y++)
-        for (block.x = 0; block.x < blocks.x; block.x++) run_block(threads);
+    hd_shadow_host_turn(false);
+    hd_shadow_launch(name, shared_bytes);
+    for (unsigned i = 0; i < blocks.x * blocks.y; i++) {
+        unsigned b = in_order(i, blocks.x * blocks.y);
+        block.x = b % blocks.x, block.y = b / blocks.x;
+        hd_shadow_block(b);
+        prepare();
+        run_block(threads);
+    }
+    hd_shadow_host_turn(true);
 }
 
 typedef std::vector<std::function<void()>> Closures;
@@ -107,19 +147,40 @@ inline void tell(const std::function<void()> &what) {
         what();
 }
 
-template <class Kernel, class... Arguments>
-void launch(Kernel kernel, dim3 blocks, unsigned threads, Arguments... arguments) {
-    tell([=] { run_grid(blocks, threads, [=] { kernel(arguments...); }); });
+/* What the runtime itself does with the GPU's memory. */
+inline void tell_of_memory(const std::function<void()> &what) {
+    tell([=] {
+        hd_shadow_host_turn(false);
+        what();
+        hd_shadow_host_turn(true);
+    });
 }
 
+#ifndef HD_EMULATED_PTX
+/* The kernel's parameters, of the types that it has. */
+template <class... Parameters, class... Arguments>
+void launch(const char *name, void (*kernel)(Parameters...), dim3 blocks, unsigned threads,
+            Arguments... arguments) {
+    tell([=] {
+        run_grid(
+            name, blocks, threads, 0, [=] { kernel(arguments...); }, [] {});
+    });
+}
+#endif
+
 } // namespace emulated
+
+#ifdef HD_EMULATED_PTX
+#include "test/ptx/ptx_launch.h"
+#endif
 
 #define threadIdx emulated::thread
 #define blockIdx  emulated::block
 #define blockDim  emulated::block_size
 #define gridDim   emulated::grid_size
 
-#define HD_LAUNCH(kernel, blocks, threads, stream, ...) emulated::launch(kernel, blocks, threads, __VA_ARGS__)
+#define HD_LAUNCH(kernel, blocks, threads, stream, ...)                                                      \
+    emulated::launch(#kernel, kernel, blocks, threads, __VA_ARGS__)
 
 inline void __syncthreads() {
     emulated::barrier();
@@ -145,18 +206,26 @@ inline float __shfl_down_sync(unsigned, float value, unsigned down, unsigned wid
     static float values[emulated::MOST];
     unsigned t = threadIdx.x;
     values[t] = value;
-    __syncthreads();
+    emulated::turn();
     float other = t % width + down < width ? values[t + down] : value;
-    __syncthreads();
+    emulated::turn();
     return other;
 }
 
 typedef int cudaError_t;
 typedef int cudaStream_t;
 typedef emulated::Closures *cudaGraph_t, *cudaGraphExec_t;
-enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+enum {
+    cudaSuccess = 0,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorNoKernelImageForDevice = 209,
+    cudaErrorLaunchFailure = 719
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum { cudaStreamNonBlocking, cudaStreamCaptureModeThreadLocal };
+struct cudaFuncAttributes {
+    int numRegs;
+};
 struct cudaDeviceProp {
     char name[256];
     size_t totalGlobalMem;
@@ -164,7 +233,11 @@ struct cudaDeviceProp {
 };
 
 inline const char *cudaGetErrorString(cudaError_t error) {
-    return error ? "out of memory" : "no error";
+    return error == cudaErrorMemoryAllocation ? "out of memory"
+           : error == cudaErrorNoKernelImageForDevice
+               ? "no kernel image is available for execution on the device"
+           : error == cudaErrorLaunchFailure ? "the shadow memory found a fault, told on standard error"
+                                             : "no error";
 }
 inline cudaError_t cudaGetLastError() {
     return cudaSuccess;
@@ -173,9 +246,14 @@ inline cudaError_t cudaGetDeviceCount(int *count) {
     return *count = 1, cudaSuccess;
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
-    /* few multiprocessors, so that small products take both ways of multiplying */
-    *properties = {"emulated", (size_t)1 << 30, 4, 0, 0};
+    *properties = {"emulated", (size_t)1 << 30, (int)emulated::setting("HD_EMULATED_PROCESSORS", 4), 0, 0};
     return cudaSuccess;
+}
+/* HD_EMULATED_KERNELS=absent: as if the program had been built for other GPUs. */
+inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *) {
+    const char *kernels = getenv("HD_EMULATED_KERNELS");
+    *attributes = {0};
+    return kernels && !strcmp(kernels, "absent") ? cudaErrorNoKernelImageForDevice : cudaSuccess;
 }
 inline cudaError_t cudaDriverGetVersion(int *version) {
     return *version = 13000, cudaSuccess;
@@ -184,24 +262,35 @@ inline cudaError_t cudaRuntimeGetVersion(int *version) {
     return *version = 13000, cudaSuccess;
 }
 inline cudaError_t cudaMalloc(void **at, size_t bytes) {
-    return (*at = bytes > SIZE_MAX / 4 ? nullptr : malloc(bytes)) ? cudaSuccess : cudaErrorMemoryAllocation;
+    hd_shadow_open();
+    return (*at = hd_shadow_allocate(bytes)) ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 inline cudaError_t cudaFree(void *at) {
-    return free(at), cudaSuccess;
+    return hd_shadow_free(at), cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void *at, int value, size_t bytes, cudaStream_t) {
-    emulated::tell([=] { memset(at, value, bytes); });
+    emulated::tell_of_memory([=] {
+        hd_shadow_copied_to(at, bytes);
+        memset(at, value, bytes);
+    });
     return cudaSuccess;
 }
 inline cudaError_t cudaMemset2DAsync(void *at, size_t pitch, int value, size_t width, size_t rows,
                                      cudaStream_t) {
-    emulated::tell([=] {
-        for (size_t r = 0; r < rows; r++) memset(static_cast<char *>(at) + r * pitch, value, width);
+    emulated::tell_of_memory([=] {
+        for (size_t r = 0; r < rows; r++) {
+            hd_shadow_copied_to(static_cast<char *>(at) + r * pitch, width);
+            memset(static_cast<char *>(at) + r * pitch, value, width);
+        }
     });
     return cudaSuccess;
 }
 inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-    emulated::tell([=] { memcpy(to, from, bytes); });
+    emulated::tell_of_memory([=] {
+        hd_shadow_copied_from(from, bytes);
+        hd_shadow_copied_to(to, bytes);
+        memcpy(to, from, bytes);
+    });
     return cudaSuccess;
 }
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
@@ -211,7 +300,7 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t) {
     return cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
-    return cudaSuccess;
+    return hd_shadow_found ? cudaErrorLaunchFailure : cudaSuccess;
 }
 inline cudaError_t cudaStreamBeginCapture(cudaStream_t, int) {
     emulated::capturing = new emulated::Closures;
@@ -233,7 +322,9 @@ inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
     return delete graph, cudaSuccess;
 }
 inline cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t) {
+    hd_shadow_host_turn(false);
     for (const std::function<void()> &closure : *graph) closure();
+    hd_shadow_host_turn(true);
     return cudaSuccess;
 }
 

@@ -170,13 +170,16 @@ Test(cublas, refuses_variables_that_change_it_unseen) {
                                             "NVIDIA_TF32_OVERRIDE"};
     hd_device_close(cuda_in("cublas"));
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        setenv(variables[i], "0", 1);
+        setenv(variables[i], "1", 1);
         expect_refused("cuda", "cublas", HD_INVALID, variables[i]);
         expect_refused("cuda", "cublas-tf32", HD_INVALID, variables[i]);
         hd_device_close(cuda_in("exact"));
         unsetenv(variables[i]);
     }
+    setenv("NVIDIA_TF32_OVERRIDE", "0", 1); /* forbids TF32 */
+    expect_refused("cuda", "cublas-tf32", HD_INVALID, "NVIDIA_TF32_OVERRIDE");
     hd_device_close(cuda_in("cublas"));
+    unsetenv("NVIDIA_TF32_OVERRIDE");
 }
 
 /* Sets how the emulated cuBLAS behaves. */

@@ -66,6 +66,67 @@ Test(cuda, forgets_an_engine_s_sections_with_it) {
     hd_device_close(cpu);
 }
 
+/* Each keeps its own recorded sections, whichever ran last. */
+Test(cuda, two_engines_on_one_device_give_their_own_results) {
+    hd_device *device = cuda(), *cpu = open_device("cpu", (hd_device_options){0});
+    small_problem *p[2] = {make_problem(&recipes[0]), make_problem(&recipes[2])};
+    hd_engine *engine[2], *expected[2];
+    hd_error error = {.message = ""};
+    for (size_t i = 0; i < 2; i++) {
+        hd_mode mode = i ? HD_REVERSE : HD_FORWARD;
+        cr_assert_eq(hd_engine_create(device, &p[i]->problem, mode, &engine[i], &error), HD_OK);
+        cr_assert_eq(hd_engine_create(cpu, &p[i]->problem, mode, &expected[i], &error), HD_OK);
+    }
+    for (size_t run = 0; run < 6; run++) {
+        size_t i = run % 2;
+        expect_same(p[i], outcome_of(engine[i], p[i], &p[i]->point, NULL),
+                    outcome_of(expected[i], p[i], &p[i]->point, NULL), i ? "second" : "first");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        hd_engine_destroy(engine[i]);
+        hd_engine_destroy(expected[i]);
+        free_problem(p[i]);
+    }
+    hd_device_close(device);
+    hd_device_close(cpu);
+}
+
+/* A section with more launches than a graph should have is carried out, not kept. */
+Test(cuda, long_trainings_are_not_kept_as_graphs_and_give_the_same_bits) {
+    recipe longer = recipes[0];
+    longer.dims[0] = 3, longer.batch = 2, longer.steps = 2000;
+    hd_device *device = cuda(), *cpu = open_device("cpu", (hd_device_options){0});
+    small_problem *p = make_problem(&longer);
+    double on_cuda[MOST_HYPERS], on_cpu[MOST_HYPERS];
+    hd_engine *engine;
+    hd_error error = {.message = ""};
+    run_mode(cpu, p, HD_FORWARD, NULL, on_cpu);
+    cr_assert_eq(hd_engine_create(device, &p->problem, HD_FORWARD, &engine, &error), HD_OK);
+    for (size_t run = 0; run < 2; run++) {
+        hd_result result;
+        cr_assert_eq(hd_engine_run(engine, &p->point, NULL, &result, &error), HD_OK, "%s", error.message);
+        memcpy(on_cuda, result.hypergradients, p->problem.hypers * sizeof *on_cuda);
+        cr_expect(!memcmp(on_cuda, on_cpu, p->problem.hypers * sizeof *on_cpu), "run %zu", run);
+        cr_expect_gt(result.launches, 1 << 14, "%zu launches: is that long?", result.launches);
+    }
+    hd_engine_destroy(engine);
+    hd_device_close(device);
+    hd_device_close(cpu);
+    free_problem(p);
+}
+
+Test(cuda, is_unavailable_where_the_program_has_no_code_for_the_gpu) {
+    hd_device *device = NULL;
+    hd_error error = {.message = ""};
+    if (strcmp(hd_device_cuda_build(), "emulated") != 0)
+        cr_skip_test("the CUDA device is not the emulated one");
+    setenv("HD_EMULATED_KERNELS", "absent", 1);
+    cr_expect_eq(hd_device_open("cuda", NULL, &device, &error), HD_UNAVAILABLE);
+    cr_expect(strstr(error.message, "cannot be loaded (built for emulated): no kernel image"), "%s",
+              error.message);
+    unsetenv("HD_EMULATED_KERNELS");
+}
+
 Test(cuda, names_step_and_tensor_of_what_is_not_finite) {
     hd_device *device = cuda();
     small_problem *p = make_problem(&recipes[1]);
