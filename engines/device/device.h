@@ -88,7 +88,6 @@ typedef struct hd_latch {
     size_t step;
 } hd_latch;
 
-
 typedef struct hd_device_ops {
     void (*destroy)(hd_device *);
 

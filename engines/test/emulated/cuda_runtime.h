@@ -4,7 +4,7 @@
  * nvcc makes of it. From the environment:
  *   HD_EMULATED_PROCESSORS   multiprocessors (4: small products then take both ways of multiplying)
  *   HD_EMULATED_ORDER        a seed for the order of blocks and threads; 0: ascending
- *   HYPERDRIFT_SHADOW        0: accesses are not looked at (shadow.h) */
+ *   HYPERDRIFT_SHADOW        1: accesses are looked at (shadow.h), as they are with PTX; 0: they are not */
 #ifndef HD_TEST_EMULATED_CUDA_RUNTIME_H
 #define HD_TEST_EMULATED_CUDA_RUNTIME_H
 
@@ -33,6 +33,12 @@ struct dim3 {
 };
 
 namespace emulated {
+
+#ifdef HD_EMULATED_PTX
+constexpr bool runs_ptx = true;
+#else
+constexpr bool runs_ptx = false; /* of the C++ text only copies and the host's accesses are seen */
+#endif
 
 inline dim3 thread, block, block_size, grid_size;
 
@@ -262,7 +268,7 @@ inline cudaError_t cudaRuntimeGetVersion(int *version) {
     return *version = 13000, cudaSuccess;
 }
 inline cudaError_t cudaMalloc(void **at, size_t bytes) {
-    hd_shadow_open();
+    hd_shadow_open(emulated::runs_ptx);
     return (*at = hd_shadow_allocate(bytes)) ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 inline cudaError_t cudaFree(void *at) {

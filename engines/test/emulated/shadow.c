@@ -40,11 +40,11 @@ static const char *kernel = "the host";
 static user now;
 static const char *told[MOST_TOLD];
 
-void hd_shadow_open(void) {
+void hd_shadow_open(bool usual) {
     const char *wish = getenv("HYPERDRIFT_SHADOW");
     int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     if (arena) return;
-    hd_shadow_on = !wish || strcmp(wish, "0") != 0;
+    hd_shadow_on = wish ? strcmp(wish, "0") != 0 : usual;
     arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, how, -1, 0);
     cells = mmap(NULL, ARENA / WORD * sizeof *cells, PROT_READ | PROT_WRITE, how, -1, 0);
     if (arena == MAP_FAILED || cells == MAP_FAILED) abort();
@@ -240,7 +240,6 @@ static void close_up_to(size_t wanted) {
 
 void hd_shadow_host_turn(bool host) {
     static unsigned depth;
-    hd_shadow_open();
     if (!hd_shadow_on) return;
     if (!host && depth++ == 0) close_up_to(0);
     if (host && --depth == 0) close_up_to((used + GAP - 1) / GAP * GAP);

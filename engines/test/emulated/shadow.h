@@ -20,13 +20,14 @@ typedef enum hd_shadow_kind {
     HD_SHADOW_ATOMIC
 } hd_shadow_kind;
 
-/* Whether accesses are looked at. From the environment: HYPERDRIFT_SHADOW=0 turns it off. */
+/* Whether accesses are looked at. From the environment: HYPERDRIFT_SHADOW=1 turns it on, 0 off. */
 extern bool hd_shadow_on;
 /* How many things were found so far. Each instruction is told of once, on standard error. */
 extern unsigned hd_shadow_found;
 
-/* Opens the shadow. Call it before everything else; more than once is fine. */
-void hd_shadow_open(void);
+/* Opens the shadow; usual: whether it is on without HYPERDRIFT_SHADOW. Call it before everything else; more than once
+ * is fine. */
+void hd_shadow_open(bool usual);
 
 /* The GPU's memory, aligned to 256 bytes, with nothing allocated beside it; NULL: there is no more. */
 void *hd_shadow_allocate(size_t bytes);
