@@ -324,6 +324,7 @@ static void conclude(const hd_drift *drift, hd_diagnosis *d) {
         if (drift->attest[s].differing && !is_judged(drift, s, drift->iterations - 1) &&
             d->finding < HD_UNEXPLAINED)
             d->finding = HD_UNEXPLAINED;
+    if (d->finding > HD_NOT_JUDGED) d->growth_rate.steps = 0; /* what grows is no rounding */
 }
 
 hd_status hd_diagnose(const hd_drift *drift, const hd_drift_side sides[2], hd_diagnosis_wishes wishes,

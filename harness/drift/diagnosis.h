@@ -47,7 +47,8 @@ typedef struct hd_diagnosis {
     size_t iteration;         /* the worst hyper-iteration, which causes, kinks and errors are about */
     hd_finding_group *groups; /* [group_count], owned, in the run's order */
     size_t group_count;
-    hd_growth_rate growth_rate; /* in the worst hyper-iteration */
+    hd_growth_rate
+        growth_rate; /* in the worst hyper-iteration; steps 0: not known, or it is not rounding that grows */
     hd_causes causes;
     hd_kink_shares kinks;
     hd_pairing pairing; /* values NULL: not measured */
